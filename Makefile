@@ -1,0 +1,33 @@
+# Thin targets: what each does by hand stands in the README.
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: study test lint ui clean
+.DEFAULT_GOAL := study
+
+# Built anew when the lock or the project's metadata changes.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "error: $$($(PYTHON) --version): expected Python 3.11 to 3.13; set PYTHON=python3.12, say"; exit 1; }
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+study: $(VENV)/.ready
+	dvc repro
+
+test: $(VENV)/.ready
+	pytest
+
+lint: $(VENV)/.ready
+	ruff check
+	ruff format --check
+
+ui: $(VENV)/.ready
+	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+
+# Everything the study made; data that was fetched, the environment and the lock stay.
+clean:
+	rm -rf runs reports data/prepared .run-store mlflow.db* mlartifacts optuna.db*

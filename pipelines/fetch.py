@@ -1,0 +1,14 @@
+"""fetch@<source>: a raw source into data/raw/<source>/, verified, with its provenance record."""
+
+from pathlib import Path
+
+from rnn_study import config, stage
+from rnn_study.sources import fetch
+
+
+def main(source: str) -> None:
+    fetch(source, config.load().data, Path("data/raw"))
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,22 @@
+"""summarise: the training stages' figures and their comparisons into metrics/summary.json."""
+
+from pathlib import Path
+
+from rnn_study import config, stage, summary
+from rnn_study.backends import BACKENDS
+from rnn_study.files import read_json, write_json
+
+METRICS = Path("metrics")
+
+
+def main() -> None:
+    parameters = config.load()
+    tasks = {}
+    for name in type(parameters.tasks).model_fields:
+        stages = [read_json(METRICS / "train" / f"{name}-{backend}.json") for backend in BACKENDS]
+        tasks[name] = summary.task_summary(read_json(METRICS / "data" / f"{name}.json"), stages)
+    write_json(METRICS / "summary.json", {"study": parameters.study, "tasks": tasks})
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,38 @@
+"""train@<task>-<backend>: every cell and seed into runs/<task>-<backend>/, their scores into metrics/train/."""
+
+from pathlib import Path
+
+from rnn_study import config, experiments, results, run_store, stage, summary, task
+from rnn_study.executor import Executor, in_order
+from rnn_study.files import read_json, write_json
+from rnn_study.progress import watch
+from rnn_study.tracking import Tracker, data_tags
+
+
+def main(name: str, backend: str) -> None:
+    parameters = config.load()
+    prepared = task.load(experiments.prepared_file(name))
+    card = read_json(Path(f"metrics/data/{name}.json"))
+    baselines = read_json(Path(f"metrics/baselines/{name}.json"))
+    tuned = experiments.read_tuned(name, list(parameters.task(name).cells))
+    specs = experiments.grid(parameters, prepared, backend, tuned)
+    title = f"{name}-{backend}"
+    with (
+        Executor(backend, f"train-{title}", parameters.device) as executor,
+        Tracker(name, "train", data_tags(name)) as tracker,
+    ):
+        events = []
+        for event in watch(executor.stream(specs), f"train {title}", len(specs)):
+            tracker.log(event)
+            events.append(event)
+        finished = in_order(specs, events)
+        for run in finished:
+            target = results.run_folder(Path("runs"), name, backend, run.spec.cell, run.spec.seed)
+            run_store.publish(run.folder, target)
+        metrics = summary.training(prepared, card, baselines, finished)
+        tracker.summarise(finished, metrics)
+    write_json(Path(f"metrics/train/{title}.json"), metrics)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,1 @@
+"""A controlled comparison of recurrent cells in PyTorch and TensorFlow."""

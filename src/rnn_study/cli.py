@@ -1,0 +1,41 @@
+"""The command `rnn-study`: switch between the studies, empty the run store."""
+
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+
+from . import config, run_store
+from .errors import StudyError, one_line_errors
+from .files import atomic
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="A controlled comparison of recurrent cells.")
+
+
+class Choice(StrEnum):
+    quick = "quick"
+    real = "real"
+
+
+@app.command()
+def use(study: Choice) -> None:
+    """Write params.yaml from studies/STUDY.yaml."""
+    source = Path("studies") / f"{study.value}.yaml"
+    if not source.is_file():
+        raise StudyError(f"{source}: not found: expected to be run in the project's folder")
+    config.load(source)
+    with atomic(config.PARAMS) as file:
+        file.write(source.read_bytes())
+    print(f"params.yaml now holds the {study.value} study; run: dvc repro")
+
+
+@app.command()
+def prune() -> None:
+    """Delete the stored runs that the last execution of no stage needs."""
+    gone = run_store.prune()
+    print(f"{len(gone)} runs deleted from {run_store.ROOT}")
+
+
+def main() -> None:
+    with one_line_errors():
+        app()

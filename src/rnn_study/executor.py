@@ -1,0 +1,188 @@
+"""Many independent runs: one single-threaded process a core, finished runs taken from the run store."""
+
+import multiprocessing
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from . import backends, run_store, task
+from .errors import StudyError
+from .train import RunSpec, train
+
+# One thread in every library of a worker; they read these when they are first imported.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An epoch of a run that is under way: its row of the history."""
+
+    run: str
+    spec: RunSpec
+    row: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run in the store: computed now, or `reused`."""
+
+    run: str
+    spec: RunSpec
+    folder: Path
+    environment: dict[str, str]
+    reused: bool
+
+
+Event = Progress | Finished
+
+
+def worker_count() -> int:
+    """Processes to keep busy: RNN_STUDY_WORKERS, else the cores this process may use. Results never depend on it."""
+    text = os.environ.get("RNN_STUDY_WORKERS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise StudyError(f"RNN_STUDY_WORKERS: got {text!r}: expected a whole number from 1")
+    return int(text)
+
+
+def _start_worker(rows: multiprocessing.Queue) -> None:
+    global _rows
+    _rows = rows
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+
+    def leave_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def _environment(backend: str) -> dict[str, str]:
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "threads": "1"}
+    return backends.load(backend).environment() | versions
+
+
+_load_task = lru_cache(maxsize=4)(task.load)
+
+
+def _work(run: str, spec: RunSpec) -> None:
+    start = time.perf_counter()
+    epochs = train(spec, _load_task(Path(spec.data)))
+    while True:
+        try:
+            _rows.put((run, next(epochs)))
+        except StopIteration as end:
+            run_store.add(run, spec, end.value, time.perf_counter() - start)
+            return
+
+
+class Executor:
+    """The workers of one backend, for `owner` (a stage); they import its framework once and serve many lists.
+
+    `environment` names the framework, its version, and Python's and NumPy's; `device` is the kind in use.
+    """
+
+    def __init__(self, backend: str, owner: str, device: str):
+        variable = f"RNN_STUDY_PYTHON_{backend.upper()}"
+        interpreter = os.environ.get(variable, sys.executable)
+        if not Path(interpreter).is_file():
+            raise StudyError(f"{variable}: got {interpreter!r}: expected the path of a Python interpreter")
+        self.backend, self.owner = backend, owner
+        os.environ.update(_ONE_THREAD | _QUIET)
+        context = multiprocessing.get_context("spawn")
+        context.set_executable(interpreter)
+        self._rows = context.Queue()
+        self._runs: set[str] = set()
+        # One GPU serves one process: runs beside each other would only share it.
+        workers = 1 if device == "gpu" else worker_count()
+        self._pool = ProcessPoolExecutor(workers, context, _start_worker, (self._rows,))
+        try:
+            with self._one_line():
+                # One question for each worker, so that all of them import the framework at the same time.
+                probes = [self._pool.submit(_environment, backend) for _ in range(workers)]
+                found = probes[0].result()
+            if device == "gpu" and found["device"] != "gpu":
+                raise StudyError(
+                    f"params.yaml: device: got 'gpu', but {found['framework']} {found['version']} finds none: "
+                    "expected auto or cpu here"
+                )
+        except BaseException:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        available = found.pop("device")
+        self.device = available if device == "auto" else device
+        self.environment = found
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        if kind is None:
+            run_store.claim(self.owner, self._runs)
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenProcessPool:
+            raise StudyError(
+                f"{self.owner}: a {self.backend} worker died (killed, or out of memory): expected it to finish; "
+                "run the stage again, finished runs are kept"
+            ) from None
+
+    def stream(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
+        """Run `specs`; yields events as they come. A run that the store holds comes at once."""
+        resolved = [replace(spec, device=self.device) for spec in specs]
+        runs = {run_store.run_id(spec, self.environment): spec for spec in resolved}
+        self._runs |= runs.keys()
+        waiting: dict[Future, str] = {}
+        with self._one_line():
+            for run, spec in runs.items():
+                if run_store.find(run) is None:
+                    waiting[self._pool.submit(_work, run, spec)] = run
+            for run in runs.keys() - set(waiting.values()):
+                yield Finished(run, runs[run], run_store.ROOT / run, self.environment, reused=True)
+            while waiting:
+                done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                for run, row in _drain(self._rows):
+                    if run in waiting.values():  # its end may have overtaken its last rows
+                        yield Progress(run, runs[run], row)
+                for future in done:
+                    run = waiting.pop(future)
+                    future.result()
+                    yield Finished(run, runs[run], run_store.ROOT / run, self.environment, reused=False)
+
+    def run(self, specs: Sequence[RunSpec]) -> list[Finished]:
+        """`stream` to its end: the finished runs in the order of `specs`."""
+        return in_order(specs, self.stream(specs))
+
+
+def in_order(specs: Sequence[RunSpec], events: Iterable[Event]) -> list[Finished]:
+    """The finished runs among `events`, in the order of `specs`."""
+    found = {replace(event.spec, device=""): event for event in events if isinstance(event, Finished)}
+    return [found[replace(spec, device="")] for spec in specs]
+
+
+def _drain(rows: multiprocessing.Queue) -> Iterator[tuple[str, dict[str, float]]]:
+    while True:
+        try:
+            yield rows.get_nowait()
+        except queue.Empty:
+            return

@@ -1,0 +1,81 @@
+"""From the configuration to lists of runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from .backends import Optimiser
+from .config import Config, read_yaml
+from .errors import StudyError
+from .files import atomic
+from .network import Embedding, Layer, Network, units_for
+from .task import Task
+from .train import RunSpec
+
+PREPARED = Path("data/prepared")
+TUNED = Path("tuned")
+
+Settings = dict[str, float]  # learning_rate, clip, dropout
+
+
+def prepared_file(task: str) -> Path:
+    return PREPARED / f"{task}.npz"
+
+
+def network(config: Config, task: Task, cell: str, dropout: float) -> Network:
+    """The network of `cell` in `task`: its own width if it names one, else equal units, else an equal budget."""
+    params = config.task(task.name)
+    shape = params.network
+    units = params.cells[cell].units or shape.units
+    if units is None:
+        units = units_for(shape.parameters, cell, inputs=task.inputs, depth=shape.depth, outputs=task.outputs)
+    embedding = None
+    if task.embedding is not None:
+        embedding = Embedding(len(task.embedding), shape.finetune)
+    return Network(task.inputs, (Layer(cell, units),) * shape.depth, task.outputs, embedding, dropout)
+
+
+def spec(config: Config, task: Task, cell: str, backend: str, settings: Settings, seed: int) -> RunSpec:
+    """One run of the study; what params.yaml says of the cell wins over `settings`."""
+    params = config.task(task.name)
+    own = params.cells[cell].model_dump(exclude_none=True, exclude={"units"})
+    settings = settings | own
+    return RunSpec(
+        task=task.name,
+        data=prepared_file(task.name).as_posix(),
+        backend=backend,
+        impl="native",
+        device=config.device,
+        network=network(config, task, cell, settings["dropout"]),
+        optimiser=Optimiser(settings["learning_rate"], settings["clip"]),
+        batch_size=params.training.batch_size,
+        epochs=params.training.epochs,
+        patience=params.training.patience,
+        examples=None,
+        tests=True,
+        seed=seed,
+    )
+
+
+def grid(config: Config, task: Task, backend: str, tuned: dict[str, Settings]) -> list[RunSpec]:
+    """Every cell of `task` with every seed in `backend`, at the tuned settings."""
+    cells = config.task(task.name).cells
+    return [spec(config, task, cell, backend, tuned[cell], seed) for cell in cells for seed in config.seeds]
+
+
+def write_tuned(task: str, settings: dict[str, dict]) -> None:
+    """Write tuned/<task>.yaml: for each cell its settings and the validation score they reached."""
+    with atomic(TUNED / f"{task}.yaml") as file:
+        file.write(b"# Found by the tune stage on the validation part; the train stage reads it.\n")
+        YAML(typ="safe", pure=True).dump(settings, file)
+
+
+def read_tuned(task: str, cells: Sequence[str]) -> dict[str, Settings]:
+    """The settings that tuning found for each of `cells`."""
+    path = TUNED / f"{task}.yaml"
+    value = read_yaml(path)
+    for cell in cells:
+        if cell not in value:
+            raise StudyError(f"{path}: {cell}: missing: expected the tuned settings of every cell")
+    return {cell: value[cell]["settings"] for cell in cells}

@@ -1,0 +1,93 @@
+"""Notebooks to pages: run by papermill, stripped of everything that differs between two equal runs, rendered."""
+
+import base64
+import sys
+from collections import defaultdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nbformat
+import papermill
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from .errors import StudyError
+from .files import atomic
+from .wording import label, number
+
+
+def _stable(notebook: NotebookNode) -> NotebookNode:
+    """Without times, random cell ids and the versions of the machine: equal results give equal bytes."""
+    notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "title": title(notebook)}
+    for index, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{index}"
+        cell.metadata = {}
+    return notebook
+
+
+def title(notebook: NotebookNode) -> str:
+    """The text of the notebook's first heading."""
+    first = notebook.cells[0].source.splitlines()[0]
+    if not first.startswith("# "):
+        raise StudyError(f"notebook: first line {first!r}: expected a heading '# Title'")
+    return first.removeprefix("# ")
+
+
+def execute(source: Path, target: Path) -> NotebookNode:
+    """Run the notebook `source` in the project's folder and write it, with its outputs, to `target`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    notebook = papermill.execute_notebook(
+        nbformat.read(source, as_version=4), None, kernel_name="python3", progress_bar=sys.stderr.isatty()
+    )
+    notebook = _stable(notebook)
+    with atomic(target) as file:
+        file.write(nbformat.writes(notebook).encode())
+    return notebook
+
+
+def _page(name: str, **values: Any) -> bytes:
+    template = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(template).render(title=name, **values).encode()
+
+
+def render(notebook: NotebookNode, target: Path) -> None:
+    """Write the outputs and texts of `notebook` as one page that asks no other host for anything."""
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    body, _ = exporter.from_notebook_node(notebook)
+    with atomic(target) as file:
+        file.write(_page(title(notebook), body=body, links=[]))
+
+
+def render_index(notebooks: list[Path], summary: dict[str, Any], target: Path) -> None:
+    """Write the page that links every report; `summary` is metrics/summary.json."""
+    links = []
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        paragraph = notebook.cells[0].source.partition("\n\n")[2].partition("\n\n")[0]
+        links.append({"href": f"{path.stem}.html", "title": title(notebook), "text": paragraph})
+    rows = []
+    for name, task in summary["tasks"].items():
+        origins = ", ".join(dict.fromkeys(record["origin"] for record in task["card"]["provenance"]))
+        for backend, found in task["backends"].items():
+            for cell, run in found["cells"].items():
+                low, high = (number(bound, task["score"]) for bound in run["interval"]["test"])
+                score = number(run["iqm"]["test"], task["score"])
+                rows.append([label(name), origins, label(cell), label(backend), f"{score} ({low} to {high})"])
+    with atomic(target) as file:
+        file.write(_page("The RNN study", body="", links=links, rows=rows, study=summary["study"]))
+
+
+def figures_by_task(notebook: NotebookNode) -> dict[str, dict[str, bytes]]:
+    """The figures of an executed notebook: PNG by name, by the task they belong to."""
+    found: dict[str, dict[str, bytes]] = defaultdict(dict)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            place = output.get("metadata", {}).get("study")
+            if place:
+                found[place["task"]][place["name"]] = base64.b64decode(output.data["image/png"])
+    return dict(found)

@@ -1,0 +1,89 @@
+"""Finished runs by id. The id covers all that can change a run's bytes, so a run is never computed twice."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from . import backends, results, train
+from .closure import SRC, closure
+from .files import read_json, write_json
+from .files import sha256 as file_sha256
+
+ROOT = Path(".run-store")
+
+
+@cache
+def _data_digest(path: str, changed: int) -> str:
+    return file_sha256(Path(path))
+
+
+@cache
+def sources(backend: str) -> dict[str, str]:
+    """SHA-256 of every file of the package that a run in `backend` imports, by its path under src."""
+    files = closure(Path(train.__file__), Path(backends.__file__).parent / f"{backend}.py")
+    return {path.relative_to(SRC).as_posix(): file_sha256(path) for path in files}
+
+
+def run_id(spec: train.RunSpec, environment: dict[str, str]) -> str:
+    """The id of `spec`, its device resolved, in `environment` (versions of Python, NumPy and the framework)."""
+    described = {
+        "spec": asdict(spec),
+        "data": _data_digest(spec.data, Path(spec.data).stat().st_mtime_ns),
+        "environment": environment,
+        "sources": sources(spec.backend),
+    }
+    return sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def find(run: str) -> Path | None:
+    """The folder of the finished run with this id, if there is one."""
+    folder = ROOT / run
+    return folder if folder.is_dir() else None
+
+
+def add(run: str, spec: train.RunSpec, result: results.RunResult, seconds: float) -> Path:
+    """Store a finished run; it appears under its id complete or not at all."""
+    ROOT.mkdir(exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=ROOT, prefix=".unfinished-"))
+    try:
+        results.write(result, unfinished)
+        write_json(unfinished / "spec.json", asdict(spec))
+        write_json(unfinished / "timing.json", {"seconds": seconds})  # never published: a clock is no result
+        os.rename(unfinished, ROOT / run)
+    except OSError:
+        if not (ROOT / run).is_dir():  # else another process finished the same run first
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return ROOT / run
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Put a stored run's files at `target` as hard links, so that they lie on disk once."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in results.FILES:
+        (target / name).unlink(missing_ok=True)
+        try:
+            os.link(folder / name, target / name)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(folder / name, target / name)
+
+
+def claim(owner: str, runs: Iterable[str]) -> None:
+    """Note that `owner` (a stage) needs these runs now; it replaces what `owner` claimed before."""
+    write_json(ROOT / "claims" / f"{owner}.json", sorted(set(runs)))
+
+
+def prune() -> list[str]:
+    """Delete the runs that no stage claims, and what killed runs left; returns their ids."""
+    claimed = {run for path in (ROOT / "claims").glob("*.json") for run in read_json(path)}
+    gone = [p for p in ROOT.glob("*") if p.is_dir() and p.name != "claims" and p.name not in claimed]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return sorted(folder.name for folder in gone)

@@ -1,0 +1,42 @@
+"""The finished study as reports read it: the summary, the runs, the prepared tasks. Reads files, computes nothing."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import results, task
+from .files import read_json
+from .task import Task
+
+
+class Study:
+    """What the pipeline left under `root`, the project's folder."""
+
+    def __init__(self, root: Path = Path(".")):
+        self.root = root
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """metrics/summary.json."""
+        return read_json(self.root / "metrics" / "summary.json")
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        return self.summary["tasks"]
+
+    def prepared(self, name: str) -> Task:
+        return task.load(self.root / "data" / "prepared" / f"{name}.npz")
+
+    def _folders(self, name: str, backend: str, cell: str) -> list[Path]:
+        seeds = self.tasks[name]["backends"][backend]["cells"][cell]["seeds"]
+        return [results.run_folder(self.root / "runs", name, backend, cell, seed) for seed in seeds]
+
+    def histories(self, name: str, backend: str, cell: str) -> list[list[dict[str, float]]]:
+        """Each seed's rows of epochs."""
+        return [results.read_history(folder) for folder in self._folders(name, backend, cell)]
+
+    def predictions(self, name: str, backend: str, cell: str, part: str) -> np.ndarray:
+        """Every seed's outputs on `part`: (seeds, N, K)."""
+        return np.stack([results.read_predictions(folder)[part] for folder in self._folders(name, backend, cell)])

@@ -1,0 +1,132 @@
+"""From finished runs to the figures of the study: one file a training stage, and one over all of them."""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from . import results, stats
+from .executor import Finished
+from .task import Task
+
+ALPHA = 1 - stats.LEVEL
+
+
+def training(
+    task: Task, card: dict[str, Any], baselines: dict[str, Any], finished: Sequence[Finished]
+) -> dict[str, Any]:
+    """The content of metrics/train/<task>-<backend>.json: for each cell what was run and what it scored."""
+    cells: dict[str, dict[str, Any]] = {}
+    for cell in dict.fromkeys(run.spec.cell for run in finished):
+        runs = [run for run in finished if run.spec.cell == cell]
+        summaries = [results.read_summary(run.folder) for run in runs]
+        spec, first = runs[0].spec, summaries[0]
+        scores = {part: [summary["scores"][part] for summary in summaries] for part in first["scores"]}
+        estimates = {part: stats.iqm(np.array(values)) for part, values in scores.items()}
+        cells[cell] = {
+            "impl": spec.impl,
+            "device": spec.device,
+            "units": [layer.units for layer in spec.network.layers],
+            "parameters": first["parameters"],
+            "parameters_with_embedding": first["parameters_with_embedding"],
+            "learning_rate": spec.optimiser.learning_rate,
+            "clip": spec.optimiser.clip,
+            "dropout": spec.network.dropout,
+            "seeds": [run.spec.seed for run in runs],
+            "scores": scores,
+            "iqm": {part: estimate.value for part, estimate in estimates.items()},
+            "interval": {part: [estimate.low, estimate.high] for part, estimate in estimates.items()},
+            **{key: [s[key] for s in summaries] for key in ("best_epoch", "updates", "examples_seen", "diverged")},
+        }
+    return {
+        "task": task.name,
+        "backend": finished[0].spec.backend,
+        "framework": {key: finished[0].environment[key] for key in ("framework", "version")},
+        "data": [
+            {key: record[key] for key in ("source", "origin", "title", "note", "complete", "generated")}
+            for record in card["provenance"]
+        ],
+        "score": task.score_name,
+        "unit": task.unit,
+        "higher_is_better": task.higher_is_better,
+        "cells": cells,
+        "baselines": baselines,
+    }
+
+
+def _pair(a: Sequence[float], b: Sequence[float], higher_is_better: bool) -> dict[str, Any]:
+    """The paired comparison of scores a and b: a - b in units of the score, and the chance that a is better."""
+    sign = 1 if higher_is_better else -1
+    found = stats.compare(np.array(a), np.array(b))
+    improvement = found.probability_of_improvement
+    return {
+        "difference": found.difference.value,
+        "interval": [found.difference.low, found.difference.high],
+        "p": found.p,
+        "probability_of_improvement": improvement if sign == 1 else 1 - improvement,
+        "n": found.n,
+    }
+
+
+def _judge(rows: list[dict[str, Any]], higher_is_better: bool) -> list[dict[str, Any]]:
+    """Correct a family of comparisons and name the better side: `a`, `b`, `none`, or `too few seeds`."""
+    adjusted = stats.holm(np.array([row["p"] for row in rows])) if rows else []
+    sign = 1 if higher_is_better else -1
+    for row, p in zip(rows, adjusted, strict=True):
+        row["p_adjusted"] = float(p)
+        if row["n"] < stats.CLAIM_FROM:
+            row["better"] = "too few seeds"
+        elif p >= ALPHA:
+            row["better"] = "none"
+        else:
+            row["better"] = "a" if sign * row["difference"] > 0 else "b"
+    return rows
+
+
+def _against_baselines(stage: dict[str, Any], part: str) -> Iterable[dict[str, Any]]:
+    """Whether each cell's interval lies beyond each baseline."""
+    sign = 1 if stage["higher_is_better"] else -1
+    for cell, found in stage["cells"].items():
+        for name, scores in stage["baselines"].items():
+            low, high = sorted(sign * (bound - scores[part]) for bound in found["interval"][part])
+            verdict = "beats" if low > 0 else "loses" if high < 0 else "none"
+            row = {"part": part, "backend": stage["backend"], "cell": cell, "baseline": name}
+            yield row | {"score": found["iqm"][part], "baseline_score": scores[part], "verdict": verdict}
+
+
+def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One task over its backends. A family of comparisons is one test part: its cells, or its frameworks."""
+    first = stages[0]
+    higher = first["higher_is_better"]
+    cells = list(first["cells"])
+    parts = [part for part in first["cells"][cells[0]]["scores"] if part != "validation"]
+    between_cells, between_frameworks, against = [], [], []
+    for part in parts:
+        family = []
+        for stage in stages:
+            scores = {cell: found["scores"][part] for cell, found in stage["cells"].items()}
+            for a, b in combinations(cells, 2):
+                row = {"part": part, "backend": stage["backend"], "a": a, "b": b}
+                family.append(row | _pair(scores[a], scores[b], higher))
+            against.extend(_against_baselines(stage, part))
+        between_cells += _judge(family, higher)
+        family = []
+        for one, other in combinations(stages, 2):
+            for cell in cells:
+                row = {"part": part, "cell": cell, "a": one["backend"], "b": other["backend"]}
+                a, b = (stage["cells"][cell]["scores"][part] for stage in (one, other))
+                family.append(row | _pair(a, b, higher))
+        between_frameworks += _judge(family, higher)
+    return {
+        "score": first["score"],
+        "unit": first["unit"],
+        "higher_is_better": higher,
+        "parts": parts,
+        "card": card,
+        "baselines": first["baselines"],
+        "backends": {stage["backend"]: {"framework": stage["framework"], "cells": stage["cells"]} for stage in stages},
+        "between_cells": between_cells,
+        "between_frameworks": between_frameworks,
+        "against_baselines": against,
+    }

@@ -1,0 +1,127 @@
+"""What a prepared task is: arrays, a loss, a score, and the file that holds them."""
+
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax
+
+from .files import read_arrays, write_arrays
+
+
+class Batch(NamedTuple):
+    """N sequences of T steps: x (N, T, D) float32 or (N, T) int32 token ids; y (N,) int64 or (N, 1) float32.
+
+    `mask` (N, T) is True on valid steps, which come first in every row; None where all are valid.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A prepared problem.
+
+    `tests` are the held-out parts by name; the one called "test" is the headline. `extras` holds what only
+    reports and baselines read (texts, dates). A regression's outputs are turned back into `unit` by
+    exp?(offset + scale * output), see `to_unit`.
+    """
+
+    name: str
+    loss: str  # cross_entropy | squared_error
+    outputs: int
+    train: Batch
+    validation: Batch
+    tests: dict[str, Batch]
+    unit: str = ""
+    embedding: np.ndarray | None = None  # (V, D) initial table
+    inverse: dict[str, np.ndarray] = field(default_factory=dict)  # scale (), logarithm (), offset_<part> (N,)
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def score_name(self) -> str:
+        return "accuracy" if self.loss == "cross_entropy" else "rmse"
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.loss == "cross_entropy"
+
+    @property
+    def inputs(self) -> int:
+        """Features a step: the embedding's width where there is one."""
+        return (self.train.x if self.embedding is None else self.embedding).shape[-1]
+
+    def parts(self) -> dict[str, Batch]:
+        return {"train": self.train, "validation": self.validation, **self.tests}
+
+    def to_unit(self, values: np.ndarray, part: str) -> np.ndarray:
+        """Scaled outputs or targets (N, 1) of `part` as values (N,) in `unit`; inverts log and differences."""
+        values = self.inverse[f"offset_{part}"] + self.inverse["scale"] * values[:, 0].astype(np.float64)
+        return np.exp(values) if self.inverse["logarithm"] else values
+
+    def mean_loss(self, outputs: np.ndarray, part: str) -> float:
+        """The training loss of `outputs` on `part`: cross entropy in nats, or squared error in scaled units."""
+        y = self.parts()[part].y
+        if self.loss == "cross_entropy":
+            return float(-log_softmax(outputs.astype(np.float64), axis=1)[np.arange(len(y)), y].mean())
+        return float(np.mean((outputs.astype(np.float64) - y) ** 2))
+
+    def score(self, outputs: np.ndarray, part: str) -> float:
+        """Accuracy of logits (N, K), or root mean squared error in `unit` of outputs (N, 1)."""
+        y = self.parts()[part].y
+        if self.loss == "cross_entropy":
+            return float(np.mean(outputs.argmax(axis=1) == y))
+        return float(np.sqrt(np.mean((self.to_unit(outputs, part) - self.to_unit(y, part)) ** 2)))
+
+
+def save(task: Task, path: Path) -> None:
+    """Write `task` as one npz without pickles."""
+    arrays = {"name": np.array(task.name), "loss": np.array(task.loss), "outputs": np.array(task.outputs)}
+    arrays["unit"] = np.array(task.unit)
+    if task.embedding is not None:
+        arrays["embedding"] = task.embedding
+    for part, batch in task.parts().items():
+        arrays |= {f"part/{part}/{key}": value for key, value in batch._asdict().items() if value is not None}
+    arrays |= {f"inverse/{key}": value for key, value in task.inverse.items()}
+    arrays |= {f"extra/{key}": value for key, value in task.extras.items()}
+    write_arrays(path, arrays)
+
+
+def load(path: Path) -> Task:
+    """The task that `save` wrote."""
+    arrays = read_arrays(path)
+
+    def under(prefix: str) -> dict[str, np.ndarray]:
+        return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
+
+    names = dict.fromkeys(key.split("/")[0] for key in under("part/"))  # in the order they were written
+    parts = {name: Batch(**under(f"part/{name}/")) for name in names}
+    return Task(
+        name=str(arrays["name"]),
+        loss=str(arrays["loss"]),
+        outputs=int(arrays["outputs"]),
+        train=parts.pop("train"),
+        validation=parts.pop("validation"),
+        tests=parts,
+        unit=str(arrays["unit"]),
+        embedding=arrays.get("embedding"),
+        inverse=under("inverse/"),
+        extras=under("extra/"),
+    )
+
+
+def pack_texts(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Texts as UTF-8 bytes and N + 1 offsets: strings in an npz without pickles or padding."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)])
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets
+
+
+def unpack_texts(data: np.ndarray, offsets: np.ndarray) -> list[str]:
+    """The texts that `pack_texts` packed."""
+    raw = data.tobytes()
+    return [raw[start:end].decode() for start, end in itertools.pairwise(offsets)]

@@ -1,0 +1,220 @@
+"""MLflow: every run with its curves, files and circumstances. A mirror of the results, never their source.
+
+One experiment a task; in it a parent run for each cell and backend, for training and for tuning, and a child
+for each seed or trial. A finished run is logged once; a store that was lost is filled again by a forced rerun.
+"""
+
+import json
+import math
+import os
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
+from . import results
+from .executor import Event, Finished, Progress
+from .files import read_json
+from .train import RunSpec
+
+_FLUSH_SECONDS = 1.0
+_PARENT = "mlflow.parentRunId"
+_RUN = "study.run"  # the id in the run store
+_GROUP = "study.group"  # what the children of a parent share
+
+
+def _client() -> MlflowClient:
+    """A client of the store at the project's root, or of the server that MLFLOW_TRACKING_URI names."""
+    return MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}")
+
+
+def _experiment(client: MlflowClient, task: str) -> str:
+    found = client.get_experiment_by_name(task)
+    if found:
+        return found.experiment_id
+    local = "MLFLOW_TRACKING_URI" not in os.environ
+    return client.create_experiment(task, (Path.cwd() / "mlartifacts" / task).as_uri() if local else None)
+
+
+def git_state() -> dict[str, str]:
+    """The commit, and whether the tree differs from it; nothing outside a git checkout."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"git.commit": git("rev-parse", "HEAD"), "git.dirty": str(bool(git("status", "--porcelain")))}
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return {}
+
+
+def data_tags(task: str) -> dict[str, str]:
+    """Where the data of `task` comes from and the digests of its parts, from its data card."""
+    card = read_json(Path("metrics/data") / f"{task}.json")
+    origins = {f"data.{record['source']}": record["origin"] for record in card["provenance"]}
+    return origins | {f"sha256.{name}": part["sha256"] for name, part in card["parts"].items()}
+
+
+def _flat(value: object, name: str = "") -> dict[str, object]:
+    """Nested dicts and lists as one dict with dotted names."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    else:
+        return {name: value}
+    flat = {}
+    for key, inner in items:
+        flat |= _flat(inner, f"{name}.{key}" if name else str(key))
+    return flat
+
+
+def _metrics(row: dict[str, float]) -> list[Metric]:
+    """A row of a history as metrics at the step of its epoch."""
+    now = int(time.time() * 1000)
+    step = int(row["epoch"])
+    return [Metric(key, value, now, step) for key, value in row.items() if key != "epoch" and math.isfinite(value)]
+
+
+class Tracker:
+    """Logs the events of one stage (`kind`: train or tune) of `task`; the only writer while it is open."""
+
+    def __init__(self, task: str, kind: str, tags: dict[str, str]):
+        self._client = _client()
+        self._experiment = _experiment(self._client, task)
+        self._kind = kind
+        self._tags = tags | git_state()
+        self._parents: dict[str, str] = {}
+        self._open: dict[str, str] = {}
+        self._logged: dict[str, int] = defaultdict(int)  # epochs in MLflow, by run
+        self._waiting: dict[str, list[dict[str, float]]] = defaultdict(list)
+        self._flushed = time.monotonic()
+        self._done: set[tuple[str, str]] = set()
+        for run in self._search(f"tags.`{_RUN}` != ''"):
+            if run.info.status == "RUNNING":  # its stage was killed
+                self._client.set_terminated(run.info.run_id, "KILLED")
+            elif run.info.status == "FINISHED":
+                self._done.add((run.data.tags[_PARENT], run.data.tags[_RUN]))
+
+    def __enter__(self) -> "Tracker":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        for run in [*self._open.values(), *self._parents.values()]:
+            self._client.set_terminated(run, "FINISHED" if kind is None else "KILLED")
+
+    def _search(self, text: str) -> Iterable[Run]:
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], text, max_results=1000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _parent(self, spec: RunSpec) -> str:
+        """The parent run of `spec`: the same for all specs that differ by seed (tuning: by settings) alone."""
+        common = asdict(replace(spec, seed=0))
+        if self._kind == "tune":
+            common["optimiser"] = common["network"]["dropout"] = None
+        digest = sha256(json.dumps(common, sort_keys=True).encode()).hexdigest()[:12]
+        group = f"{self._kind}/{spec.cell}/{spec.backend}/{digest}"
+        if group not in self._parents:
+            found = list(self._search(f"tags.`{_GROUP}` = '{group}'"))
+            if found:
+                run = found[0].info.run_id
+                self._client.update_run(run, "RUNNING")
+            else:
+                name = f"{self._kind} {spec.cell} {spec.backend}"
+                tags = self._tags | {_GROUP: group, "study.kind": self._kind}
+                run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
+                fixed = {"task": spec.task, "backend": spec.backend, "cell": spec.cell, "impl": spec.impl}
+                self._client.log_batch(run, params=[Param(key, value) for key, value in fixed.items()])
+            self._parents[group] = run
+        return self._parents[group]
+
+    def _child(self, event: Event) -> str:
+        if event.run not in self._open:
+            spec, parent = event.spec, self._parent(event.spec)
+            if self._kind == "train":
+                name = f"{spec.cell} {spec.backend} seed {spec.seed}"
+            else:
+                name = f"{spec.cell} lr {spec.optimiser.learning_rate:.2g}"
+            tags = self._tags | {_PARENT: parent, _RUN: event.run, "study.kind": self._kind}
+            run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
+            params = [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
+            self._client.log_batch(run, params=[*params, Param("cell", spec.cell)])
+            self._open[event.run] = run
+        return self._open[event.run]
+
+    def _flush(self, event: Event) -> None:
+        """Write the rows that wait for the run of `event`; MLflow takes 1,000 metrics a call."""
+        metrics = [metric for row in self._waiting.pop(event.run, []) for metric in _metrics(row)]
+        for start in range(0, len(metrics), 1000):
+            self._client.log_batch(self._child(event), metrics=metrics[start : start + 1000])
+
+    def log(self, event: Event) -> None:
+        """Log an event of the executor; rows of curves are written about once a second."""
+        if isinstance(event, Progress):
+            self._waiting[event.run].append(event.row)
+            self._logged[event.run] += 1
+            if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+                self._flush(event)
+                self._flushed = time.monotonic()
+        elif (self._parent(event.spec), event.run) not in self._done:
+            self._finish(event)
+
+    def _finish(self, event: Finished) -> None:
+        run = self._child(event)
+        self._waiting[event.run] += results.read_history(event.folder)[self._logged[event.run] :]
+        self._flush(event)
+        summary = _flat(results.read_summary(event.folder))
+        timing = read_json(event.folder / "timing.json")
+        final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}
+        now = int(time.time() * 1000)
+        versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
+        reused = RunTag("study.reused", str(event.reused))
+        self._client.log_batch(
+            run,
+            metrics=[Metric(key, value, now, 0) for key, value in final.items()],
+            tags=[*versions, reused],
+        )
+        for name in results.FILES:
+            self._client.log_artifact(run, str(event.folder / name))
+        self._client.set_terminated(run, "FINISHED")
+        del self._open[event.run]
+
+    def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
+        """Put each cell's IQM and interval on its parent run; `metrics` as `summary.training` gives them."""
+        now = int(time.time() * 1000)
+        for cell, spec in {run.spec.cell: run.spec for run in finished}.items():
+            found = metrics["cells"][cell]
+            values = _flat({key: found[key] for key in ("iqm", "interval", "parameters")})
+            rows = [Metric(key, float(value), now, 0) for key, value in values.items()]
+            self._client.log_batch(self._parent(spec), metrics=rows)
+
+
+def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
+    """Put a report's figures (PNG by name) into the task's experiment, replacing those of an earlier report."""
+    client = _client()
+    experiment = _experiment(client, task)
+    for old in client.search_runs([experiment], f"tags.`study.report` = '{report}'"):
+        client.delete_run(old.info.run_id)
+    tags = {"study.report": report, "study.kind": "report"} | git_state()
+    run = client.create_run(experiment, tags=tags, run_name=f"report {report}").info.run_id
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in figures.items():
+            (Path(folder) / f"{name}.png").write_bytes(data)
+        client.log_artifacts(run, folder, "figures")
+    client.set_terminated(run, "FINISHED")

@@ -1,0 +1,127 @@
+"""One training run, the same loop for every framework."""
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import backends, init
+from .backends import Optimiser
+from .network import Network, parameter_count
+from .results import RunResult
+from .task import Batch, Task
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that determines a run.
+
+    `data` is the prepared file, relative to the project. `impl` says which layers compute: `native`, the
+    framework's fused ones. `examples` limits the training part to its first rows (None: all of it). `tests`
+    says whether the test parts are read at all: tuning never does.
+    """
+
+    task: str
+    data: str
+    backend: str
+    impl: str
+    device: str  # auto | cpu | gpu
+    network: Network
+    optimiser: Optimiser
+    batch_size: int
+    epochs: int
+    patience: int
+    examples: int | None
+    tests: bool
+    seed: int
+
+    @property
+    def cell(self) -> str:
+        return self.network.layers[0].cell
+
+
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """The generator of one purpose in one run. Cells and frameworks share it, so that seeds are paired."""
+    return np.random.default_rng([seed, *purpose.encode()])
+
+
+def _dropout_masks(network: Network, rng: np.random.Generator, order: np.ndarray) -> list[np.ndarray] | None:
+    """Each layer's masks (S, B, H) float32, scaled by 1 / (1 - p); None without dropout."""
+    p = network.dropout
+    if p == 0:
+        return None
+    sizes = [(*order.shape, layer.units) for layer in network.layers]
+    return [(rng.random(size, dtype=np.float32) >= p).astype(np.float32) / np.float32(1 - p) for size in sizes]
+
+
+def train(
+    spec: RunSpec, task: Task, dtype: type[np.floating] = np.float32
+) -> Generator[dict[str, float], None, RunResult]:
+    """Train `spec` on `task`; yields a row of the history an epoch, returns the result.
+
+    Each epoch is a new permutation of the training part in whole batches; the remainder waits for the next
+    one. The weights of the epoch with the best validation score are kept (on a tie, of the lower validation
+    loss). A loss that is not finite ends the run, marked as diverged.
+    """
+    backend = backends.load(spec.backend)
+    if spec.examples:
+        rows = slice(spec.examples)
+        part = Batch(*(None if array is None else array[rows] for array in task.train))
+        task = replace(task, train=part)
+    initial = init.draw(spec.network, stream(spec.seed, "weights"), task.embedding)
+    model = backend.build(
+        spec.network,
+        task.loss,
+        spec.optimiser,
+        {name: array.astype(dtype) for name, array in initial.items()},
+        spec.device,
+    )
+    shuffle, drop = stream(spec.seed, "order"), stream(spec.seed, "dropout")
+    data, validation = backend.place(task.train, model), backend.place(task.validation, model)
+    examples = len(task.train.y)
+    batch_size = min(spec.batch_size, examples)
+    steps = examples // batch_size
+    sign = 1 if task.higher_is_better else -1
+
+    best, best_epoch, diverged = (-math.inf, -math.inf), 0, False
+    best_weights = backend.weights(model)
+    history: list[dict[str, float]] = []
+    for epoch in range(1, spec.epochs + 1):
+        order = shuffle.permutation(examples)[: steps * batch_size].reshape(steps, batch_size)
+        trace = backend.epoch(model, data, order, _dropout_masks(spec.network, drop, order))
+        outputs = backend.predict(model, validation)
+        clip = spec.optimiser.clip
+        row = {
+            "epoch": epoch,
+            "train_loss": float(trace.losses.mean()),
+            "validation_loss": task.mean_loss(outputs, "validation"),
+            "validation_score": task.score(outputs, "validation"),
+            "gradient_norm": float(trace.norms.mean()),
+            "clipped_share": 0.0 if clip is None else float((trace.norms > clip).mean()),
+        }
+        history.append(row)
+        yield row
+        diverged = not (np.isfinite(trace.losses).all() and math.isfinite(row["validation_loss"]))
+        if diverged:
+            break
+        rank = (sign * row["validation_score"], -row["validation_loss"])
+        if rank > best:
+            best, best_epoch, best_weights = rank, epoch, backend.weights(model)
+        elif epoch - best_epoch >= spec.patience:
+            break
+
+    backend.set_weights(model, best_weights)
+    parts = {"validation": task.validation, **(task.tests if spec.tests else {})}
+    predictions = {name: backend.predict(model, backend.place(part, model)) for name, part in parts.items()}
+    summary = {
+        "scores": {name: task.score(outputs, name) for name, outputs in predictions.items()},
+        "best_epoch": best_epoch,
+        "epochs": len(history),
+        "updates": len(history) * steps,
+        "examples_seen": len(history) * steps * batch_size,
+        "parameters": parameter_count(spec.network, embedding=False),
+        "parameters_with_embedding": parameter_count(spec.network, embedding=True),
+        "diverged": diverged,
+    }
+    return RunResult(history, best_weights, predictions, summary)
