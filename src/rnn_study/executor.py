@@ -1,10 +1,12 @@
 """Many independent runs: one single-threaded process a core, finished runs taken from the run store."""
 
+import json
 import multiprocessing
 import os
 import platform
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -19,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from . import backends, run_store, task
+from .closure import SRC
 from .errors import StudyError
 from .train import RunSpec, train
 
 # One thread in every library of a worker; they read these when they are first imported.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,23 @@ def _work(run: str, spec: RunSpec) -> None:
             return
 
 
+@contextmanager
+def _inherited(interpreter: str) -> Iterator[None]:
+    """What a process spawned now inherits: not the driver's script, for it would import all that the driver does,
+    and, if another interpreter runs it, not the driver's import path either."""
+    main, path = sys.modules["__main__"], sys.path
+    hidden = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+    main.__dict__.update(dict.fromkeys(hidden))
+    if interpreter != sys.executable:
+        ask = [interpreter, "-c", "import json, sys; print(json.dumps(sys.path))"]
+        sys.path = [*json.loads(subprocess.run(ask, capture_output=True, check=True).stdout), str(SRC)]
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
+        sys.path = path
+
+
 class Executor:
     """The workers of one backend, for `owner` (a stage); they import its framework once and serve many lists.
 
@@ -100,34 +119,39 @@ class Executor:
 
     def __init__(self, backend: str, owner: str, device: str):
         variable = f"RNN_STUDY_PYTHON_{backend.upper()}"
-        interpreter = os.environ.get(variable, sys.executable)
-        if not Path(interpreter).is_file():
-            raise StudyError(f"{variable}: got {interpreter!r}: expected the path of a Python interpreter")
+        self._interpreter = os.environ.get(variable, sys.executable)
+        if not Path(self._interpreter).is_file():
+            raise StudyError(f"{variable}: got {self._interpreter!r}: expected the path of a Python interpreter")
         self.backend, self.owner = backend, owner
-        os.environ.update(_ONE_THREAD | _QUIET)
-        context = multiprocessing.get_context("spawn")
-        context.set_executable(interpreter)
-        self._rows = context.Queue()
+        os.environ.update(_ONE_THREAD)
+        self._context = multiprocessing.get_context("spawn")
+        self._context.set_executable(self._interpreter)
+        self._rows = self._context.Queue()
         self._runs: set[str] = set()
-        # One GPU serves one process: runs beside each other would only share it.
-        workers = 1 if device == "gpu" else worker_count()
-        self._pool = ProcessPoolExecutor(workers, context, _start_worker, (self._rows,))
+        self._pool, found = self._start(worker_count())
+        self.device = found["device"] if device == "auto" else device
+        if device == "gpu" and found["device"] != "gpu":
+            self._pool.shutdown()
+            raise StudyError(
+                f"params.yaml: device: got 'gpu', but {found['framework']} {found['version']} finds none: "
+                "expected auto or cpu here"
+            )
+        if self.device == "gpu" and "RNN_STUDY_WORKERS" not in os.environ:
+            self._pool.shutdown()  # processes beside each other would only share the one GPU
+            self._pool, found = self._start(1)
+        self.environment = {key: value for key, value in found.items() if key != "device"}
+
+    def _start(self, workers: int) -> tuple[ProcessPoolExecutor, dict[str, str]]:
+        """A pool of `workers` processes and what they found."""
+        pool = ProcessPoolExecutor(workers, self._context, _start_worker, (self._rows,))
         try:
-            with self._one_line():
+            with self._one_line(), _inherited(self._interpreter):
                 # One question for each worker, so that all of them import the framework at the same time.
-                probes = [self._pool.submit(_environment, backend) for _ in range(workers)]
-                found = probes[0].result()
-            if device == "gpu" and found["device"] != "gpu":
-                raise StudyError(
-                    f"params.yaml: device: got 'gpu', but {found['framework']} {found['version']} finds none: "
-                    "expected auto or cpu here"
-                )
+                probes = [pool.submit(_environment, self.backend) for _ in range(workers)]
+                return pool, probes[0].result()
         except BaseException:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
-        available = found.pop("device")
-        self.device = available if device == "auto" else device
-        self.environment = found
 
     def __enter__(self) -> "Executor":
         return self
@@ -157,8 +181,10 @@ class Executor:
             for run, spec in runs.items():
                 if run_store.find(run) is None:
                     waiting[self._pool.submit(_work, run, spec)] = run
-            for run in runs.keys() - set(waiting.values()):
-                yield Finished(run, runs[run], run_store.ROOT / run, self.environment, reused=True)
+            fresh = set(waiting.values())
+            for run, spec in runs.items():
+                if run not in fresh:
+                    yield Finished(run, spec, run_store.ROOT / run, self.environment, reused=True)
             while waiting:
                 done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 for run, row in _drain(self._rows):

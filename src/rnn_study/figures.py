@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from .study import Study
 from .task import unpack_texts
-from .wording import label, number
+from .wording import data, interval, label, number, origin, p_value
 
 # Okabe & Ito's palette, told apart by readers of every colour vision; cells take its colours in order.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
@@ -20,11 +20,12 @@ MARKERS = ("o", "s")
 STYLE = {"figsize": (7.2, 4.2), "layout": "constrained", "dpi": 110}
 
 
-def show(figure: Figure, alt: str, task: str, name: str) -> None:
-    """Display `figure` with its alternative text; `task` and `name` say where MLflow keeps it."""
-    data = io.BytesIO()
-    figure.savefig(data, format="png", metadata={"Software": None})
-    bundle = {"image/png": base64.b64encode(data.getvalue()).decode(), "text/plain": alt}
+def show(figure: Figure, alt: str, study: Study, task: str, name: str) -> None:
+    """Display `figure` with its data below and its alternative text; MLflow keeps it as `name` of `task`."""
+    figure.supxlabel(data(study.tasks[task]), fontsize=7, color="#5a6473")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    bundle = {"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": alt}
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}, "study": {"task": task, "name": name}})
 
 
@@ -52,12 +53,11 @@ def show_banner(study: Study) -> None:
     """Display where the data comes from, before any figure."""
     lines = []
     for record in {r["source"]: r for t in study.tasks.values() for r in t["card"]["provenance"]}.values():
-        kind = "generated" if record["generated"] else "complete" if record["complete"] else "excerpt"
         rows = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in record["rows"].items())
         files = ", ".join(f"{file['file']} (SHA-256 {file['sha256'][:12]}…)" for file in record["files"])
         lines.append(
-            f"<li><strong>{escape(record['title'])}</strong>: {kind}, from {escape(record['origin'])} data; "
-            f"{escape(rows)}. {escape(record['note'])} Licence: {escape(record['licence'])}. "
+            f"<li><strong>{escape(origin(record))}</strong>: {escape(rows)}. {escape(record['note'])}. "
+            f"Licence: {escape(record['licence'])}. "
             f"<details><summary>files</summary>{escape(files)}</details></li>"
         )
     title = f"This is the {escape(study.summary['study'])} study. What it ran on:"
@@ -79,12 +79,11 @@ def results_table(study: Study, task: str, part: str) -> None:
     rows = []
     for _, backend, _, cell in _pairs(study, task):
         run = found["backends"][backend]["cells"][cell]
-        low, high = (number(bound, score) for bound in run["interval"][part])
         rows.append(
             [
                 f"{label(cell)}, {label(backend)}",
                 number(run["iqm"][part], score),
-                f"{low} to {high}",
+                interval(run["interval"][part], score),
                 str(len(run["seeds"])),
                 "×".join(map(str, run["units"])),
                 f"{run['parameters']:,}",
@@ -102,7 +101,7 @@ def results_table(study: Study, task: str, part: str) -> None:
     show_table(
         [*header, "updates", "learning rate", "clip", "dropout"],
         rows,
-        f"{label(task)}, {label(part)}: interquartile mean over seeds. Updates are the mean over seeds.",
+        f"{label(task)}, {label(part)}: interquartile mean over seeds; updates are the mean over seeds; {data(found)}.",
     )
 
 
@@ -135,7 +134,7 @@ def learning_curves(study: Study, task: str) -> None:
         f"Learning curves of {label(task)}: validation loss by epoch, median and range over the seeds, "
         "a colour a cell, solid PyTorch, dashed TensorFlow. A curve ends where half of its seeds have stopped."
     )
-    show(figure, alt, task, "learning-curves")
+    show(figure, alt, study, task, "learning-curves")
 
 
 def seed_scores(study: Study, task: str, part: str) -> None:
@@ -165,7 +164,7 @@ def seed_scores(study: Study, task: str, part: str) -> None:
         f"Scores of {label(task)} on the {label(part)}: a point a seed, the interquartile mean with its "
         "95 % interval in black, the baselines as grey lines. The table above holds the same figures."
     )
-    show(figure, alt, task, f"scores-{part}")
+    show(figure, alt, study, task, f"scores-{part}")
 
 
 def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
@@ -201,7 +200,7 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
         f"Confusion matrices of {label(task)}, {label(backend)}, all seeds, rows true, columns predicted, in "
         f"per cent of the row. Most often, {'; '.join(worst)}."
     )
-    show(figure, alt, task, f"confusion-{part}")
+    show(figure, alt, study, task, f"confusion-{part}")
 
 
 def worst_tweets(study: Study, part: str = "test", count: int = 8) -> None:
@@ -252,7 +251,7 @@ def forecast(study: Study) -> None:
         f"and each cell's forecasts ({label(backend)}) of the test months {months[test[0]]} to {months[test[-1]]}: "
         "the median over seeds with their range."
     )
-    show(figure, alt, "airline", "forecast")
+    show(figure, alt, study, "airline", "forecast")
 
 
 def comparison_table(study: Study, task: str) -> None:
@@ -271,7 +270,7 @@ def comparison_table(study: Study, task: str) -> None:
                 label(row["part"]),
                 f"{scale * row['difference']:+.2f}",
                 f"{low:+.2f} to {high:+.2f}",
-                f"{row['p_adjusted']:.3f}",
+                p_value(row["p_adjusted"]),
                 f"{row['probability_of_improvement']:.2f}",
                 str(row["n"]),
                 verdict.get(row["better"], row["better"]),
@@ -281,5 +280,5 @@ def comparison_table(study: Study, task: str) -> None:
     show_table(
         [*header, "P(first better)", "seeds", "better"],
         rows,
-        f"{label(task)}: differences paired by seed, paired t test, corrected within each family",
+        f"{label(task)}: differences paired by seed, paired t test, corrected within each family; {data(found)}.",
     )

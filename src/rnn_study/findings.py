@@ -4,7 +4,7 @@ from typing import Any
 
 from .stats import CLAIM_FROM
 from .study import Study
-from .wording import label, number
+from .wording import interval, label, number, p_value
 
 
 def _list(words: list[str]) -> str:
@@ -12,24 +12,37 @@ def _list(words: list[str]) -> str:
 
 
 def _scores(task: dict[str, Any], part: str, backend: str) -> str:
-    cells = task["backends"][backend]["cells"]
-    return _list([f"{label(cell)} {number(run['iqm'][part], task['score'])}" for cell, run in cells.items()])
+    score = task["score"]
+    return _list(
+        [
+            f"{label(cell)} {number(run['iqm'][part], score)} ({interval(run['interval'][part], score)})"
+            for cell, run in task["backends"][backend]["cells"].items()
+        ]
+    )
 
 
-def _between(task: dict[str, Any], rows: list[dict[str, Any]], where: str) -> str:
-    """One sentence about one family of comparisons in one place."""
+def _gap(task: dict[str, Any], row: dict[str, Any]) -> str:
+    """The size of a difference with its interval, both counted in favour of the better side."""
+    scale, unit = (100, "points") if task["score"] == "accuracy" else (1, task["unit"])
+    low, high = sorted(abs(scale * bound) for bound in row["interval"])
+    return f"{abs(scale * row['difference']):.2f} {unit} ({low:.2f} to {high:.2f}, {p_value(row['p_adjusted'])})"
+
+
+def _compared(task: dict[str, Any], rows: list[dict[str, Any]], where: str, subject: str | None = None) -> str:
+    """One sentence about comparisons made in one place; `subject` is the key that names each, if not its pair."""
     if all(row["better"] == "too few seeds" for row in rows):
-        return f"{where}, differences are described without a claim: {rows[0]['n']} seeds, a claim takes {CLAIM_FROM}."
-    told = []
+        return f"{where}, no claim is made from {rows[0]['n']} seeds; it takes {CLAIM_FROM}."
+    told, alike = [], []
     for row in rows:
-        if row["better"] in ("a", "b"):
-            better, worse = (row["a"], row["b"]) if row["better"] == "a" else (row["b"], row["a"])
-            size = abs(row["difference"])
-            gap = f"{100 * size:.1f} points" if task["score"] == "accuracy" else f"{size:.2f} {task['unit']}"
-            told.append(f"{label(better)} is better than {label(worse)} by {gap} (p = {row['p_adjusted']:.3f})")
+        name = label(row[subject]) + ": " if subject else ""
+        if row["better"] == "none":
+            pair = label(row[subject]) if subject else f"{label(row['a'])} and {label(row['b'])}"
+            alike.append(f"{pair} ({p_value(row['p_adjusted'])})")
         else:
-            pair = f"{label(row['a'])} and {label(row['b'])}"
-            told.append(f"no difference detected between {pair} (p = {row['p_adjusted']:.2f})")
+            better, worse = (row["a"], row["b"]) if row["better"] == "a" else (row["b"], row["a"])
+            told.append(f"{name}{label(better)} is better than {label(worse)} by {_gap(task, row)}")
+    if alike:
+        told.append(f"no difference detected {'for' if subject else 'between'} {'; '.join(alike)}")
     return f"{where}, {'; '.join(told)}."
 
 
@@ -39,15 +52,14 @@ def results(study: Study, name: str) -> list[str]:
     sentences = []
     for part in task["parts"]:
         for backend in task["backends"]:
-            sentences.append(
-                f"{label(part).capitalize()}, {label(backend)}: {task['score']} {_scores(task, part, backend)}."
-            )
+            found = f"{task['score']} of {_scores(task, part, backend)}"
+            sentences.append(f"{label(part).capitalize()}, {label(backend)}: {found}.")
             rows = [r for r in task["between_cells"] if (r["part"], r["backend"]) == (part, backend)]
             if rows:
-                sentences.append(_between(task, rows, f"Between cells in {label(backend)}"))
-        for cell in dict.fromkeys(row["cell"] for row in task["between_frameworks"]):
-            rows = [r for r in task["between_frameworks"] if (r["part"], r["cell"]) == (part, cell)]
-            sentences.append(_between(task, rows, f"Between frameworks, {label(cell)}"))
+                sentences.append(_compared(task, rows, f"Between cells in {label(backend)}"))
+        rows = [r for r in task["between_frameworks"] if r["part"] == part]
+        if rows:
+            sentences.append(_compared(task, rows, "Between the frameworks", subject="cell"))
         sentences += baselines(study, name, part)
     return sentences
 

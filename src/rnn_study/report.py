@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from .errors import StudyError
 from .files import atomic
-from .wording import label, number
+from .wording import interval, label, number, origin
 
 
 def _stable(notebook: NotebookNode) -> NotebookNode:
@@ -72,12 +72,12 @@ def render_index(notebooks: list[Path], summary: dict[str, Any], target: Path) -
         links.append({"href": f"{path.stem}.html", "title": title(notebook), "text": paragraph})
     rows = []
     for name, task in summary["tasks"].items():
-        origins = ", ".join(dict.fromkeys(record["origin"] for record in task["card"]["provenance"]))
+        origins = "; ".join(origin(record) for record in task["card"]["provenance"])
         for backend, found in task["backends"].items():
             for cell, run in found["cells"].items():
-                low, high = (number(bound, task["score"]) for bound in run["interval"]["test"])
                 score = number(run["iqm"]["test"], task["score"])
-                rows.append([label(name), origins, label(cell), label(backend), f"{score} ({low} to {high})"])
+                bounds = interval(run["interval"]["test"], task["score"])
+                rows.append([label(name), origins, label(cell), label(backend), f"{score} ({bounds})"])
     with atomic(target) as file:
         file.write(_page("The RNN study", body="", links=links, rows=rows, study=summary["study"]))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from .files import atomic, read_arrays, read_json, write_arrays, write_json
 
@@ -37,7 +37,8 @@ def write(result: RunResult, folder: Path) -> None:
     writer.writerows(result.history)
     with atomic(folder / "history.csv") as file:
         file.write(text.getvalue().encode())
-    save_file(result.weights, folder / "weights.safetensors")
+    with atomic(folder / "weights.safetensors") as file:
+        file.write(save(result.weights))
     write_arrays(folder / "predictions.npz", result.predictions)
     write_json(folder / "result.json", result.summary)
 

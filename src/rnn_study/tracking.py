@@ -98,7 +98,7 @@ class Tracker:
         self._parents: dict[str, str] = {}
         self._open: dict[str, str] = {}
         self._logged: dict[str, int] = defaultdict(int)  # epochs in MLflow, by run
-        self._waiting: dict[str, list[dict[str, float]]] = defaultdict(list)
+        self._waiting: dict[str, list[Progress]] = defaultdict(list)
         self._flushed = time.monotonic()
         self._done: set[tuple[str, str]] = set()
         for run in self._search(f"tags.`{_RUN}` != ''"):
@@ -158,27 +158,32 @@ class Tracker:
             self._open[event.run] = run
         return self._open[event.run]
 
-    def _flush(self, event: Event) -> None:
-        """Write the rows that wait for the run of `event`; MLflow takes 1,000 metrics a call."""
-        metrics = [metric for row in self._waiting.pop(event.run, []) for metric in _metrics(row)]
-        for start in range(0, len(metrics), 1000):
-            self._client.log_batch(self._child(event), metrics=metrics[start : start + 1000])
+    def _flush(self) -> None:
+        """Write the rows that wait."""
+        for events in self._waiting.values():
+            self._write_rows(self._child(events[0]), [event.row for event in events])
+            self._logged[events[0].run] += len(events)
+        self._waiting.clear()
+        self._flushed = time.monotonic()
+
+    def _write_rows(self, run: str, rows: Sequence[dict[str, float]]) -> None:
+        metrics = [metric for row in rows for metric in _metrics(row)]
+        for start in range(0, len(metrics), 1000):  # what MLflow takes in one call
+            self._client.log_batch(run, metrics=metrics[start : start + 1000])
 
     def log(self, event: Event) -> None:
         """Log an event of the executor; rows of curves are written about once a second."""
         if isinstance(event, Progress):
-            self._waiting[event.run].append(event.row)
-            self._logged[event.run] += 1
+            self._waiting[event.run].append(event)
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
-                self._flush(event)
-                self._flushed = time.monotonic()
+                self._flush()
         elif (self._parent(event.spec), event.run) not in self._done:
             self._finish(event)
 
     def _finish(self, event: Finished) -> None:
         run = self._child(event)
-        self._waiting[event.run] += results.read_history(event.folder)[self._logged[event.run] :]
-        self._flush(event)
+        self._flush()
+        self._write_rows(run, results.read_history(event.folder)[self._logged[event.run] :])
         summary = _flat(results.read_summary(event.folder))
         timing = read_json(event.folder / "timing.json")
         final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}

@@ -1,5 +1,8 @@
 """How reports write names and numbers."""
 
+from collections.abc import Sequence
+from typing import Any
+
 NAMES = {
     "mnist_rows": "Images by rows",
     "tweets": "Tweets",
@@ -22,3 +25,25 @@ def label(name: str) -> str:
 def number(value: float, score: str) -> str:
     """A score as a report writes it: accuracy in per cent, an error with two decimals."""
     return f"{100 * value:.1f} %" if score == "accuracy" else f"{value:.2f}"
+
+
+def interval(bounds: Sequence[float], score: str) -> str:
+    """Both ends of an interval, the unit once."""
+    low, high = (number(bound, score) for bound in bounds)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def p_value(p: float) -> str:
+    """A p-value with its sign: three decimals where they are needed, never as 0."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def origin(record: dict[str, Any]) -> str:
+    """In one phrase, what a provenance record says a reader must know wherever figures stand."""
+    kind = "generated" if record["generated"] else "all of it" if record["complete"] else "an excerpt"
+    return f"{record['title']} ({record['origin']}, {kind})"
+
+
+def data(task: dict[str, Any]) -> str:
+    """The data behind a task of the summary, for captions."""
+    return "data: " + "; ".join(origin(record) for record in task["card"]["provenance"])

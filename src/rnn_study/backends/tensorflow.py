@@ -6,22 +6,39 @@ models of one shape share one graph: their weights, slots and settings are assig
 """
 
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import weakref
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from rnn_study.network import Network
 from rnn_study.task import Batch
 
 from . import EpochTrace, Optimiser
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """TensorFlow's C++ start-up notes come before any setting that could hush them."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as sink:
+        os.dup2(sink.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with _hushed():
+    import keras
+    import tensorflow as tf
 
 _LAYERS = {"vanilla": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 _CHUNK = 1024  # rows predicted at a time: bounds memory, not results
@@ -31,6 +48,8 @@ tf.config.experimental.enable_op_determinism()
 tf.config.experimental.enable_tensor_float_32_execution(False)
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
+for _gpu in tf.config.list_physical_devices("GPU"):
+    tf.config.experimental.set_memory_growth(_gpu, True)
 
 
 class _Graph:

@@ -1,0 +1,112 @@
+"""What several test files share."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def needs(*modules: str) -> pytest.MarkDecorator:
+    """Skip where one of `modules` is not installed."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+# Small enough for a whole pipeline in a test: two seeds, two cells, an epoch or two.
+TINY = """
+study: quick
+device: cpu
+seeds: [0, 1]
+data: {mnist: embedded, tweets: embedded, glove: embedded, airline: embedded, vectors: glove.6B.50d}
+tuning:
+  trials: 8
+  round: 4
+  seed: 1000
+  learning_rate: {low: 0.001, high: 0.03}
+  clip: {low: 0.25, high: 8.0}
+  dropout: {low: 0.0, high: 0.4}
+tasks:
+  mnist_rows:
+    prepare: {validation: 0.15, seed: 0}
+    network: {parameters: 500, units: null, depth: 1, finetune: false}
+    training: {batch_size: 128, epochs: 2, patience: 2}
+    tuning: {epochs: 1, examples: 128}
+    cells: {vanilla: {}, lstm: {}}
+  tweets:
+    prepare: {validation: 0.15, test: 0.2, seed: 0, vocabulary: 400, max_tokens: 24}
+    network: {parameters: 500, units: null, depth: 1, finetune: true}
+    training: {batch_size: 128, epochs: 1, patience: 2}
+    tuning: {epochs: 1, examples: 128}
+    cells: {vanilla: {}, lstm: {}}
+  airline:
+    prepare: {look_back: 12, logarithm: true, first_difference: true, seasonal_difference: true, validation: 12}
+    network: {parameters: 100, units: null, depth: 1, finetune: false}
+    training: {batch_size: 8, epochs: 3, patience: 2}
+    tuning: {epochs: 1, examples: 32}
+    cells: {vanilla: {}, lstm: {}}
+"""
+
+
+class Project:
+    """A copy of the project's tracked and new files in a folder of its own, with tiny parameters."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for name in listed:
+            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "tuned/")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        self.write("params.yaml", TINY)
+        for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "a copy")):
+            self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words)
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the one occurrence of `old` in a file."""
+        text = (self.folder / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name}: {old!r} stands there {text.count(old)} times"
+        self.write(name, text.replace(old, new))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("RNN_STUDY_")}
+        return inherited | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
+
+    def run(self, *words: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            words, cwd=self.folder, env=self.environment | extra, capture_output=True, text=True, timeout=600
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def repro(self, *words: str) -> list[str]:
+        """`dvc repro`: the stages that ran."""
+        out = self.run("dvc", "repro", *words).stdout
+        return [line.split("'")[1] for line in out.splitlines() if line.startswith("Running stage")]
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished tiny study, for tests that look at it. Those that change it say so and put it back."""
+    project = Project(tmp_path_factory.mktemp("study"))
+    project.repro()
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh copy of the project, nothing run."""
+    return Project(tmp_path)

@@ -1,0 +1,251 @@
+"""Runs in processes: each once, the same on any number of them, nothing lost when one is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project, needs
+
+from rnn_study import config, run_store
+from rnn_study.errors import StudyError
+from rnn_study.executor import Executor, worker_count
+
+pytestmark = needs("torch")
+
+
+def prepare(project: Project, *tasks: str) -> None:
+    """Raw and prepared data without DVC."""
+    sources = {"airline": ["airline"], "mnist_rows": ["mnist"]}
+    for task in tasks:
+        for source in sources[task]:
+            project.run("python", "pipelines/fetch.py", source)
+        project.run("python", "pipelines/prepare.py", task)
+
+
+@pytest.fixture
+def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    prepare(project, "airline")
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.2}
+
+
+def specs(backend: str = "pytorch", seeds: tuple[int, ...] = (0, 1, 2)):
+    from rnn_study import experiments, task
+
+    parameters = config.load()
+    prepared = task.load(experiments.prepared_file("airline"))
+    return [
+        experiments.spec(parameters, prepared, cell, backend, SETTINGS, seed)
+        for cell in ("vanilla", "lstm")
+        for seed in seeds
+    ]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The published files of every stored run, by run and name."""
+    return {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for path in folder.glob("*/*")
+        if path.name != "timing.json" and path.parent.name != "claims"
+    }
+
+
+@pytest.mark.parametrize("backend", ["pytorch", pytest.param("tensorflow", marks=needs("tensorflow"))])
+def test_results_do_not_depend_on_the_number_of_processes(airline, monkeypatch, backend):
+    """One process runs all six in turn, so this also shows that no run leaves anything to the next one."""
+    found = {}
+    for workers, order in (("1", 1), ("3", -1)):
+        monkeypatch.setenv("RNN_STUDY_WORKERS", workers)
+        with Executor(backend, "test", "cpu") as executor:
+            executor.run(specs(backend)[::order])
+        found[workers] = contents(Path(".run-store"))
+        os.rename(".run-store", f"store-{workers}")
+    assert len(found["1"]) == 6 * 5
+    assert found["1"] == found["3"]
+
+
+def test_a_finished_run_is_not_computed_again(airline):
+    with Executor("pytorch", "test", "cpu") as executor:
+        first = executor.run(specs(seeds=(0, 1)))
+        again = executor.run(specs(seeds=(0, 1, 2)))
+    assert not any(run.reused for run in first)
+    assert [run.reused for run in again] == [True, True, False] * 2
+    assert [run.spec.seed for run in again] == [0, 1, 2] * 2
+    with Executor("pytorch", "test", "auto") as executor:  # auto is cpu here: the same runs
+        assert executor.device != "cpu" or all(run.reused for run in executor.run(specs()))
+
+
+def test_the_id_covers_the_files_that_a_run_imports(airline):
+    """Against what a process that trains has really imported."""
+    script = """
+        import sys
+        from pathlib import Path
+        from rnn_study import config, experiments, task, train
+        import rnn_study.results
+        parameters = config.load()
+        prepared = task.load(experiments.prepared_file("airline"))
+        spec = experiments.spec(parameters, prepared, "lstm", "pytorch",
+                                {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.0}, 0)
+        spec = __import__("dataclasses").replace(spec, device="cpu")
+        for name in [name for name in sys.modules if name.startswith("rnn_study")]:
+            del sys.modules[name]
+        from rnn_study import task, train, results
+        from rnn_study.network import Layer, Network
+        from rnn_study.backends import Optimiser
+        network = Network(1, (Layer("lstm", 3),), 1, None, 0.0)
+        values = {**vars(spec), "network": network, "optimiser": Optimiser(0.01, 1.0)}
+        run = train.train(train.RunSpec(**values), task.load(Path(spec.data)))
+        list(run)
+        src = Path(task.__file__).parents[1]
+        files = {Path(m.__file__) for n, m in sys.modules.items() if n.split(".")[0] == "rnn_study"}
+        print(*sorted(path.relative_to(src).as_posix() for path in files))
+    """
+    imported = airline.run("python", "-c", textwrap.dedent(script)).stdout.split()
+    assert set(imported) <= set(run_store.sources("pytorch"))
+    assert "rnn_study/cells.py" in imported
+    assert "rnn_study/backends/tensorflow.py" not in run_store.sources("pytorch")
+    assert "rnn_study/figures.py" not in run_store.sources("pytorch")
+
+
+def test_what_changes_an_id(airline):
+    from dataclasses import replace
+
+    spec, environment = specs()[0], {"framework": "torch", "version": "2"}
+    base = run_store.run_id(spec, environment)
+    assert run_store.run_id(spec, environment) == base
+    others = [
+        run_store.run_id(replace(spec, seed=9), environment),
+        run_store.run_id(replace(spec, device="gpu"), environment),
+        run_store.run_id(replace(spec, optimiser=replace(spec.optimiser, clip=2.0)), environment),
+        run_store.run_id(spec, environment | {"version": "3"}),
+    ]
+    data = Path(spec.data)
+    data.write_bytes(data.read_bytes() + b"\0")
+    others.append(run_store.run_id(spec, environment))
+    assert len({base, *others}) == 6
+
+
+def test_a_gpu_that_is_not_there_is_one_clear_line(airline):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(StudyError, match=r"params.yaml: device: got 'gpu', but torch .* expected auto or cpu"):
+        Executor("pytorch", "test", "gpu")
+
+
+def test_the_interpreter_switch(airline, tmp_path, monkeypatch):
+    """The worker runs in the environment that the variable names, with that one's packages and no others."""
+    monkeypatch.setenv("RNN_STUDY_PYTHON_PYTORCH", str(tmp_path / "nothing"))
+    with pytest.raises(StudyError, match=r"RNN_STUDY_PYTHON_PYTORCH: got .*nothing"):
+        Executor("pytorch", "test", "cpu")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "other"], check=True)
+    monkeypatch.setenv("RNN_STUDY_PYTHON_PYTORCH", str(tmp_path / "other/bin/python"))
+    with pytest.raises(StudyError, match="pytorch worker died"):  # an environment without NumPy
+        Executor("pytorch", "test", "cpu")
+    (site,) = (tmp_path / "other").glob("lib/python*/site-packages")
+    here = next(path for path in sys.path if path.endswith("site-packages"))
+    (site / "packages.pth").write_text(here)
+    with Executor("pytorch", "test", "cpu") as executor:
+        assert executor.environment["framework"] == "torch"
+        assert executor.run(specs(seeds=(0,)))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
+def test_a_bad_number_of_workers_is_one_clear_line(monkeypatch, text):
+    monkeypatch.setenv("RNN_STUDY_WORKERS", text)
+    with pytest.raises(StudyError, match=f"RNN_STUDY_WORKERS: got '{text}'"):
+        worker_count()
+
+
+def children(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    found = [int(word) for word in listed.split()]
+    return found + [grandchild for child in found for grandchild in children(child)]
+
+
+def alive(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
+    """Killed with SIGKILL in the middle, as by the kernel; the parent that DVC is dies, not the script itself."""
+    prepare(project, "mnist_rows")
+    project.run("python", "pipelines/baseline.py", "mnist_rows")
+    project.edit("params.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2, 3, 4, 5, 6, 7]")
+    project.edit(
+        "params.yaml",
+        "training: {batch_size: 128, epochs: 2, patience: 2}\n    tuning: {epochs: 1, "
+        "examples: 128}\n    cells: {vanilla: {}, lstm: {}}\n  tweets",
+        "training: {batch_size: 16, epochs: 20, patience: 20}\n    tuning: {epochs: 1, "
+        "examples: 128}\n    cells: {vanilla: {}, lstm: {}}\n  tweets",
+    )
+    settings = "{settings: {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}"
+    (project.folder / "tuned").mkdir()
+    project.write("tuned/mnist_rows.yaml", f"vanilla: {settings}\nlstm: {settings}\n")
+    stand_in = "import subprocess, sys; subprocess.run([sys.executable, 'pipelines/train.py', 'mnist_rows', 'pytorch'])"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", stand_in],
+        cwd=project.folder,
+        env=project.environment | {"DVC_STAGE": "train"},
+        stderr=subprocess.DEVNULL,
+    )
+    store = project.folder / ".run-store"
+    deadline = time.monotonic() + 120
+    while len(list(store.glob("*/result.json"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    family = children(parent.pid)
+    assert len(family) >= 2
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while any(map(alive, family)):
+        assert time.monotonic() < deadline, "processes outlive their parent"
+        time.sleep(0.2)
+    assert not (project.folder / "metrics/train").exists()
+    whole = {path.parent.name for path in store.glob("*/result.json") if not path.parent.name.startswith(".")}
+    assert 3 <= len(whole) < 16
+    said = project.run("python", "pipelines/train.py", "mnist_rows", "pytorch").stderr
+    assert f"16/16 runs, {len(whole)} reused" in said
+
+
+def test_prune_keeps_what_a_stage_needs(airline):
+    with Executor("pytorch", "one", "cpu") as executor:
+        kept = executor.run(specs(seeds=(0,)))
+    with Executor("pytorch", "two", "cpu") as executor:
+        executor.run(specs(seeds=(1,)))
+    with Executor("pytorch", "two", "cpu") as executor:  # what `two` needed before, nothing needs now
+        kept += executor.run(specs(seeds=(2,)))
+    said = airline.run("rnn-study", "prune").stdout
+    assert said.startswith("2 runs deleted")
+    left = {path.name for path in Path(".run-store").iterdir() if path.name != "claims"}
+    assert left == {run.run for run in kept}
+
+
+def test_published_runs_lie_on_disk_once(airline):
+    with Executor("pytorch", "test", "cpu") as executor:
+        (run,) = executor.run(specs(seeds=(0,))[:1])
+    run_store.publish(run.folder, Path("runs/here"))
+    for path in Path("runs/here").iterdir():
+        assert path.stat().st_ino == (run.folder / path.name).stat().st_ino
+
+
+def test_the_package_needs_one_framework_only():
+    """Nothing but the backend imports a framework, and no stage's driver does."""
+    script = (
+        "import sys; sys.path.insert(0, 'pipelines'); import train, tune; "
+        "print([m for m in ('torch', 'tensorflow', 'keras') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

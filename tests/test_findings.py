@@ -1,0 +1,252 @@
+"""From scores over seeds to sentences: claims, their direction, and claims that must not be made."""
+
+import json
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from rnn_study import findings
+from rnn_study.study import Study
+from rnn_study.summary import task_summary
+
+NOISE = np.array([0.3, -1.1, 0.7, 0.2, -0.4, 1.2, -0.8, -0.1])
+OTHER = np.array([-0.5, 0.9, 0.1, -1.2, 0.6, 0.4, -0.7, 0.4])
+
+
+def stage(cells, backend="pytorch", score="accuracy", baselines=None, part="test"):
+    """A training stage's file with `cells`' scores on one test part, and an interval of each given by hand."""
+    found = {}
+    for cell, scores in cells.items():
+        scores = [float(value) for value in scores]
+        middle, spread = float(np.mean(scores)), float(np.std(scores))
+        found[cell] = {
+            "scores": {"validation": scores, part: scores},
+            "iqm": {part: middle},
+            "interval": {part: [middle - spread, middle + spread]},
+        }
+    return {
+        "backend": backend,
+        "framework": {"framework": backend, "version": "1"},
+        "score": score,
+        "unit": "" if score == "accuracy" else "thousand passengers",
+        "higher_is_better": score == "accuracy",
+        "cells": found,
+        "baselines": {name: {part: value} for name, value in (baselines or {}).items()},
+    }
+
+
+def told(tmp_path, *stages):
+    """The summary of the stages, and the sentences about it."""
+    summary = task_summary({}, stages)
+    (tmp_path / "metrics").mkdir(exist_ok=True)
+    (tmp_path / "metrics" / "summary.json").write_text(json.dumps({"tasks": {"airline": summary}}, allow_nan=False))
+    return summary, findings.results(Study(tmp_path), "airline")
+
+
+class Claim(NamedTuple):
+    """`better` is said to be better than `worse` by `size`, in one framework or, between them, of one cell."""
+
+    where: str
+    better: str
+    worse: str
+    size: float
+
+
+CLAIM = re.compile(r"(?:(?P<cell>[\w ]+): )?(?P<better>[\w ]+) is better than (?P<worse>[\w ]+) by (?P<size>[\d.]+) ")
+
+
+def claims(sentences):
+    """Every claim that the sentences about comparisons make."""
+    found = []
+    for sentence in sentences:
+        if sentence.startswith("Between"):
+            place, text = sentence.split(", ", 1)
+            told = [CLAIM.match(part.strip()) for part in text.split(";")]
+            assert sentence.count("better") == sum(map(bool, told))
+            for claim in filter(None, told):
+                where = claim["cell"] or place.removeprefix("Between cells in ")
+                found.append(Claim(where, claim["better"], claim["worse"], float(claim["size"])))
+    return found
+
+
+def p_of(a, b):
+    return scipy_stats.ttest_rel(a, b).pvalue
+
+
+def test_a_clear_difference_in_accuracy_is_stated(tmp_path):
+    cells = {"vanilla": 0.80 + NOISE / 100, "lstm": 0.90 + OTHER / 100}
+    summary, sentences = told(tmp_path, stage(cells))
+    (row,) = summary["between_cells"]
+    assert row["p_adjusted"] == row["p"] == pytest.approx(p_of(cells["vanilla"], cells["lstm"]), rel=1e-9)
+    assert row["probability_of_improvement"] == 0  # no vanilla run is as good as the worst LSTM run
+    assert claims(sentences) == [Claim("PyTorch", "LSTM", "vanilla RNN", 10.0)]
+    assert "no difference" not in " ".join(sentences)
+    assert re.search(r"vanilla RNN 80\.0 %.* LSTM 90\.0 %", sentences[0])
+
+
+def test_a_lower_error_is_better(tmp_path):
+    summary, sentences = told(tmp_path, stage({"vanilla": 20 + NOISE, "gru": 30 + OTHER}, score="rmse"))
+    (row,) = summary["between_cells"]
+    assert row["probability_of_improvement"] == 1
+    assert row["difference"] == pytest.approx(-10)
+    assert claims(sentences) == [Claim("PyTorch", "vanilla RNN", "GRU", 10.0)]
+    assert "10.00 thousand passengers" in sentences[1]
+
+
+def test_the_interval_of_a_difference_is_told_in_favour_of_the_better_side(tmp_path):
+    a, b = 20 + NOISE, 30 + OTHER
+    low, high = scipy_stats.ttest_rel(b, a).confidence_interval(0.95)
+    for cells in ({"lstm": a, "gru": b}, {"gru": b, "lstm": a}):
+        _, sentences = told(tmp_path, stage(cells, score="rmse"))
+        assert f"{low:.2f} to {high:.2f}" in sentences[1]
+
+
+@pytest.mark.parametrize("score", ["accuracy", "rmse"])
+def test_no_difference_is_said_to_be_none(score, tmp_path):
+    scale = 100 if score == "accuracy" else 1
+    cells = {"lstm": 0.80 + NOISE / scale, "gru": 0.80 + OTHER / scale}
+    summary, sentences = told(tmp_path, stage(cells, score=score))
+    (row,) = summary["between_cells"]
+    assert row["p"] > 0.5
+    assert row["better"] == "none"
+    assert claims(sentences) == []
+    assert "no difference detected between LSTM and GRU" in sentences[1]
+
+
+def test_equal_scores_are_no_difference(tmp_path):
+    summary, sentences = told(tmp_path, stage({"lstm": 0.8 + NOISE / 100, "gru": 0.8 + NOISE / 100}))
+    assert summary["between_cells"][0]["probability_of_improvement"] == 0.5
+    assert claims(sentences) == []
+    assert "no difference detected between LSTM and GRU (p = 1.00)" in sentences[1]
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 7])
+def test_too_few_seeds_make_no_claim(seeds, tmp_path):
+    cells = {"vanilla": 0.1 + NOISE[:seeds] / 1000, "lstm": 0.9 + OTHER[:seeds] / 1000}
+    summary, sentences = told(tmp_path, stage(cells), stage(cells, "tensorflow"))
+    assert {row["better"] for row in summary["between_cells"] + summary["between_frameworks"]} == {"too few seeds"}
+    text = " ".join(sentences)
+    assert "better" not in text
+    assert "no difference" not in text
+    compared = [sentence for sentence in sentences if sentence.startswith("Between")]
+    assert len(compared) == 3
+    assert all(f"{seeds} seeds" in sentence and "8" in sentence for sentence in compared)
+
+
+def test_eight_seeds_are_enough(tmp_path):
+    _, sentences = told(tmp_path, stage({"vanilla": 0.1 + NOISE / 1000, "lstm": 0.9 + OTHER / 1000}))
+    assert len(claims(sentences)) == 1
+
+
+def test_the_correction_can_take_a_claim_back(tmp_path):
+    """Alone the difference is significant; in a family of two, adjusted, it is not."""
+    lstm, gru = 0.80 + NOISE / 40, 0.80 + OTHER / 40
+    clear = next(gru + shift for shift in np.arange(0, 0.1, 0.0005) if p_of(lstm, gru + shift) < 0.04)
+    p = p_of(lstm, clear)
+    assert 0.025 < p < 0.05
+    alone, sentences = told(tmp_path, stage({"lstm": lstm, "gru": clear}))
+    assert alone["between_cells"][0]["better"] == "b"
+    assert [claim[:3] for claim in claims(sentences)] == [("PyTorch", "GRU", "LSTM")]
+    family, sentences = told(
+        tmp_path, stage({"lstm": lstm, "gru": clear}), stage({"lstm": lstm, "gru": gru}, "tensorflow")
+    )
+    assert family["between_cells"][0]["p_adjusted"] == pytest.approx(2 * p)
+    assert family["between_cells"][0]["better"] == "none"
+    assert not [claim for claim in claims(sentences) if claim.where == "PyTorch"]
+
+
+@pytest.mark.parametrize("score", ["accuracy", "rmse"])
+@pytest.mark.parametrize("seed", range(20))
+def test_claims_are_exactly_the_significant_differences(seed, score, tmp_path):
+    rng = np.random.default_rng(seed)
+    runs = {
+        (backend, cell): 0.5 + rng.normal(0, 0.03) + 0.03 * rng.normal(size=8)
+        for backend in ("pytorch", "tensorflow")
+        for cell in ("vanilla", "lstm", "gru")
+    }
+    stages = [
+        stage({cell: scores for (b, cell), scores in runs.items() if b == backend}, backend, score)
+        for backend in ("pytorch", "tensorflow")
+    ]
+    names = {"vanilla": "vanilla RNN", "lstm": "LSTM", "gru": "GRU", "pytorch": "PyTorch", "tensorflow": "TensorFlow"}
+    pairs = [("vanilla", "lstm"), ("vanilla", "gru"), ("lstm", "gru")]
+    cells = [
+        (backend, a, b, runs[backend, a], runs[backend, b]) for backend in ("pytorch", "tensorflow") for a, b in pairs
+    ]
+    frameworks = [
+        (cell, "pytorch", "tensorflow", runs["pytorch", cell], runs["tensorflow", cell])
+        for cell in ("vanilla", "lstm", "gru")
+    ]
+    expected = set()
+    for family in (cells, frameworks):
+        family = sorted(family, key=lambda row: p_of(*row[3:]))
+        for rank, (where, a, b, x, y) in enumerate(family):
+            if p_of(x, y) * (len(family) - rank) >= 0.05:
+                break  # Holm's procedure as he wrote it: stop at the first that fails
+            a_is_better = (x.mean() > y.mean()) == (score == "accuracy")
+            better, worse = (a, b) if a_is_better else (b, a)
+            expected.add((names[where], names[better], names[worse]))
+    _, sentences = told(tmp_path, *stages)
+    found = claims(sentences)
+    assert {claim[:3] for claim in found} == expected
+    assert len(found) == len(expected)
+
+
+def test_frameworks_are_compared_cell_by_cell(tmp_path):
+    one = stage({"lstm": 20 + NOISE, "gru": 20 + NOISE}, "pytorch", "rmse")
+    other = stage({"lstm": 25 + OTHER, "gru": 20 + NOISE}, "tensorflow", "rmse")
+    _, sentences = told(tmp_path, one, other)
+    assert Claim("LSTM", "PyTorch", "TensorFlow", 5.0) in claims(sentences)
+    assert not [claim for claim in claims(sentences) if claim.where == "GRU"]
+
+
+@pytest.mark.parametrize(
+    ("score", "baseline", "verdicts"),
+    [
+        # vanilla at 0.70, LSTM at 0.80, each with an interval of +- 0.0072 (the spread of NOISE / 100)
+        ("accuracy", 0.75, {"vanilla": "loses", "lstm": "beats"}),
+        ("rmse", 0.75, {"vanilla": "beats", "lstm": "loses"}),
+        ("accuracy", 0.805, {"vanilla": "loses", "lstm": "none"}),
+        ("rmse", 0.699, {"vanilla": "none", "lstm": "loses"}),
+    ],
+)
+def test_baselines_are_beaten_only_beyond_the_interval(score, baseline, verdicts, tmp_path):
+    cells = {"vanilla": 0.70 + NOISE / 100, "lstm": 0.80 + NOISE / 100}
+    summary, sentences = told(tmp_path, stage(cells, score=score, baselines={"rule": baseline}))
+    assert {row["cell"]: row["verdict"] for row in summary["against_baselines"]} == verdicts
+    (sentence,) = [sentence for sentence in sentences if "“rule”" in sentence]
+    words = {"beats": "better than it: ", "loses": "worse: ", "none": "not told apart: "}
+    names = {"vanilla": "vanilla RNN", "lstm": "LSTM"}
+    for cell, verdict in verdicts.items():
+        assert f"{words[verdict]}{names[cell]} (PyTorch)" in sentence
+
+
+def test_every_test_part_is_a_family_of_its_own(tmp_path):
+    clear = stage({"lstm": 0.8 + NOISE / 100, "gru": 0.7 + OTHER / 100})
+    for found in clear["cells"].values():
+        found["scores"]["hand_labelled"] = (0.6 + NOISE / 100).tolist()
+        found["iqm"]["hand_labelled"], found["interval"]["hand_labelled"] = 0.6, [0.59, 0.61]
+    summary, sentences = told(tmp_path, clear)
+    assert summary["parts"] == ["test", "hand_labelled"]
+    test, hand = summary["between_cells"]
+    assert (test["part"], test["better"], test["p_adjusted"]) == ("test", "a", test["p"])
+    assert (hand["part"], hand["better"]) == ("hand_labelled", "none")
+    start = [sentence.split(":")[0] for sentence in sentences]
+    assert start.index("Hand-labelled tweets, PyTorch") > start.index("Test part, PyTorch")
+    assert claims(sentences[: start.index("Hand-labelled tweets, PyTorch")]) == claims(sentences)
+
+
+def test_one_cell_in_one_framework_compares_nothing(tmp_path):
+    summary, sentences = told(tmp_path, stage({"lstm": 0.8 + NOISE / 100}))
+    assert summary["between_cells"] == summary["between_frameworks"] == []
+    (sentence,) = sentences
+    assert "LSTM 80.0 %" in sentence
+
+
+def test_a_small_p_is_not_written_as_zero(tmp_path):
+    _, sentences = told(tmp_path, stage({"vanilla": 0.2 + NOISE / 100, "lstm": 0.9 + OTHER / 100}))
+    assert len(claims(sentences)) == 1
+    assert not re.search(r"p = 0\.0+\b", " ".join(sentences))

@@ -1,0 +1,161 @@
+"""The whole pipeline, run for real in a copy of the project with tiny parameters."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project, needs
+from ruamel.yaml import YAML
+
+from rnn_study.backends import BACKENDS
+from rnn_study.closure import closure
+
+pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
+
+
+def reused(project: Project, *script: str) -> tuple[int, int]:
+    """Run a stage's script: how many of its runs came from the run store, and how many there are."""
+    said = project.run("python", *script).stderr
+    finished, total, again = map(int, re.findall(r"(\d+)/(\d+) runs, (\d+) reused", said)[-1])
+    assert finished == total
+    return again, total
+
+
+def stages() -> dict[str, dict]:
+    return YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+@pytest.mark.parametrize("name", stages())
+def test_a_stage_depends_on_the_files_that_its_script_imports(name):
+    stage = stages()[name].get("do", stages()[name])
+    script = ROOT / stage["cmd"].split()[1]
+    listed = {dep for dep in stage["deps"] if dep.startswith(("src/", "pipelines/"))}
+    roots = [script]
+    if name == "report":  # the notebooks' own imports
+        roots += [ROOT / f"src/rnn_study/{module}.py" for module in ("figures", "findings", "study")]
+    if name == "tune":
+        roots.append(ROOT / f"src/rnn_study/backends/{BACKENDS[0]}.py")
+    imported = {path.relative_to(ROOT).as_posix() for path in closure(*roots)}
+    if name == "train":
+        imported.add("src/rnn_study/backends/${item.backend}.py")
+    assert listed == imported
+
+
+def test_the_notebooks_import_only_what_the_report_stage_depends_on():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        imported = set(re.findall(r"^(?:from|import) (.+?)(?: import .*)?$", code, re.M))
+        assert imported <= {"rnn_study", "rnn_study.study"}
+        assert set(re.findall(r"from rnn_study import (.+)", code)) == {"figures, findings"}
+        assert all(not cell.get("outputs") for cell in cells), f"{path.name}: outputs are not stripped"
+
+
+def test_a_second_repro_has_nothing_to_do(study):
+    assert study.repro() == []
+
+
+def test_everything_promised_is_there(study):
+    for task in ("mnist_rows", "tweets", "airline"):
+        assert (study.folder / f"data/prepared/{task}.npz").is_file()
+        assert (study.folder / f"metrics/data/{task}.json").is_file()
+        assert (study.folder / f"tuned/{task}.yaml").is_file()
+        for backend in BACKENDS:
+            metrics = json.loads((study.folder / f"metrics/train/{task}-{backend}.json").read_text())
+            assert metrics["baselines"]
+            assert metrics["data"][0]["origin"] == "embedded"
+            for cell in ("vanilla", "lstm"):
+                found = metrics["cells"][cell]
+                assert found["impl"] == "native"
+                assert found["seeds"] == [0, 1]
+                assert len(found["scores"]["test"]) == 2
+                low, high = found["interval"]["test"]
+                assert low <= found["iqm"]["test"] <= high
+                for seed in (0, 1):
+                    folder = study.folder / f"runs/{task}-{backend}/{cell}/seed-{seed}"
+                    names = {"history.csv", "weights.safetensors", "predictions.npz", "result.json"}
+                    assert {path.name for path in folder.iterdir()} == names
+    for source in ("mnist", "tweets", "glove", "airline"):
+        assert (study.folder / f"data/raw/{source}/provenance.json").is_file()
+    for page in ("comparison.html", "comparison.ipynb", "index.html"):
+        assert (study.folder / "reports" / page).is_file()
+
+
+def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
+    """What would differ between two machines or two runs must not stand in an output."""
+    secrets = (str(study.folder).encode(), str(ROOT).encode(), str(Path.home()).encode() + b"/")
+    locked = YAML(typ="safe").load((study.folder / "dvc.lock").read_text())["stages"]
+    for name, stage in locked.items():
+        for out in stage["outs"]:
+            path = study.folder / out["path"]
+            for file in path.rglob("*") if path.is_dir() else [path]:
+                if file.is_file():
+                    content = file.read_bytes()
+                    assert not any(secret in content for secret in secrets), f"{name}: {file}"
+    # the second report, made at another time, is the first one to the byte
+    before = (study.folder / "reports/comparison.html").read_bytes()
+    notebook = (study.folder / "reports/comparison.ipynb").read_bytes()
+    study.run("python", "pipelines/report.py", "comparison")
+    assert (study.folder / "reports/comparison.html").read_bytes() == before
+    assert (study.folder / "reports/comparison.ipynb").read_bytes() == notebook
+
+
+def test_one_cell_of_one_task_changed(study):
+    """Only that task's stages run, and in them only that cell trains."""
+    plain = "training: {batch_size: 8, epochs: 3, patience: 2}\n    tuning: {epochs: 1, examples: 32}\n    cells: "
+    study.edit("params.yaml", plain + "{vanilla: {}, lstm: {}}", plain + "{vanilla: {}, lstm: {units: 3}}")
+    ran = study.repro("train")
+    assert {name for name in ran if "airline" not in name} == set()
+    assert {"tune@airline", "train@airline-pytorch", "train@airline-tensorflow"} == set(ran)
+    spec = {
+        path.parent.name: json.loads(path.read_text()) for path in (study.folder / ".run-store").glob("*/spec.json")
+    }
+    new = [s for s in spec.values() if s["task"] == "airline" and s["network"]["layers"][0]["units"] == 3]
+    assert {s["network"]["layers"][0]["cell"] for s in new} == {"lstm"}
+    vanilla = [
+        s
+        for s in spec.values()
+        if s["task"] == "airline" and s["network"]["layers"][0]["cell"] == "vanilla" and s["tests"]
+    ]
+    assert len(vanilla) == 2 * len(BACKENDS)  # two seeds a backend, none computed again
+    study.edit("params.yaml", plain + "{vanilla: {}, lstm: {units: 3}}", plain + "{vanilla: {}, lstm: {}}")
+    study.repro()
+
+
+def test_a_seed_added_trains_that_seed_alone(study):
+    study.edit("params.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
+    assert reused(study, "pipelines/train.py", "airline", "pytorch") == (4, 6)
+    study.edit("params.yaml", "seeds: [0, 1, 2]", "seeds: [0, 1]")
+    study.repro()
+
+
+def test_a_figure_edited_retrains_nothing(study):
+    study.write("src/rnn_study/figures.py", (study.folder / "src/rnn_study/figures.py").read_text() + "\n# edited\n")
+    assert set(study.repro()) == {"report@comparison"}
+
+
+@pytest.mark.parametrize(
+    ("file", "again"), [("cells.py", 0), ("backends/pytorch.py", 0), ("backends/tensorflow.py", 4), ("stats.py", 4)]
+)
+def test_an_edit_retrains_what_uses_it(study, file, again):
+    """Runs in PyTorch after an edit of `file`: those of 4 that are taken from the run store."""
+    path = study.folder / "src/rnn_study" / file
+    before = path.read_text()
+    path.write_text(before + "\n# edited\n")
+    try:
+        status = json.loads(study.run("dvc", "status", "--json").stdout)
+        stale = any(f"src/rnn_study/{file}" in json.dumps(status[stage]) for stage in status if "train@" in stage)
+        assert stale
+        assert reused(study, "pipelines/train.py", "airline", "pytorch") == (again, 4)
+    finally:
+        path.write_text(before)
+
+
+def test_the_store_of_mlflow_is_a_mirror_only(study):
+    """Without it the study gives the same files, and it fills again."""
+    before = (study.folder / "metrics/train/airline-pytorch.json").read_bytes()
+    (study.folder / "mlflow.db").unlink()
+    assert reused(study, "pipelines/train.py", "airline", "pytorch") == (4, 4)
+    assert (study.folder / "metrics/train/airline-pytorch.json").read_bytes() == before
+    assert (study.folder / "mlflow.db").is_file()

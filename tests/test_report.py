@@ -1,0 +1,204 @@
+"""The report and MLflow's UI as a person sees them: in a browser, without a network."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from shutil import which
+
+import pytest
+from conftest import Project, needs
+
+pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow", "selenium")
+
+browser_needed = pytest.mark.skipif(
+    not (which("chromium") and which("chromedriver")), reason="needs chromium and chromedriver"
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """Headless Chromium that reaches nothing beyond this machine and notes what it asks for."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    for switch in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "disable-dev-shm-usage",
+        "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):
+        options.add_argument(f"--{switch}")
+    options.binary_location = which("chromium")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, Service(which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def requested(browser) -> set[str]:
+    import json
+
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+
+
+@browser_needed
+@pytest.mark.parametrize("page", ["comparison.html", "index.html"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_in_a_browser(study, browser, page, width):
+    browser.get("about:blank")  # after the browser's own first page
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    address = (study.folder / "reports" / page).as_uri()
+    browser.get(address)
+    assert browser.get_log("browser") == []
+    assert {url for url in requested(browser) if not url.startswith(("data:", "chrome:"))} == {address}
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # no sideways scrolling
+    images = browser.execute_script(
+        "return [...document.images].map(i => [i.alt, i.complete && i.naturalWidth > 0, i.clientWidth])"
+    )
+    assert all(len(alt) > 40 and shown and size <= width for alt, shown, size in images)
+    if page == "comparison.html":
+        assert len(images) == 9
+    else:
+        link = browser.execute_script("return document.querySelector('main a').href")
+        assert link.endswith("/comparison.html")
+
+
+class Texts(HTMLParser):
+    """The text of a page and the tags in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(path: Path) -> Texts:
+    page = Texts()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def test_the_report_says_what_it_ran_on(study):
+    page = read(study.folder / "reports/comparison.html")
+    assert "Generated tweets (embedded, generated)" in page.text
+    assert "This is the quick study" in page.text
+    assert "TF-IDF + logistic regression" in page.text
+    assert "no claim is made from 2 seeds" in page.text
+    assert "script" not in page.tags
+
+
+def test_text_from_data_is_escaped(capsys):
+    """A tweet that is markup stays text."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    from rnn_study import figures
+
+    InteractiveShell.instance()
+    with capture_output() as captured:
+        figures.show_table(["tweet", "<b>"], [["<script>alert(1)</script>", "&lt;"]], "a & b")
+    html = captured.outputs[0].data["text/html"]
+    page = Texts()
+    page.feed(html)
+    assert "script" not in page.tags
+    assert "b" not in page.tags
+    assert "<script>alert(1)</script>" in page.text
+    assert "&lt;" in page.text
+
+
+def test_a_notebook_that_fails_leaves_no_page(project: Project):
+    project.write(
+        "notebooks/comparison.ipynb",
+        '{"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# T"},'
+        '{"cell_type": "code", "id": "b", "metadata": {}, "source": "1/0", "outputs": [], "execution_count": null}],'
+        '"metadata": {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}},'
+        '"nbformat": 4, "nbformat_minor": 5}',
+    )
+    done = project.run("python", "pipelines/report.py", "comparison", check=False)
+    assert done.returncode == 1
+    assert not list((project.folder / "reports").glob("*.html"))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@browser_needed
+def test_the_ui_shows_runs_with_curves(study, browser):
+    port = free_port()
+    server = subprocess.Popen(
+        f"{sys.executable} -m mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port {port}".split(),
+        cwd=study.folder,
+        env=study.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the UI does not answer"
+                time.sleep(0.5)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{study.folder / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("mnist_rows").experiment_id
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 1400, "height": 1000, "deviceScaleFactor": 1, "mobile": False},
+        )
+        browser.get(f"{address}/#/experiments/{experiment}/runs")
+        wait_for(browser, "train lstm pytorch")
+        (run, *_) = client.search_runs([experiment], "tags.`study.kind` = 'train' and params.seed = '1'")
+        browser.get(f"{address}/#/experiments/{experiment}/runs/{run.info.run_id}/model-metrics")
+        wait_for(browser, "clipped_share")  # the first curve; the others are drawn when scrolled to
+        deadline = time.monotonic() + 30
+        while not browser.execute_script(
+            "return document.querySelectorAll('svg.main-svg .scatterlayer .trace').length"
+        ):
+            assert time.monotonic() < deadline, "no curve is drawn"
+            time.sleep(0.5)
+    finally:
+        import os
+        import signal
+
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def wait_for(browser, text: str) -> None:
+    deadline = time.monotonic() + 45
+    while text not in browser.execute_script("return document.body ? document.body.innerText : ''"):
+        assert time.monotonic() < deadline, f"{text!r} does not appear"
+        time.sleep(0.5)

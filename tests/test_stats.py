@@ -1,0 +1,136 @@
+"""Statistics against SciPy, textbook numbers, hand calculations and a simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from rnn_study import stats
+
+T_3 = 3.182446305284263  # 97.5 % of Student's t with 3 degrees of freedom, from any table
+T_2 = 0.95 * math.sqrt(2 / (1 - 0.95**2))  # the same with 2, which has a closed form
+
+
+def draws(n, seed=0):
+    return np.random.default_rng(seed).normal(0.8, 0.05, n)
+
+
+@pytest.mark.parametrize("n", range(2, 15))
+def test_the_value_is_the_trimmed_mean(n):
+    assert stats.iqm(draws(n)).value == pytest.approx(scipy_stats.trim_mean(draws(n), 0.25), rel=1e-15)
+
+
+def test_tukey_and_mclaughlin_by_hand():
+    # Sorted 1 2 3 4 5 6 7 100: two off each end leave 3 4 5 6, mean 4.5. Winsorised 3 3 3 4 5 6 6 6: the sum of
+    # squares about 4.5 is 6 * 1.5^2 + 2 * 0.5^2 = 14, over kept * (kept - 1) = 12.
+    found = stats.iqm(np.array([100, 7, 1, 6, 2, 5, 3, 4]))
+    half = T_3 * math.sqrt(14 / 12)
+    assert found == pytest.approx((4.5, 4.5 - half, 4.5 + half), rel=1e-12)
+
+
+def test_three_scores_have_the_plain_t_interval():
+    # 1 2 6: mean 3, variance (4 + 1 + 9) / 2 = 7
+    half = T_2 * math.sqrt(7 / 3)
+    assert stats.iqm(np.array([6.0, 1.0, 2.0])) == pytest.approx((3, 3 - half, 3 + half), rel=1e-12)
+    found = stats.iqm(draws(3), level=0.9)
+    expected = scipy_stats.t.interval(0.9, 2, draws(3).mean(), scipy_stats.sem(draws(3)))
+    assert found[1:] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 8, 12])
+def test_equal_scores_have_an_interval_without_width(n):
+    assert stats.iqm(np.full(n, 0.75)) == (0.75, 0.75, 0.75)
+
+
+@pytest.mark.parametrize("n", [3, 8])
+def test_the_interval_covers_the_truth_as_often_as_it_says(n):
+    samples = np.random.default_rng(n).normal(size=(2000, n))
+    found = [stats.iqm(sample) for sample in samples]
+    covered = np.mean([low <= 0 <= high for _, low, high in found])
+    assert 0.93 <= covered <= 0.975
+
+
+def test_from_ten_scores_the_interval_is_a_percentile_bootstrap():
+    scores = np.random.default_rng(3).exponential(size=12)
+    found = stats.iqm(scores)
+    assert stats.iqm(scores) == found
+    resampled = np.sort(np.random.default_rng(4).choice(scores, (20_000, 12)), axis=1)
+    means = resampled[:, 3:9].mean(axis=1)
+    # The two resamplings together have a standard error of 0.2 % at these shares.
+    assert np.mean(means < found.low) == pytest.approx(0.025, abs=0.006)
+    assert np.mean(means > found.high) == pytest.approx(0.025, abs=0.006)
+    assert stats.iqm(scores[:9]).high - stats.iqm(scores[:9]).value == pytest.approx(
+        stats.iqm(scores[:9]).value - stats.iqm(scores[:9]).low  # below ten: symmetric about the value
+    )
+
+
+def test_compare_is_the_paired_t_test():
+    a, b = draws(8, seed=1), draws(8, seed=2) - 0.02
+    found, expected = stats.compare(a, b), scipy_stats.ttest_rel(a, b)
+    interval = expected.confidence_interval(0.95)
+    assert found.n == 8
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-12)
+    assert found.difference == pytest.approx((np.mean(a - b), interval.low, interval.high), rel=1e-12)
+    back = stats.compare(b, a)
+    assert back.difference.value == pytest.approx(-found.difference.value)
+    assert back.p == pytest.approx(found.p)
+    assert back.probability_of_improvement == pytest.approx(1 - found.probability_of_improvement)
+
+
+def test_compare_uses_the_pairs():
+    a = np.arange(8.0)
+    jitter = np.array([1, -1, 1, -1, 1, -1, 1, -1]) / 100
+    found = stats.compare(a + 0.1 + jitter, a)
+    assert found.p < 1e-5 < 0.5 < scipy_stats.ttest_ind(a + 0.1 + jitter, a).pvalue
+
+
+@pytest.mark.parametrize(("shift", "p"), [(0.0, 1.0), (0.5, 0.0), (-0.5, 0.0)])
+def test_a_constant_difference_has_no_spread(shift, p):
+    b = np.arange(8.0)
+    found = stats.compare(b + shift, b)
+    assert found.difference == (shift, shift, shift)
+    assert found.p == p
+
+
+def test_a_difference_that_is_constant_but_for_rounding_warns_of_nothing():
+    correct = np.array([290, 301, 310, 322, 333, 340, 351, 355])
+    found = stats.compare(correct / 360, (correct - 7) / 360)  # 7 images in each seed
+    assert found.difference == pytest.approx((7 / 360,) * 3, rel=1e-9)
+    assert found.p < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (draws(8, 1), draws(8, 2)),
+        (np.array([1, 1, 2, 3, 3]), np.array([1, 2, 2, 3])),
+        (np.array([5, 6]), np.array([1, 2, 3])),
+        (np.array([1, 1]), np.array([1, 1])),
+    ],
+)
+def test_probability_of_improvement_is_mann_whitneys_u(a, b):
+    expected = scipy_stats.mannwhitneyu(a, b).statistic / (len(a) * len(b))
+    assert stats.probability_of_improvement(a, b) == pytest.approx(expected, abs=1e-15)
+
+
+def test_holm_by_a_worked_example():
+    # 0.005 * 4 = 0.02, 0.01 * 3 = 0.03, 0.03 * 2 = 0.06, and 0.04 * 1 is raised to 0.06
+    np.testing.assert_allclose(stats.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02], rtol=1e-12)
+
+
+def test_holm_never_lowers_a_p_nor_changes_their_order():
+    rng = np.random.default_rng(0)
+    for m in (1, 2, 7):
+        p = rng.random(m)
+        adjusted = stats.holm(p)
+        assert ((adjusted >= p) & (adjusted <= np.minimum(1, m * p + 1e-15))).all()
+        assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+    np.testing.assert_array_equal(stats.holm([0.9, 0.8]), [1, 1])
+    np.testing.assert_array_equal(stats.holm([0.01, 0.01]), [0.02, 0.02])
+
+
+def test_holm_bounds_the_error_of_the_family():
+    p = np.random.default_rng(1).random((4000, 6))
+    wrong = np.mean([(stats.holm(row) < 0.05).any() for row in p])
+    assert wrong == pytest.approx(1 - (1 - 0.05 / 6) ** 6, abs=0.011)  # three standard errors

@@ -1,0 +1,147 @@
+"""Losses, scores and units by scikit-learn and by hand; the prepared file; packed texts."""
+
+import zipfile
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
+
+from rnn_study import task as tasks
+from rnn_study.task import Batch, Task, pack_texts, unpack_texts
+
+TEXTS = ["plain", "", "naïve café ☕", "👩‍👩‍👧 and 🇫🇷\n\ttab", "", "\0"]
+
+
+def sequences(rng, count, outputs):
+    ids = rng.integers(0, 9, (count, 5), np.int32)
+    return Batch(ids, rng.integers(0, outputs, count), np.arange(5) < rng.integers(1, 6, count)[:, None])
+
+
+@pytest.fixture
+def words():
+    rng = np.random.default_rng(0)
+    data, offsets = pack_texts(TEXTS)
+    return Task(
+        name="tweets",
+        loss="cross_entropy",
+        outputs=3,
+        train=sequences(rng, 20, 3),
+        validation=sequences(rng, 8, 3),
+        tests={"test": sequences(rng, 7, 3), "hand_labelled": sequences(rng, 6, 3)},
+        embedding=rng.normal(size=(9, 4)).astype(np.float32),
+        extras={"classes": np.array(["a", "b", "c"]), "texts_test": data, "offsets_test": offsets},
+    )
+
+
+def series(logarithm):
+    """Outputs become unit values by exp?(offset + 2 * output)."""
+    rng = np.random.default_rng(0)
+
+    def part(count):
+        x, y = rng.normal(size=(count, 3, 1)), rng.normal(size=(count, 1))
+        return Batch(x.astype(np.float32), y.astype(np.float32))
+
+    offsets = {f"offset_{name}": rng.normal(size=4) for name in ("train", "validation", "test")}
+    inverse = {"scale": np.array(2.0), "logarithm": np.array(logarithm), **offsets}
+    return Task("airline", "squared_error", 1, part(4), part(4), {"test": part(4)}, "thousands", inverse=inverse)
+
+
+def same(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def assert_equal(one, other):
+    for key in ("name", "loss", "outputs", "unit", "score_name", "higher_is_better", "inputs"):
+        assert getattr(one, key) == getattr(other, key)
+    assert list(one.parts()) == list(other.parts())
+    for name, batch in one.parts().items():
+        for array, again in zip(batch, other.parts()[name], strict=True):
+            assert (array is None and again is None) or same(array, again)
+    assert (one.embedding is None) == (other.embedding is None)
+    for kept, again in ((one.inverse, other.inverse), (one.extras, other.extras)):
+        assert kept.keys() == again.keys()
+        assert all(same(kept[key], again[key]) for key in kept)
+
+
+@pytest.mark.parametrize("kind", ["words", "series"])
+def test_a_saved_task_comes_back_the_same(kind, words, tmp_path):
+    task = words if kind == "words" else series(logarithm=True)
+    tasks.save(task, tmp_path / "task.npz")
+    loaded = tasks.load(tmp_path / "task.npz")
+    assert_equal(task, loaded)
+    if task.embedding is not None:
+        assert same(task.embedding, loaded.embedding)
+
+
+def test_the_file_holds_no_pickles_and_no_clock_reading(words, tmp_path):
+    tasks.save(words, tmp_path / "one.npz")
+    tasks.save(words, tmp_path / "two.npz")
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    with np.load(tmp_path / "one.npz", allow_pickle=False) as file:
+        assert all(not file[key].dtype.hasobject for key in file.files)
+    with zipfile.ZipFile(tmp_path / "one.npz") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_an_array_of_objects_is_refused_and_leaves_nothing(words, tmp_path):
+    words.extras["bad"] = np.array([{}, None])
+    with pytest.raises(ValueError, match="allow_pickle"):
+        tasks.save(words, tmp_path / "task.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_survive_packing():
+    data, offsets = pack_texts(TEXTS)
+    assert unpack_texts(data, offsets) == TEXTS
+    assert data.dtype == np.uint8
+    assert data.tobytes() == "".join(TEXTS).encode("utf-8")
+    assert len(offsets) == len(TEXTS) + 1
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["", ""]])
+def test_nothing_survives_packing(texts):
+    assert unpack_texts(*pack_texts(texts)) == texts
+
+
+def test_classification_is_scored_as_scikit_learn_does(words):
+    logits = np.random.default_rng(1).normal(0, 3, (7, 3)).astype(np.float32)
+    y = words.tests["test"].y
+    assert words.score(logits, "test") == accuracy_score(y, logits.argmax(axis=1))
+    expected = log_loss(y, softmax(logits.astype(float), axis=1), labels=[0, 1, 2])
+    assert words.mean_loss(logits, "test") == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_huge_logit_costs_its_distance_and_not_infinity(words):
+    logits = np.zeros((7, 3), np.float32)
+    logits[:, 0] = 1e4
+    wrong = np.mean(words.tests["test"].y != 0)
+    assert words.mean_loss(logits, "test") == pytest.approx(1e4 * wrong)
+
+
+@pytest.mark.parametrize("logarithm", [False, True])
+def test_regression_is_scored_in_its_unit(logarithm):
+    task = series(logarithm)
+    outputs = np.random.default_rng(1).normal(size=(4, 1)).astype(np.float32)
+    y, offset = task.tests["test"].y, task.inverse["offset_test"]
+
+    def in_unit(values):
+        values = [offset[i] + 2.0 * float(values[i, 0]) for i in range(4)]
+        return np.exp(values) if logarithm else np.array(values)
+
+    np.testing.assert_allclose(task.to_unit(outputs, "test"), in_unit(outputs), rtol=1e-14)
+    expected = root_mean_squared_error(in_unit(y), in_unit(outputs))
+    assert task.score(outputs, "test") == pytest.approx(expected, rel=1e-12)
+    squares = [(float(outputs[i, 0]) - float(y[i, 0])) ** 2 for i in range(4)]
+    assert task.mean_loss(outputs, "test") == pytest.approx(sum(squares) / 4, rel=1e-12)
+
+
+def test_perfect_outputs_score_best(words):
+    task = series(logarithm=True)
+    assert task.score(task.train.y, "train") == 0
+    assert words.score(np.eye(3)[words.validation.y], "validation") == 1
+
+
+def test_inputs_are_the_features_of_a_step(words):
+    assert words.inputs == 4  # of the embedding
+    assert series(logarithm=False).inputs == 1

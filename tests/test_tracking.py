@@ -1,0 +1,117 @@
+"""What MLflow shows of a finished study, read with MLflow's own client."""
+
+import json
+
+import pytest
+from conftest import Project, needs
+
+pytestmark = needs("mlflow", "dvc", "torch", "tensorflow", "papermill", "optuna")
+
+
+@pytest.fixture(scope="module")
+def client(study: Project):
+    from mlflow import MlflowClient
+
+    return MlflowClient(f"sqlite:///{study.folder / 'mlflow.db'}")
+
+
+def runs(client, task: str, kind: str) -> tuple[list, list]:
+    """The parents and the children of one kind in the experiment of `task`."""
+    experiment = client.get_experiment_by_name(task).experiment_id
+    found = list(client.search_runs([experiment], f"tags.`study.kind` = '{kind}'", max_results=1000))
+    children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    return [run for run in found if run not in children], children
+
+
+@pytest.mark.parametrize("task", ["mnist_rows", "tweets"])
+def test_a_parent_a_cell_and_backend_a_child_a_seed(client, task):
+    parents, children = runs(client, task, "train")
+    assert sorted(run.info.run_name for run in parents) == [
+        "train lstm pytorch",
+        "train lstm tensorflow",
+        "train vanilla pytorch",
+        "train vanilla tensorflow",
+    ]
+    assert len(children) == 8
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {run.info.run_id for run in parents}
+    assert all(run.info.status == "FINISHED" for run in [*parents, *children])
+
+
+def test_a_child_holds_everything_about_its_run(client, study):
+    _, children = runs(client, "mnist_rows", "train")
+    run = next(run for run in children if run.info.run_name == "lstm pytorch seed 1")
+    assert run.data.params["optimiser.learning_rate"]
+    assert run.data.params["seed"] == "1"
+    tags = run.data.tags
+    assert len(tags["git.commit"]) == 40
+    assert tags["git.dirty"] in ("True", "False")
+    assert tags["version.framework"] == "torch"
+    assert tags["version.numpy"]
+    card = json.loads((study.folder / "metrics/data/mnist_rows.json").read_text())
+    assert tags["sha256.train"] == card["parts"]["train"]["sha256"]
+    assert tags["data.mnist"] == "embedded"
+    folder = study.folder / "runs/mnist_rows-pytorch/lstm/seed-1"
+    lines = (folder / "history.csv").read_text().splitlines()
+    curve = client.get_metric_history(run.info.run_id, "validation_loss")
+    assert [point.step for point in curve] == list(range(1, len(lines)))
+    column = lines[0].split(",").index("validation_loss")
+    assert [point.value for point in curve] == [float(line.split(",")[column]) for line in lines[1:]]
+    scores = json.loads((folder / "result.json").read_text())["scores"]
+    assert run.data.metrics["final.scores.test"] == scores["test"]
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert files == {"history.csv", "weights.safetensors", "predictions.npz", "result.json"}
+
+
+def test_a_parent_holds_the_figures_over_seeds(client, study):
+    parents, _ = runs(client, "tweets", "train")
+    run = next(run for run in parents if run.info.run_name == "train lstm tensorflow")
+    metrics = json.loads((study.folder / "metrics/train/tweets-tensorflow.json").read_text())["cells"]["lstm"]
+    assert run.data.metrics["iqm.test"] == metrics["iqm"]["test"]
+    assert run.data.metrics["interval.test.0"] == metrics["interval"]["test"][0]
+
+
+def test_tuning_trials_are_nested(client):
+    parents, children = runs(client, "tweets", "tune")
+    assert len(parents) == 2
+    assert len(children) == 16
+    assert all("final.scores.test" not in run.data.metrics for run in children)
+
+
+def test_the_figures_of_the_report_are_there(client):
+    (run,), _ = runs(client, "airline", "report")
+    names = {file.path for file in client.list_artifacts(run.info.run_id, "figures")}
+    assert {"figures/forecast.png", "figures/learning-curves.png", "figures/scores-test.png"} <= names
+
+
+def test_a_run_is_logged_once(client, study):
+    before = len(runs(client, "airline", "train")[1])
+    study.run("python", "pipelines/train.py", "airline", "pytorch")
+    assert len(runs(client, "airline", "train")[1]) == before
+
+
+def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
+    """The rows of epochs are in MLflow before the run ends, and a stage that dies leaves it marked as killed."""
+    import time
+
+    from mlflow import MlflowClient
+
+    from rnn_study import tracking
+    from rnn_study.backends import Optimiser
+    from rnn_study.executor import Progress
+    from rnn_study.network import Layer, Network
+    from rnn_study.train import RunSpec
+
+    monkeypatch.chdir(tmp_path)
+    network = Network(1, (Layer("lstm", 3),), 1)
+    spec = RunSpec("t", "d", "pytorch", "native", "cpu", network, Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0)
+    tracker = tracking.Tracker("t", "train", {})
+    for epoch in (1, 2):
+        tracker.log(Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch}))
+        time.sleep(1.1)
+    tracker.log(Progress("abc", spec, {"epoch": 3, "train_loss": 0.3}))
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    _, (run,) = runs(client, "t", "train")
+    assert run.info.status == "RUNNING"
+    assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 0.3]
+    tracking.Tracker("t", "train", {})  # the next stage finds what the dead one left
+    assert client.get_run(run.info.run_id).info.status == "KILLED"

@@ -1,0 +1,104 @@
+"""The search for settings: resumed after a kill it is the one that was never killed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from conftest import Project, needs
+
+pytestmark = needs("optuna", "torch")
+
+
+@pytest.fixture
+def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project.run("python", "pipelines/fetch.py", "airline")
+    project.run("python", "pipelines/prepare.py", "airline")
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+def search(stop_after: int | None = None, trials: int | None = None) -> dict[str, list[dict]]:
+    """Tune the airline task; with `stop_after`, give up after so many finished trials as a kill would."""
+    from rnn_study import config, experiments, task, tuning
+    from rnn_study.executor import Executor, Finished
+
+    parameters = config.load()
+    if trials:
+        changed = parameters.tuning.model_copy(update={"trials": trials})
+        parameters = parameters.model_copy(update={"tuning": changed})
+    prepared = task.load(experiments.prepared_file("airline"))
+    finished = 0
+    with Executor("pytorch", "tune", "cpu") as executor:
+        for event in tuning.tune(parameters, prepared, executor):
+            finished += isinstance(event, Finished)
+            if finished == stop_after:
+                break
+        return tuning.trials(parameters, prepared, executor)
+
+
+def test_the_same_search_whatever_happens_to_it(airline, monkeypatch):
+    monkeypatch.setenv("RNN_STUDY_WORKERS", "1")
+    whole = search()
+    for rows in whole.values():
+        assert [row["number"] for row in rows] == list(range(8))
+    os.rename("optuna.db", "whole.db")
+    os.rename(".run-store", "whole-store")
+    monkeypatch.setenv("RNN_STUDY_WORKERS", "2")
+    search(stop_after=3)  # in the first round
+    search(stop_after=11)  # in the second
+    assert search() == whole
+    assert search() == whole  # nothing more to do
+
+
+def test_every_cell_has_the_same_space_and_budget(airline):
+    from rnn_study import config
+
+    table = search()
+    assert set(table) == {"vanilla", "lstm"}
+    space = config.load().tuning
+    for rows in table.values():
+        assert len(rows) == space.trials
+        for row in rows:
+            for name in ("learning_rate", "clip", "dropout"):
+                assert getattr(space, name).low <= row[name] <= getattr(space, name).high
+    first = [[row[name] for name in ("learning_rate", "clip", "dropout")] for row in table["vanilla"][: space.round]]
+    assert first == [[row[n] for n in ("learning_rate", "clip", "dropout")] for row in table["lstm"][: space.round]]
+
+
+def test_more_trials_go_on_where_the_study_stopped(airline):
+    eight = search()
+    twelve = search(trials=12)
+    assert {cell: rows[:8] for cell, rows in twelve.items()} == eight
+    assert search() == eight  # and fewer look at no more than they may
+
+
+def test_trials_never_read_a_test_part(airline):
+    search()
+    summaries = [json.loads(path.read_text()) for path in Path(".run-store").glob("*/result.json")]
+    assert summaries
+    assert all(set(summary["scores"]) == {"validation"} for summary in summaries)
+
+
+def test_the_best_trial_is_the_one_that_is_kept(airline):
+    from rnn_study import config, experiments, task, tuning
+
+    parameters = config.load()
+    prepared = task.load(experiments.prepared_file("airline"))
+    row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1}
+    table = {"lstm": [{"number": i, **row, "clip": i + 1.0, "score": s} for i, s in enumerate([5.0, 3.0, 3.0, 4.0])]}
+    chosen = tuning.best(parameters, prepared, table)["lstm"]
+    assert chosen == {"settings": row | {"clip": 2.0}, "trials": 4, "validation_score": 3.0}  # RMSE: lower is better
+    experiments.write_tuned("airline", {"lstm": chosen})
+    assert experiments.read_tuned("airline", ["lstm"]) == {"lstm": row | {"clip": 2.0}}
+
+
+def test_the_studies_open_with_optuna_alone(airline):
+    import optuna
+
+    search()
+    names = optuna.get_all_study_names("sqlite:///optuna.db")
+    assert sorted(name.rpartition("/")[0] for name in names) == ["airline/lstm", "airline/vanilla"]
+    study = optuna.load_study(study_name=names[0], storage="sqlite:///optuna.db")
+    assert len(study.trials) == 8
+    assert study.best_value == min(trial.value for trial in study.trials)

@@ -1,0 +1,142 @@
+"""PyTorch at work on the runs of test_train.py: `train_worker.py <folder>`.
+
+Every run leaves its files and, where it was watched, what the loop asked of the backend.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_study import backends, results
+from rnn_study.backends import Optimiser
+from rnn_study.network import Layer, Network
+from rnn_study.results import RunResult
+from rnn_study.task import Batch, Task
+from rnn_study.train import RunSpec, train
+
+BASE = RunSpec(
+    task="digits",
+    data="",
+    backend="pytorch",
+    impl="native",
+    device="cpu",
+    network=Network(3, (Layer("gru", 6),), 2, dropout=0.25),
+    optimiser=Optimiser(0.02, 1.0),
+    batch_size=8,
+    epochs=4,
+    patience=4,
+    examples=None,
+    tests=True,
+    seed=3,
+)
+LONG = replace(BASE, epochs=200, patience=5)
+NETWORKS = {cell: replace(BASE.network, layers=(Layer(cell, 6),)) for cell in ("vanilla", "lstm", "gru")}
+
+
+def classification() -> Task:
+    """Is the sum of the first feature positive? A fifth of the labels are turned, so that fitting ends badly."""
+    rng = np.random.default_rng(0)
+
+    def part(count: int) -> Batch:
+        x = rng.normal(size=(count, 4, 3)).astype(np.float32)
+        y = (x[:, :, 0].sum(axis=1) > 0) ^ (rng.random(count) < 0.2)
+        return Batch(x, y.astype(np.int64))
+
+    return Task("digits", "cross_entropy", 2, part(45), part(30), {"test": part(20)})
+
+
+def regression(logarithm: bool) -> Task:
+    rng = np.random.default_rng(1)
+
+    def part() -> Batch:
+        return Batch(*(rng.normal(size=shape).astype(np.float32) for shape in ((16, 4, 3), (16, 1))))
+
+    offsets = {f"offset_{name}": np.zeros(16) for name in ("train", "validation", "test")}
+    inverse = {"scale": np.array(1.0), "logarithm": np.array(logarithm), **offsets}
+    return Task("series", "squared_error", 1, part(), part(), {"test": part()}, "thousands", inverse=inverse)
+
+
+def first(batch: Batch, count: int) -> Batch:
+    return Batch(batch.x[:count], batch.y[:count])
+
+
+class Run(NamedTuple):
+    spec: RunSpec
+    task: Task
+
+
+def runs() -> dict[str, Run]:
+    task = classification()
+    wild = replace(BASE, network=Network(3, (Layer("vanilla", 6),), 1), optimiser=Optimiser(1e25, None), epochs=9)
+    # Finite in the scale of the loss, but not as exp of it.
+    high = replace(wild, optimiser=Optimiser(1e4, None))
+    return {
+        "once": Run(BASE, task),
+        "twice": Run(BASE, task),
+        "other_seed": Run(replace(BASE, seed=4), task),
+        "stopped": Run(LONG, task),
+        "tied": Run(replace(LONG, seed=4), replace(task, validation=first(task.validation, 8))),
+        "blind": Run(replace(BASE, tests=False), replace(task, tests={"test": None})),
+        "few": Run(replace(BASE, examples=13), task),
+        "tiny": Run(replace(BASE, batch_size=1000), task),
+        "diverged": Run(wild, regression(logarithm=False)),
+        "overflowed": Run(high, regression(logarithm=True)),
+        **{f"cell_{cell}": Run(replace(BASE, network=network), task) for cell, network in NETWORKS.items()},
+        "cell_other_framework": Run(replace(BASE, backend="tensorflow"), task),
+    }
+
+
+class Watched:
+    """PyTorch's backend under either name, which notes the orders, weights and dropout masks it is given."""
+
+    def __init__(self):
+        self.real = backends.load("pytorch")
+        self.arrays: dict[str, list[np.ndarray]] = {}
+        functions = ("place", "predict", "weights", "set_weights")
+        watched = {"build": self._build, "epoch": self._epoch}
+        self.module = SimpleNamespace(**{name: getattr(self.real, name) for name in functions}, **watched)
+        backends.load = lambda name: self.module
+
+    def _build(self, network, loss, optimiser, weights, device):
+        self.arrays = {"order": [], "mask": [], "head": [weights["head.W"]]}
+        return self.real.build(network, loss, optimiser, weights, device)
+
+    def _epoch(self, model, data, order, keep):
+        self.arrays["order"].append(order)
+        self.arrays["mask"] += keep or []
+        return self.real.epoch(model, data, order, keep)
+
+
+def finish(run: Run) -> RunResult:
+    epochs = train(run.spec, run.task)
+    while True:
+        try:
+            next(epochs)
+        except StopIteration as end:
+            return end.value
+
+
+def leave(result: RunResult, folder: Path, watched: Watched) -> None:
+    folder.mkdir()
+    np.savez(folder / "watched.npz", **{name: np.array(found) for name, found in watched.arrays.items()})
+    try:
+        results.write(result, folder)
+    except ValueError as error:  # a score that JSON does not know
+        (folder / "refused.txt").write_text(f"{error}: {result.summary}")
+
+
+def main(root: Path) -> None:
+    watched = Watched()
+    for name, run in runs().items():
+        leave(finish(run), root / name, watched)
+    # Stopped again at what the long run says was its best epoch.
+    best = results.read_summary(root / "stopped")["best_epoch"]
+    leave(finish(Run(replace(LONG, epochs=best), classification())), root / "until_best", watched)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
