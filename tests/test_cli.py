@@ -1,0 +1,31 @@
+"""The command `rnn-study`, run as a user runs it."""
+
+from conftest import ROOT
+
+
+def test_use_switches_between_the_studies(project):
+    for name in ("real", "quick"):
+        project.run("rnn-study", "use", name)
+        assert (project.folder / "params.yaml").read_bytes() == (ROOT / f"studies/{name}.yaml").read_bytes()
+
+
+def test_use_outside_the_project_is_one_line(project, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    done = project.run("sh", "-c", f"cd '{elsewhere}' && rnn-study use real", check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: studies/real.yaml: not found: expected to be run in the project's folder\n"
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_broken_study_does_not_replace_the_parameters(project):
+    before = (project.folder / "params.yaml").read_bytes()
+    project.edit("studies/real.yaml", "study: real", "study: unreal")
+    done = project.run("rnn-study", "use", "real", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: studies/real.yaml: study: got 'unreal'")
+    assert done.stderr.count("\n") == 1
+    assert (project.folder / "params.yaml").read_bytes() == before
+
+
+def test_prune_of_nothing(project):
+    assert project.run("rnn-study", "prune").stdout == "0 runs deleted from .run-store\n"

@@ -1,0 +1,73 @@
+"""Whole files or none."""
+
+import errno
+import hashlib
+
+import numpy as np
+import pytest
+
+from rnn_study.errors import StudyError, one_line_errors
+from rnn_study.files import atomic, read_arrays, read_json, sha256, write_arrays, write_json
+
+
+def test_a_file_appears_complete_or_not_at_all(tmp_path):
+    path = tmp_path / "folder" / "file"
+    with atomic(path) as file:
+        file.write(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+
+    def fail() -> None:
+        with atomic(path) as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_bytes() == b"whole"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_arrays_and_json_come_back_and_repeat_to_the_byte(tmp_path):
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "text": np.array(["ä", "bc"])}
+    for name in ("one.npz", "two.npz"):
+        write_arrays(tmp_path / name, arrays)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    for key, value in read_arrays(tmp_path / "one.npz").items():
+        np.testing.assert_array_equal(value, arrays[key])
+    write_json(tmp_path / "x.json", {"ü": [1, 0.1]})
+    assert read_json(tmp_path / "x.json") == {"ü": [1, 0.1]}
+
+
+def test_objects_are_never_pickled(tmp_path):
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        write_arrays(tmp_path / "x.npz", {"o": np.array([{}], dtype=object)})
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", float("nan"))
+
+
+def test_digest(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    assert sha256(tmp_path / "x") == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (StudyError("a\nb"), "error: a b\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "x.npz"), "error: x.npz: No space left on device"),
+    ],
+)
+def test_errors_are_one_line(capsys, error, expected):
+    with pytest.raises(SystemExit) as exit_, one_line_errors():
+        raise error
+    assert exit_.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(expected)
+    assert said.count("\n") == 1
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(OSError, match="Permission"), one_line_errors():
+        raise OSError(errno.EACCES, "Permission denied", "x")
