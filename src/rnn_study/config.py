@@ -11,13 +11,13 @@ from .errors import StudyError
 
 PARAMS = Path("params.yaml")
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0.01, le=0.5)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Interval(_Model):
@@ -28,9 +28,22 @@ class Interval(_Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> "Interval":
-        if not 0 <= self.low <= self.high:
-            raise ValueError("expected 0 <= low <= high")
+        if self.low > self.high:
+            raise ValueError(f"low {self.low}, high {self.high}: expected low <= high")
         return self
+
+
+class Scale(Interval):
+    """An interval searched on a logarithmic scale."""
+
+    low: Annotated[float, Field(gt=0)]
+
+
+class Share(Interval):
+    """An interval of shares."""
+
+    low: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(lt=1)]
 
 
 class Data(_Model):
@@ -55,6 +68,12 @@ class Tweets(_Model):
     vocabulary: Annotated[int, Field(ge=10)]  # rows of the table, padding and [UNK] among them
     max_tokens: Count  # tokens after these are cut off
 
+    @model_validator(mode="after")
+    def _something_left(self) -> "Tweets":
+        if self.validation + self.test > 0.9:
+            raise ValueError(f"validation {self.validation}, test {self.test}: expected 0.9 together at most")
+        return self
+
 
 class Airline(_Model):
     look_back: Annotated[int, Field(ge=1, le=36)]  # months in a window
@@ -75,7 +94,8 @@ class NetworkParams(_Model):
     @model_validator(mode="after")
     def _one_width(self) -> "NetworkParams":
         if (self.parameters is None) == (self.units is None):
-            raise ValueError("expected one of parameters and units, and null for the other")
+            given = f"parameters {self.parameters}, units {self.units}"
+            raise ValueError(f"{given}: expected a number for one of them and null for the other")
         return self
 
 
@@ -129,9 +149,9 @@ class Tuning(_Model):
     trials: Annotated[int, Field(ge=8)]  # for each cell, the same for all
     round: Count  # trials asked for before any of them is told: fixed, so that the search does not depend on cores
     seed: Seed  # of the sampler and of the trial runs; not one of `seeds`
-    learning_rate: Interval
-    clip: Interval
-    dropout: Interval
+    learning_rate: Scale
+    clip: Scale
+    dropout: Share
 
 
 class Config(_Model):
@@ -145,9 +165,9 @@ class Config(_Model):
     @model_validator(mode="after")
     def _fresh_seeds(self) -> "Config":
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("seeds: expected each seed once")
+            raise ValueError(f"seeds {list(self.seeds)}: expected each seed once")
         if self.tuning.seed in self.seeds:
-            raise ValueError("tuning.seed: expected a seed that is not in seeds")
+            raise ValueError(f"tuning.seed {self.tuning.seed}: expected a seed that is not in seeds")
         return self
 
     def task(self, name: str) -> TaskParams:
@@ -165,8 +185,10 @@ def read_yaml(path: Path) -> object:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "not readable as YAML"
-        raise StudyError(f"{where}: {problem}: expected YAML with each key once") from None
+        problem = getattr(error, "problem", None) or "not readable"
+        raise StudyError(f"{where}: {problem}: expected YAML, each key once") from None
+    except OSError as error:
+        raise StudyError(f"{path}: {error.strerror}: expected a YAML file here") from None
 
 
 def load(path: Path = PARAMS) -> Config:
@@ -182,7 +204,7 @@ def load(path: Path = PARAMS) -> Config:
     message = fault["msg"].removeprefix("Value error, ")
     place = f"{path}: {key}" if key else str(path)
     if fault["type"] == "extra_forbidden":
-        raise StudyError(f"{place}: unknown key")
+        raise StudyError(f"{place}: unknown key: expected the keys of studies/quick.yaml")
     if fault["type"] == "missing":
         raise StudyError(f"{place}: missing")
     shown = "" if fault["type"] == "value_error" else f" got {fault['input']!r}:"

@@ -11,6 +11,11 @@ def _list(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
+def _sentence(clauses: list[str]) -> str:
+    text = "; ".join(clauses)
+    return text[0].upper() + text[1:]
+
+
 def _scores(task: dict[str, Any], part: str, backend: str) -> str:
     score = task["score"]
     return _list(
@@ -61,7 +66,7 @@ def results(study: Study, name: str) -> list[str]:
         if rows:
             sentences.append(_compared(task, rows, "Between the frameworks", subject="cell"))
         sentences += baselines(study, name, part)
-    return sentences
+    return sentences + diverged(study, name)
 
 
 def baselines(study: Study, name: str, part: str) -> list[str]:
@@ -69,14 +74,26 @@ def baselines(study: Study, name: str, part: str) -> list[str]:
     task = study.tasks[name]
     sentences = []
     for baseline, scores in task["baselines"].items():
-        rows = [r for r in task["against_baselines"] if (r["part"], r["baseline"]) == (part, baseline)]
+        rows = [r for r in task["against_baselines"] if (r["part"], r["b"]) == (part, baseline)]
         told = []
-        for verdict, words in {"beats": "better than it", "loses": "worse", "none": "not told apart"}.items():
-            runs = [f"{label(r['cell'])} ({label(r['backend'])})" for r in rows if r["verdict"] == verdict]
+        verdicts = {"a": "better than it", "b": "worse", "none": "no difference detected"}
+        for better, words in (verdicts | {"too few seeds": "no claim, too few seeds"}).items():
+            runs = [f"{label(r['a'])} ({label(r['backend'])})" for r in rows if r["better"] == better]
             if runs:
                 told.append(f"{words}: {_list(runs)}")
         value = number(scores[part], task["score"])
-        sentences.append(
-            f"Baseline “{baseline}” reaches {value} on the {label(part)}. By the 95 % intervals, {'; '.join(told)}."
-        )
+        sentences.append(f"Baseline “{baseline}” reaches {value} on the {label(part)}. {_sentence(told)}.")
+    return sentences
+
+
+def diverged(study: Study, name: str) -> list[str]:
+    """A sentence for each cell of task `name` of which runs diverged; none where none did."""
+    sentences = []
+    for backend, found in study.tasks[name]["backends"].items():
+        for cell, run in found["cells"].items():
+            if any(run["diverged"]):
+                sentences.append(
+                    f"{label(cell)} in {label(backend)} diverged in {sum(run['diverged'])} of {len(run['seeds'])} "
+                    "runs; these count with the weights of their best epoch before."
+                )
     return sentences

@@ -1,6 +1,6 @@
 """From finished runs to the figures of the study: one file a training stage, and one over all of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -9,8 +9,6 @@ import numpy as np
 from . import results, stats
 from .executor import Finished
 from .task import Task
-
-ALPHA = 1 - stats.LEVEL
 
 
 def training(
@@ -77,26 +75,27 @@ def _judge(rows: list[dict[str, Any]], higher_is_better: bool) -> list[dict[str,
         row["p_adjusted"] = float(p)
         if row["n"] < stats.CLAIM_FROM:
             row["better"] = "too few seeds"
-        elif p >= ALPHA:
-            row["better"] = "none"
-        else:
+        elif p < stats.ALPHA:
             row["better"] = "a" if sign * row["difference"] > 0 else "b"
+        else:
+            row["better"] = "none"
     return rows
 
 
-def _against_baselines(stage: dict[str, Any], part: str) -> Iterable[dict[str, Any]]:
-    """Whether each cell's interval lies beyond each baseline."""
-    sign = 1 if stage["higher_is_better"] else -1
+def _against_baselines(stage: dict[str, Any], part: str) -> Iterator[dict[str, Any]]:
+    """Each cell against each baseline, which has one score and no seeds: a one-sample t test."""
     for cell, found in stage["cells"].items():
         for name, scores in stage["baselines"].items():
-            low, high = sorted(sign * (bound - scores[part]) for bound in found["interval"][part])
-            verdict = "beats" if low > 0 else "loses" if high < 0 else "none"
-            row = {"part": part, "backend": stage["backend"], "cell": cell, "baseline": name}
-            yield row | {"score": found["iqm"][part], "baseline_score": scores[part], "verdict": verdict}
+            row = {"part": part, "backend": stage["backend"], "a": cell, "b": name}
+            seeds = found["scores"][part]
+            yield row | _pair(seeds, [scores[part]] * len(seeds), stage["higher_is_better"])
 
 
 def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One task over its backends. A family of comparisons is one test part: its cells, or its frameworks."""
+    """One task over its backends.
+
+    A family of comparisons is one test part: its cells, its frameworks, or its cells against the baselines.
+    """
     first = stages[0]
     higher = first["higher_is_better"]
     cells = list(first["cells"])
@@ -109,8 +108,8 @@ def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]]) -> dict
             for a, b in combinations(cells, 2):
                 row = {"part": part, "backend": stage["backend"], "a": a, "b": b}
                 family.append(row | _pair(scores[a], scores[b], higher))
-            against.extend(_against_baselines(stage, part))
         between_cells += _judge(family, higher)
+        against += _judge([row for stage in stages for row in _against_baselines(stage, part)], higher)
         family = []
         for one, other in combinations(stages, 2):
             for cell in cells:

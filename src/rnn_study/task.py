@@ -10,6 +10,8 @@ from scipy.special import log_softmax
 
 from .files import read_arrays, write_arrays
 
+WORST = 1e100  # the error of outputs whose error is infinite or no number: ranks last, and stays a number
+
 
 class Batch(NamedTuple):
     """N sequences of T steps: x (N, T, D) float32 or (N, T) int32 token ids; y (N,) int64 or (N, 1) float32.
@@ -61,7 +63,10 @@ class Task:
     def to_unit(self, values: np.ndarray, part: str) -> np.ndarray:
         """Scaled outputs or targets (N, 1) of `part` as values (N,) in `unit`; inverts log and differences."""
         values = self.inverse[f"offset_{part}"] + self.inverse["scale"] * values[:, 0].astype(np.float64)
-        return np.exp(values) if self.inverse["logarithm"] else values
+        if not self.inverse["logarithm"]:
+            return values
+        with np.errstate(over="ignore"):  # infinity: what a diverged network says
+            return np.exp(values)
 
     def mean_loss(self, outputs: np.ndarray, part: str) -> float:
         """The training loss of `outputs` on `part`: cross entropy in nats, or squared error in scaled units."""
@@ -71,11 +76,13 @@ class Task:
         return float(np.mean((outputs.astype(np.float64) - y) ** 2))
 
     def score(self, outputs: np.ndarray, part: str) -> float:
-        """Accuracy of logits (N, K), or root mean squared error in `unit` of outputs (N, 1)."""
+        """Accuracy of logits (N, K), or root mean squared error in `unit` of outputs (N, 1), `WORST` at most."""
         y = self.parts()[part].y
         if self.loss == "cross_entropy":
             return float(np.mean(outputs.argmax(axis=1) == y))
-        return float(np.sqrt(np.mean((self.to_unit(outputs, part) - self.to_unit(y, part)) ** 2)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            error = np.sqrt(np.mean((self.to_unit(outputs, part) - self.to_unit(y, part)) ** 2))
+        return float(error) if error < WORST else WORST
 
 
 def save(task: Task, path: Path) -> None:

@@ -10,7 +10,7 @@ from . import backends, init
 from .backends import Optimiser
 from .network import Network, parameter_count
 from .results import RunResult
-from .task import Batch, Task
+from .task import WORST, Batch, Task
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def train(
         }
         history.append(row)
         yield row
-        diverged = not (np.isfinite(trace.losses).all() and math.isfinite(row["validation_loss"]))
+        told = (row["train_loss"], row["validation_loss"])
+        diverged = not all(map(math.isfinite, told)) or row["validation_score"] == WORST
         if diverged:
             break
         rank = (sign * row["validation_score"], -row["validation_loss"])

@@ -34,8 +34,8 @@ def interval(bounds: Sequence[float], score: str) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value with its sign: three decimals where they are needed, never as 0."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    """A p-value with its sign: three digits where it is small, never as 0."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3g}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def origin(record: dict[str, Any]) -> str:

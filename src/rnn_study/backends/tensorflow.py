@@ -43,6 +43,8 @@ with _hushed():
 _LAYERS = {"vanilla": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 _CHUNK = 1024  # rows predicted at a time: bounds memory, not results
 
+tf.get_logger().setLevel("ERROR")  # several graphs, one for each shape, are meant
+
 # What makes runs repeatable on one machine; one thread, for a study keeps its cores busy with processes.
 tf.config.experimental.enable_op_determinism()
 tf.config.experimental.enable_tensor_float_32_execution(False)
