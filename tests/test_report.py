@@ -143,6 +143,23 @@ def test_a_notebook_that_fails_leaves_no_page(project: Project):
     assert not list((project.folder / "reports").glob("*.html"))
 
 
+def test_what_libraries_say_on_stderr_is_not_in_the_report(tmp_path, monkeypatch):
+    import nbformat
+
+    from rnn_study import report
+
+    monkeypatch.chdir(tmp_path)
+    code = "import sys; print('of the', 'machine', file=sys.stderr); print('of the study')"
+    cells = [nbformat.v4.new_markdown_cell("# A & B\n\nText."), nbformat.v4.new_code_cell(code)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), "x.ipynb")
+    report.render(report.execute(Path("x.ipynb"), Path("out.ipynb")), Path("out.html"))
+    page = read(Path("out.html"))
+    assert "of the study" in page.text
+    assert "of the machine" not in page.text + Path("out.ipynb").read_text()
+    assert "A & B" in page.text
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

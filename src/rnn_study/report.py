@@ -1,6 +1,7 @@
 """Notebooks to pages: run by papermill, stripped of everything that differs between two equal runs, rendered."""
 
 import base64
+import os
 import sys
 from collections import defaultdict
 from importlib import resources
@@ -10,12 +11,22 @@ from typing import Any
 import jinja2
 import nbformat
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from traitlets import default
 
 from .errors import StudyError
 from .files import atomic
 from .wording import interval, label, number, origin
+
+
+class _LocalKernel(AsyncKernelManager):
+    """A kernel that is reached through the file system: nothing listens on a network."""
+
+    @default("transport")
+    def _transport_default(self) -> str:
+        return "ipc" if os.name == "posix" else "tcp"
 
 
 def _stable(notebook: NotebookNode) -> NotebookNode:
@@ -24,6 +35,8 @@ def _stable(notebook: NotebookNode) -> NotebookNode:
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index}"
         cell.metadata = {}
+        if "outputs" in cell:  # what libraries say on stderr differs between machines, and is no result
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     return notebook
 
 
@@ -39,7 +52,11 @@ def execute(source: Path, target: Path) -> NotebookNode:
     """Run the notebook `source` in the project's folder and write it, with its outputs, to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     notebook = papermill.execute_notebook(
-        nbformat.read(source, as_version=4), None, kernel_name="python3", progress_bar=sys.stderr.isatty()
+        nbformat.read(source, as_version=4),
+        None,
+        kernel_name="python3",
+        progress_bar=sys.stderr.isatty(),
+        kernel_manager_class=_LocalKernel,
     )
     notebook = _stable(notebook)
     with atomic(target) as file:
