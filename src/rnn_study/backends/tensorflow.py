@@ -92,11 +92,14 @@ class _Graph:
         if self.embedding is not None:
             x = tf.gather(self.embedding.value, x)
         for index, layer in enumerate(self.layers):
+            # The whole sequence only where something reads it: its gradient is half of the time.
+            layer.return_sequences = last is not None or layer is not self.layers[-1]
             x = layer(x)
             if keep is not None:
-                x = x * keep[index][:, None, :]
-        # Valid steps come first, so what padding does after them cannot reach the state that is read.
-        x = x[:, -1] if last is None else tf.gather(x, last, axis=1, batch_dims=1)
+                x = x * (keep[index][:, None, :] if layer.return_sequences else keep[index])
+        if last is not None:
+            # Valid steps come first, so what padding does after them cannot reach the state that is read.
+            x = tf.gather(x, last, axis=1, batch_dims=1)
         return x @ self.head_kernel.value + self.head_bias.value
 
     def _measure(self, outputs: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
