@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from rnn_study import baselines, experiments, stage, task
+from rnn_study import baselines, stage, task
 from rnn_study.files import write_json
 
 
 def main(name: str) -> None:
-    scores = baselines.scores(task.load(experiments.prepared_file(name)))
+    scores = baselines.scores(task.load(task.prepared_file(name)))
     write_json(Path("metrics/baselines") / f"{name}.json", scores)
 
 

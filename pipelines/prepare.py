@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rnn_study import config, experiments, stage, task
+from rnn_study import config, stage, task
 from rnn_study.files import write_json
 from rnn_study.tasks import TASKS
 from rnn_study.tasks.card import card
@@ -12,7 +12,7 @@ RAW = Path("data/raw")
 
 def main(name: str) -> None:
     prepared, details = TASKS[name].prepare(RAW, config.load().task(name).prepare)
-    task.save(prepared, experiments.prepared_file(name))
+    task.save(prepared, task.prepared_file(name))
     write_json(Path("metrics/data") / f"{name}.json", card(prepared, details, TASKS[name].SOURCES, RAW))
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rnn_study import config, experiments, results, run_store, stage, summary, task
-from rnn_study.executor import Executor, in_order
+from rnn_study.events import in_order
+from rnn_study.executor import Executor
 from rnn_study.files import read_json, write_json
 from rnn_study.progress import watch
 from rnn_study.tracking import Tracker, data_tags
@@ -11,7 +12,7 @@ from rnn_study.tracking import Tracker, data_tags
 
 def main(name: str, backend: str) -> None:
     parameters = config.load()
-    prepared = task.load(experiments.prepared_file(name))
+    prepared = task.load(task.prepared_file(name))
     card = read_json(Path(f"metrics/data/{name}.json"))
     baselines = read_json(Path(f"metrics/baselines/{name}.json"))
     tuned = experiments.read_tuned(name, list(parameters.task(name).cells))
@@ -19,7 +20,7 @@ def main(name: str, backend: str) -> None:
     title = f"{name}-{backend}"
     with (
         Executor(backend, f"train-{title}", parameters.device) as executor,
-        Tracker(name, "train", data_tags(name)) as tracker,
+        Tracker(name, "train", backend, data_tags(name)) as tracker,
     ):
         events = []
         for event in watch(executor.stream(specs), f"train {title}", len(specs)):

@@ -11,13 +11,13 @@ from rnn_study.tracking import Tracker, data_tags
 
 def main(name: str) -> None:
     parameters = config.load()
-    prepared = task.load(experiments.prepared_file(name))
+    prepared = task.load(task.prepared_file(name))
     total = len(parameters.task(name).cells) * parameters.tuning.trials
     with Executor(tuning.BACKEND, f"tune-{name}", parameters.device) as executor:
-        with Tracker(name, "tune", data_tags(name)) as tracker:
+        with Tracker(name, "tune", tuning.BACKEND, data_tags(name)) as tracker:
             for event in watch(tuning.tune(parameters, prepared, executor), f"tune {name}", total):
                 tracker.log(event)
-        table = tuning.trials(parameters, prepared, executor)
+        table = tuning.trials(parameters, prepared)
     write_json(Path("runs") / f"tune-{name}" / "trials.json", table)
     experiments.write_tuned(name, tuning.best(parameters, prepared, table))
 

@@ -41,7 +41,7 @@ def specs(backend: str = "pytorch", seeds: tuple[int, ...] = (0, 1, 2)):
     from rnn_study import experiments, task
 
     parameters = config.load()
-    prepared = task.load(experiments.prepared_file("airline"))
+    prepared = task.load(task.prepared_file("airline"))
     return [
         experiments.spec(parameters, prepared, cell, backend, SETTINGS, seed)
         for cell in ("vanilla", "lstm")

@@ -85,8 +85,9 @@ def test_compare_uses_the_pairs():
     assert found.p < 1e-5 < 0.5 < scipy_stats.ttest_ind(a + 0.1 + jitter, a).pvalue
 
 
-@pytest.mark.parametrize(("shift", "p"), [(0.0, 1.0), (0.5, 0.0), (-0.5, 0.0)])
+@pytest.mark.parametrize(("shift", "p"), [(0.0, 1.0), (0.5, 2 / 2**8), (-0.5, 2 / 2**8)])
 def test_a_constant_difference_has_no_spread(shift, p):
+    """Without spread there is no t test; all eight signs alike have 2 chances in 2^8."""
     b = np.arange(8.0)
     found = stats.compare(b + shift, b)
     assert found.difference == (shift, shift, shift)
@@ -97,7 +98,13 @@ def test_a_difference_that_is_constant_but_for_rounding_warns_of_nothing():
     correct = np.array([290, 301, 310, 322, 333, 340, 351, 355])
     found = stats.compare(correct / 360, (correct - 7) / 360)  # 7 images in each seed
     assert found.difference == pytest.approx((7 / 360,) * 3, rel=1e-9)
-    assert found.p < 1e-9
+    assert found.p == scipy_stats.binomtest(0, 8).pvalue
+
+
+def test_ties_in_the_middle_do_not_make_an_interval_of_no_width():
+    found = stats.iqm(np.array([0.1, *[0.9] * 6, 0.99]))
+    assert found.value == 0.9
+    assert found.low < 0.9 < found.high
 
 
 @pytest.mark.parametrize(

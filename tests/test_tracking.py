@@ -97,14 +97,14 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
 
     from rnn_study import tracking
     from rnn_study.backends import Optimiser
-    from rnn_study.executor import Progress
+    from rnn_study.events import Progress
     from rnn_study.network import Layer, Network
     from rnn_study.train import RunSpec
 
     monkeypatch.chdir(tmp_path)
     network = Network(1, (Layer("lstm", 3),), 1)
     spec = RunSpec("t", "d", "pytorch", "native", "cpu", network, Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0)
-    tracker = tracking.Tracker("t", "train", {})
+    tracker = tracking.Tracker("t", "train", "pytorch", {})
     for epoch in (1, 2):
         tracker.log(Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch}))
         time.sleep(1.1)
@@ -113,5 +113,5 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
     _, (run,) = runs(client, "t", "train")
     assert run.info.status == "RUNNING"
     assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 0.3]
-    tracking.Tracker("t", "train", {})  # the next stage finds what the dead one left
+    tracking.Tracker("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Project, needs
 
+from rnn_study.errors import StudyError
+
 pytestmark = needs("optuna", "torch")
 
 
@@ -20,21 +22,22 @@ def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 def search(stop_after: int | None = None, trials: int | None = None) -> dict[str, list[dict]]:
     """Tune the airline task; with `stop_after`, give up after so many finished trials as a kill would."""
-    from rnn_study import config, experiments, task, tuning
-    from rnn_study.executor import Executor, Finished
+    from rnn_study import config, task, tuning
+    from rnn_study.events import Finished
+    from rnn_study.executor import Executor
 
     parameters = config.load()
     if trials:
         changed = parameters.tuning.model_copy(update={"trials": trials})
         parameters = parameters.model_copy(update={"tuning": changed})
-    prepared = task.load(experiments.prepared_file("airline"))
+    prepared = task.load(task.prepared_file("airline"))
     finished = 0
     with Executor("pytorch", "tune", "cpu") as executor:
         for event in tuning.tune(parameters, prepared, executor):
             finished += isinstance(event, Finished)
             if finished == stop_after:
-                break
-        return tuning.trials(parameters, prepared, executor)
+                return {}
+        return tuning.trials(parameters, prepared)
 
 
 def test_the_same_search_whatever_happens_to_it(airline, monkeypatch):
@@ -48,7 +51,11 @@ def test_the_same_search_whatever_happens_to_it(airline, monkeypatch):
     search(stop_after=3)  # in the first round
     search(stop_after=11)  # in the second
     assert search() == whole
-    assert search() == whole  # nothing more to do
+    Path("optuna.db").unlink()
+    assert search() == whole
+    Path("optuna.db").write_bytes(b"not a database")
+    with pytest.raises(StudyError, match=r"optuna.db: .*: expected Optuna's studies"):
+        search()
 
 
 def test_every_cell_has_the_same_space_and_budget(airline):
@@ -84,7 +91,7 @@ def test_the_best_trial_is_the_one_that_is_kept(airline):
     from rnn_study import config, experiments, task, tuning
 
     parameters = config.load()
-    prepared = task.load(experiments.prepared_file("airline"))
+    prepared = task.load(task.prepared_file("airline"))
     row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1}
     table = {"lstm": [{"number": i, **row, "clip": i + 1.0, "score": s} for i, s in enumerate([5.0, 3.0, 3.0, 4.0])]}
     chosen = tuning.best(parameters, prepared, table)["lstm"]
@@ -98,7 +105,7 @@ def test_the_studies_open_with_optuna_alone(airline):
 
     search()
     names = optuna.get_all_study_names("sqlite:///optuna.db")
-    assert sorted(name.rpartition("/")[0] for name in names) == ["airline/lstm", "airline/vanilla"]
+    assert sorted(names) == ["airline/lstm", "airline/vanilla"]
     study = optuna.load_study(study_name=names[0], storage="sqlite:///optuna.db")
     assert len(study.trials) == 8
     assert study.best_value == min(trial.value for trial in study.trials)

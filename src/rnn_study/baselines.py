@@ -1,4 +1,4 @@
-"""What a result must beat: simple rules and linear models on the same parts, none of them sequential."""
+"""What a result must beat: simple rules and linear models on the same parts, with their libraries' defaults."""
 
 from collections.abc import Callable
 

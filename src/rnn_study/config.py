@@ -182,6 +182,8 @@ def read_yaml(path: Path) -> object:
         raise StudyError(f"{path}: not found: expected a YAML file here") from None
     except UnicodeDecodeError as error:
         raise StudyError(f"{path}: byte {error.start}: expected UTF-8 text") from None
+    except (ValueError, RecursionError):
+        raise StudyError(f"{path}: a value that cannot be read (a date, a huge number?): expected plain YAML") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)

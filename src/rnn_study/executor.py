@@ -10,11 +10,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,33 +23,11 @@ import numpy as np
 from . import backends, run_store, task
 from .closure import SRC
 from .errors import StudyError
+from .events import Event, Finished, Progress, in_order
 from .train import RunSpec, train
 
 # One thread in every library of a worker; they read these when they are first imported.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """An epoch of a run that is under way: its row of the history."""
-
-    run: str
-    spec: RunSpec
-    row: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run in the store: computed now, or `reused`."""
-
-    run: str
-    spec: RunSpec
-    folder: Path
-    environment: dict[str, str]
-    reused: bool
-
-
-Event = Progress | Finished
 
 
 def worker_count() -> int:
@@ -99,11 +77,15 @@ def _inherited(interpreter: str) -> Iterator[None]:
     """What a process spawned now inherits: not the driver's script, for it would import all that the driver does,
     and, if another interpreter runs it, not the driver's import path either."""
     main, path = sys.modules["__main__"], sys.path
-    hidden = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
-    main.__dict__.update(dict.fromkeys(hidden))
     if interpreter != sys.executable:
         ask = [interpreter, "-c", "import json, sys; print(json.dumps(sys.path))"]
-        sys.path = [*json.loads(subprocess.run(ask, capture_output=True, check=True).stdout), str(SRC)]
+        try:
+            answer = json.loads(subprocess.run(ask, capture_output=True, check=True).stdout)
+        except (OSError, ValueError, subprocess.CalledProcessError):
+            raise StudyError(f"{interpreter}: does not answer: expected a Python interpreter") from None
+        sys.path = [*answer, str(SRC)]
+    hidden = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+    main.__dict__.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
@@ -149,6 +131,12 @@ class Executor:
                 # One question for each worker, so that all of them import the framework at the same time.
                 probes = [pool.submit(_environment, self.backend) for _ in range(workers)]
                 return pool, probes[0].result()
+        except ModuleNotFoundError as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise StudyError(
+                f"{self._interpreter}: {error}: expected what the {self.backend} backend imports: "
+                f"pip install -e '.[{self.backend}]'"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -176,6 +164,7 @@ class Executor:
         resolved = [replace(spec, device=self.device) for spec in specs]
         runs = {run_store.run_id(spec, self.environment): spec for spec in resolved}
         self._runs |= runs.keys()
+        run_store.claim(self.owner, self._runs | run_store.claimed(self.owner))  # what it needed stays until it ends
         waiting: dict[Future, str] = {}
         with self._one_line():
             for run, spec in runs.items():
@@ -198,12 +187,6 @@ class Executor:
     def run(self, specs: Sequence[RunSpec]) -> list[Finished]:
         """`stream` to its end: the finished runs in the order of `specs`."""
         return in_order(specs, self.stream(specs))
-
-
-def in_order(specs: Sequence[RunSpec], events: Iterable[Event]) -> list[Finished]:
-    """The finished runs among `events`, in the order of `specs`."""
-    found = {replace(event.spec, device=""): event for event in events if isinstance(event, Finished)}
-    return [found[replace(spec, device="")] for spec in specs]
 
 
 def _drain(rows: multiprocessing.Queue) -> Iterator[tuple[str, dict[str, float]]]:

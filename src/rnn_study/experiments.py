@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
 from .backends import Optimiser
@@ -10,17 +12,12 @@ from .config import Config, read_yaml
 from .errors import StudyError
 from .files import atomic
 from .network import Embedding, Layer, Network, units_for
-from .task import Task
+from .task import Task, prepared_file
 from .train import RunSpec
 
-PREPARED = Path("data/prepared")
 TUNED = Path("tuned")
 
 Settings = dict[str, float]  # learning_rate, clip, dropout
-
-
-def prepared_file(task: str) -> Path:
-    return PREPARED / f"{task}.npz"
 
 
 def network(config: Config, task: Task, cell: str, dropout: float) -> Network:
@@ -71,11 +68,23 @@ def write_tuned(task: str, settings: dict[str, dict]) -> None:
         YAML(typ="safe", pure=True).dump(settings, file)
 
 
+class _Tuned(BaseModel):
+    """What `write_tuned` wrote of one cell."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    settings: dict[Literal["learning_rate", "clip", "dropout"], float]
+
+
 def read_tuned(task: str, cells: Sequence[str]) -> dict[str, Settings]:
     """The settings that tuning found for each of `cells`."""
     path = TUNED / f"{task}.yaml"
     value = read_yaml(path)
+    found = {}
     for cell in cells:
-        if cell not in value:
-            raise StudyError(f"{path}: {cell}: missing: expected the tuned settings of every cell")
-    return {cell: value[cell]["settings"] for cell in cells}
+        try:
+            found[cell] = _Tuned.model_validate(value[cell]).settings
+        except (KeyError, TypeError, ValidationError):
+            raise StudyError(f"{path}: {cell}: expected its tuned settings; run: dvc repro tune@{task}") from None
+        if missing := {"learning_rate", "clip", "dropout"} - found[cell].keys():
+            raise StudyError(f"{path}: {cell}.settings: expected {', '.join(sorted(missing))} as well")
+    return found

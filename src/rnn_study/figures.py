@@ -44,9 +44,10 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: st
     )
 
 
-def show_list(sentences: Iterable[str]) -> None:
-    """Display sentences as a list, escaped."""
-    display(HTML("<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>"))
+def show_findings(study: Study, task: str, sentences: Iterable[str]) -> None:
+    """Display what was found in `task` as a list, escaped, with its data above."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    display(HTML(f'<p class="data">Findings; {escape(data(study.tasks[task]))}.</p><ul>{items}</ul>'))
 
 
 def show_banner(study: Study) -> None:
@@ -217,7 +218,8 @@ def worst_tweets(study: Study, part: str = "test", count: int = 8) -> None:
     right = np.concatenate(chances)[:, np.arange(len(truth)), truth].mean(axis=0)
     rows = [[texts[i], classes[truth[i]], f"{100 * right[i]:.1f} %"] for i in np.argsort(right, kind="stable")[:count]]
     caption = (
-        f"Tweets of the {label(part)} that were most confidently misjudged ({label(backend)}, all cells and seeds)"
+        f"Tweets of the {label(part)} most confidently misjudged ({label(backend)}, all cells and seeds); "
+        f"{data(study.tasks['tweets'])}"
     )
     show_table(["tweet", "label", "mean probability given to it"], rows, caption)
 
@@ -276,9 +278,10 @@ def comparison_table(study: Study, task: str) -> None:
                 verdict.get(row["better"], row["better"]),
             ]
         )
-    header = ["difference", "in", "part", f"{found['score']}, {unit}", "95 % interval", "p (Holm)"]
+    header = ["difference", "in", "part", f"{found['score']}, {unit}", "95 % interval, uncorrected", "p, corrected"]
     show_table(
         [*header, "P(first better)", "seeds", "better"],
         rows,
-        f"{label(task)}: differences paired by seed, paired t test, corrected within each family; {data(found)}.",
+        f"{label(task)}: mean differences paired by seed, paired t test, corrected by Holm's method in each family; "
+        f"{data(found)}.",
     )

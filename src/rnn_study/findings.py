@@ -27,10 +27,11 @@ def _scores(task: dict[str, Any], part: str, backend: str) -> str:
 
 
 def _gap(task: dict[str, Any], row: dict[str, Any]) -> str:
-    """The size of a difference with its interval, both counted in favour of the better side."""
+    """The size of a mean difference with its interval, both counted in favour of the better side."""
     scale, unit = (100, "points") if task["score"] == "accuracy" else (1, task["unit"])
     low, high = sorted(abs(scale * bound) for bound in row["interval"])
-    return f"{abs(scale * row['difference']):.2f} {unit} ({low:.2f} to {high:.2f}, {p_value(row['p_adjusted'])})"
+    size, p = abs(scale * row["difference"]), p_value(row["p_adjusted"])
+    return f"{size:.2f} {unit} on average ({low:.2f} to {high:.2f}, {p})"
 
 
 def _compared(task: dict[str, Any], rows: list[dict[str, Any]], where: str, subject: str | None = None) -> str:

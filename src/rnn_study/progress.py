@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .executor import Event, Finished
+from .events import Event, Finished
 
 _LINE_SECONDS = 10.0
 

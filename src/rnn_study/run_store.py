@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
@@ -80,10 +81,23 @@ def claim(owner: str, runs: Iterable[str]) -> None:
     write_json(ROOT / "claims" / f"{owner}.json", sorted(set(runs)))
 
 
+def claimed(owner: str) -> set[str]:
+    """The runs that `owner` needs."""
+    path = ROOT / "claims" / f"{owner}.json"
+    return set(read_json(path)) if path.is_file() else set()
+
+
 def prune() -> list[str]:
-    """Delete the runs that no stage claims, and what killed runs left; returns their ids."""
-    claimed = {run for path in (ROOT / "claims").glob("*.json") for run in read_json(path)}
-    gone = [p for p in ROOT.glob("*") if p.is_dir() and p.name != "claims" and p.name not in claimed]
+    """Delete the runs that no stage claims, and what runs killed over an hour ago left; returns their ids."""
+    needed = {run for path in (ROOT / "claims").glob("*.json") for run in claimed(path.stem)}
+    recent = time.time() - 3600
+    gone = [
+        path
+        for path in ROOT.glob("*")
+        if path.is_dir()
+        and path.name not in needed | {"claims"}
+        and not (path.name.startswith(".unfinished-") and path.stat().st_mtime > recent)
+    ]
     for folder in gone:
         shutil.rmtree(folder)
     return sorted(folder.name for folder in gone)

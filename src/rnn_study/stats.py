@@ -14,6 +14,7 @@ TRIM = 0.25
 LEVEL = 0.95
 BOOTSTRAP_FROM = 10  # seeds
 ALPHA = 0.05
+SMALLEST = {"accuracy": 0.0005, "rmse": 0.005}  # what a report would round to nothing is never claimed
 CLAIM_FROM = 3  # seeds: below, a t test has no spread to speak of, and no claim is made
 
 
@@ -53,6 +54,8 @@ def iqm(scores: np.ndarray, level: float = LEVEL) -> Estimate:
     cut = int(TRIM * len(x))  # from each end
     kept = len(x) - 2 * cut
     winsorised = np.clip(x, np.sort(x)[cut], np.sort(x)[-1 - cut])
+    if np.ptp(winsorised) == 0:  # the middle is all ties: the ends are the only spread there is
+        winsorised, kept = x, len(x)
     error = np.sqrt(np.sum((winsorised - winsorised.mean()) ** 2) / (kept * (kept - 1)))
     half = float(stats.t.ppf(0.5 + level / 2, kept - 1) * error)
     return Estimate(value, value - half, value + half)
@@ -68,8 +71,8 @@ def compare(a: np.ndarray, b: np.ndarray, level: float = LEVEL) -> Comparison:
     differences = np.asarray(a, float) - np.asarray(b, float)
     n, mean = len(differences), float(differences.mean())
     improvement = probability_of_improvement(np.asarray(a), np.asarray(b))
-    if np.ptp(differences) == 0:  # the same difference for every seed: no spread to test against
-        return Comparison(Estimate(mean, mean, mean), 1.0 if mean == 0 else 0.0, improvement, n)
+    if np.ptp(differences) <= 1e-9 * abs(mean):  # no spread for a t test: the sign test's exact p-value
+        return Comparison(Estimate(mean, mean, mean), 1.0 if mean == 0 else min(1.0, 2 * 0.5**n), improvement, n)
     test = stats.ttest_1samp(differences, 0.0)
     interval = test.confidence_interval(level)
     estimate = Estimate(mean, float(interval.low), float(interval.high))

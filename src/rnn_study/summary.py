@@ -7,8 +7,15 @@ from typing import Any
 import numpy as np
 
 from . import results, stats
-from .executor import Finished
+from .events import Finished
 from .task import Task
+
+
+def _estimate(scores: Sequence[float], score: str) -> stats.Estimate:
+    """The IQM with its interval, cut where the score itself ends."""
+    found = stats.iqm(np.array(scores))
+    highest = 1.0 if score == "accuracy" else np.inf
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, highest))
 
 
 def training(
@@ -21,7 +28,7 @@ def training(
         summaries = [results.read_summary(run.folder) for run in runs]
         spec, first = runs[0].spec, summaries[0]
         scores = {part: [summary["scores"][part] for summary in summaries] for part in first["scores"]}
-        estimates = {part: stats.iqm(np.array(values)) for part, values in scores.items()}
+        estimates = {part: _estimate(values, task.score_name) for part, values in scores.items()}
         cells[cell] = {
             "impl": spec.impl,
             "device": spec.device,
@@ -67,15 +74,18 @@ def _pair(a: Sequence[float], b: Sequence[float], higher_is_better: bool) -> dic
     }
 
 
-def _judge(rows: list[dict[str, Any]], higher_is_better: bool) -> list[dict[str, Any]]:
-    """Correct a family of comparisons and name the better side: `a`, `b`, `none`, or `too few seeds`."""
+def _judge(rows: list[dict[str, Any]], score: str, higher_is_better: bool) -> list[dict[str, Any]]:
+    """Correct a family of comparisons and name the better side: `a`, `b`, `none`, or `too few seeds`.
+
+    A difference too small to print is `none` however certain it is: rounding differs between frameworks too.
+    """
     adjusted = stats.holm(np.array([row["p"] for row in rows])) if rows else []
     sign = 1 if higher_is_better else -1
     for row, p in zip(rows, adjusted, strict=True):
         row["p_adjusted"] = float(p)
         if row["n"] < stats.CLAIM_FROM:
             row["better"] = "too few seeds"
-        elif p < stats.ALPHA:
+        elif p < stats.ALPHA and abs(row["difference"]) >= stats.SMALLEST[score]:
             row["better"] = "a" if sign * row["difference"] > 0 else "b"
         else:
             row["better"] = "none"
@@ -108,15 +118,15 @@ def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]]) -> dict
             for a, b in combinations(cells, 2):
                 row = {"part": part, "backend": stage["backend"], "a": a, "b": b}
                 family.append(row | _pair(scores[a], scores[b], higher))
-        between_cells += _judge(family, higher)
-        against += _judge([row for stage in stages for row in _against_baselines(stage, part)], higher)
+        between_cells += _judge(family, first["score"], higher)
+        against += _judge([row for s in stages for row in _against_baselines(s, part)], first["score"], higher)
         family = []
         for one, other in combinations(stages, 2):
             for cell in cells:
                 row = {"part": part, "cell": cell, "a": one["backend"], "b": other["backend"]}
                 a, b = (stage["cells"][cell]["scores"][part] for stage in (one, other))
                 family.append(row | _pair(a, b, higher))
-        between_frameworks += _judge(family, higher)
+        between_frameworks += _judge(family, first["score"], higher)
     return {
         "score": first["score"],
         "unit": first["unit"],

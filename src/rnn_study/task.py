@@ -85,6 +85,11 @@ class Task:
         return float(error) if error < WORST else WORST
 
 
+def prepared_file(name: str) -> Path:
+    """Where the pipeline keeps the prepared task `name`."""
+    return Path("data/prepared") / f"{name}.npz"
+
+
 def save(task: Task, path: Path) -> None:
     """Write `task` as one npz without pickles."""
     arrays = {"name": np.array(task.name), "loss": np.array(task.loss), "outputs": np.array(task.outputs)}

@@ -22,9 +22,12 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
-from . import results
-from .executor import Event, Finished, Progress
+from . import results, run_store
+from .errors import StudyError
+from .events import Event, Finished, Progress
 from .files import read_json
 from .train import RunSpec
 
@@ -45,6 +48,18 @@ def _experiment(client: MlflowClient, task: str) -> str:
         return found.experiment_id
     local = "MLFLOW_TRACKING_URI" not in os.environ
     return client.create_experiment(task, (Path.cwd() / "mlartifacts" / task).as_uri() if local else None)
+
+
+def _connect(task: str) -> tuple[MlflowClient, str]:
+    """A client and the id of the task's experiment."""
+    try:
+        client = _client()
+        return client, _experiment(client, task)
+    except (MlflowException, SQLAlchemyError) as error:
+        fault = str(error).splitlines()[0]
+        raise StudyError(
+            f"mlflow.db: {fault}: expected MLflow's store; move it away, it is filled anew and no result depends on it"
+        ) from None
 
 
 def git_state() -> dict[str, str]:
@@ -88,23 +103,23 @@ def _metrics(row: dict[str, float]) -> list[Metric]:
 
 
 class Tracker:
-    """Logs the events of one stage (`kind`: train or tune) of `task`; the only writer while it is open."""
+    """Logs the events of one stage (`kind`: train or tune) of `task` in one backend, the only writer meanwhile."""
 
-    def __init__(self, task: str, kind: str, tags: dict[str, str]):
-        self._client = _client()
-        self._experiment = _experiment(self._client, task)
+    def __init__(self, task: str, kind: str, backend: str, tags: dict[str, str]):
+        self._client, self._experiment = _connect(task)
         self._kind = kind
-        self._tags = tags | git_state()
+        self._tags = tags
+        self._about = tags | git_state() | {"study.kind": kind, "study.backend": backend}
         self._parents: dict[str, str] = {}
         self._open: dict[str, str] = {}
         self._logged: dict[str, int] = defaultdict(int)  # epochs in MLflow, by run
         self._waiting: dict[str, list[Progress]] = defaultdict(list)
         self._flushed = time.monotonic()
         self._done: set[tuple[str, str]] = set()
-        for run in self._search(f"tags.`{_RUN}` != ''"):
+        for run in self._search(f"tags.`study.kind` = '{kind}' and tags.`study.backend` = '{backend}'"):
             if run.info.status == "RUNNING":  # its stage was killed
                 self._client.set_terminated(run.info.run_id, "KILLED")
-            elif run.info.status == "FINISHED":
+            elif run.info.status == "FINISHED" and _RUN in run.data.tags:
                 self._done.add((run.data.tags[_PARENT], run.data.tags[_RUN]))
 
     def __enter__(self) -> "Tracker":
@@ -128,7 +143,8 @@ class Tracker:
         common = asdict(replace(spec, seed=0))
         if self._kind == "tune":
             common["optimiser"] = common["network"]["dropout"] = None
-        digest = sha256(json.dumps(common, sort_keys=True).encode()).hexdigest()[:12]
+        described = [common, self._tags, run_store.sources(spec.backend)]
+        digest = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
         group = f"{self._kind}/{spec.cell}/{spec.backend}/{digest}"
         if group not in self._parents:
             found = list(self._search(f"tags.`{_GROUP}` = '{group}'"))
@@ -137,7 +153,7 @@ class Tracker:
                 self._client.update_run(run, "RUNNING")
             else:
                 name = f"{self._kind} {spec.cell} {spec.backend}"
-                tags = self._tags | {_GROUP: group, "study.kind": self._kind}
+                tags = self._about | {_GROUP: group}
                 run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
                 fixed = {"task": spec.task, "backend": spec.backend, "cell": spec.cell, "impl": spec.impl}
                 self._client.log_batch(run, params=[Param(key, value) for key, value in fixed.items()])
@@ -151,7 +167,7 @@ class Tracker:
                 name = f"{spec.cell} {spec.backend} seed {spec.seed}"
             else:
                 name = f"{spec.cell} lr {spec.optimiser.learning_rate:.2g}"
-            tags = self._tags | {_PARENT: parent, _RUN: event.run, "study.kind": self._kind}
+            tags = self._about | {_PARENT: parent, _RUN: event.run}
             run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
             params = [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
             self._client.log_batch(run, params=[*params, Param("cell", spec.cell)])
@@ -173,11 +189,13 @@ class Tracker:
 
     def log(self, event: Event) -> None:
         """Log an event of the executor; rows of curves are written about once a second."""
+        if (self._parent(event.spec), event.run) in self._done:
+            return
         if isinstance(event, Progress):
             self._waiting[event.run].append(event)
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 self._flush()
-        elif (self._parent(event.spec), event.run) not in self._done:
+        else:
             self._finish(event)
 
     def _finish(self, event: Finished) -> None:
@@ -212,8 +230,7 @@ class Tracker:
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
     """Put a report's figures (PNG by name) into the task's experiment, replacing those of an earlier report."""
-    client = _client()
-    experiment = _experiment(client, task)
+    client, experiment = _connect(task)
     for old in client.search_runs([experiment], f"tags.`study.report` = '{report}'"):
         client.delete_run(old.info.run_id)
     tags = {"study.report": report, "study.kind": "report"} | git_state()

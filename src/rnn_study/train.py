@@ -64,6 +64,8 @@ def train(
     one. The weights of the epoch with the best validation score are kept (on a tie, of the lower validation
     loss). A loss that is not finite ends the run, marked as diverged.
     """
+    if spec.impl != "native":
+        raise ValueError(f"impl {spec.impl!r}: expected native, the only one there is")
     backend = backends.load(spec.backend)
     if spec.examples:
         rows = slice(spec.examples)

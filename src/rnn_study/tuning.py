@@ -1,27 +1,28 @@
 """Optuna: each cell's own settings, from the validation part alone.
 
 Trials run in rounds. All trials of a round are asked for before any is told, each from a fresh sampler seeded
-by its number, so the search is the same on any number of cores and after any interruption. The studies lie in
-one SQLite file that Optuna's own tools open and that a later run resumes; deleting it changes no result.
+by its number, so the search is the same on any number of cores; the cells share these seeds, so their first
+rounds try the same points. A search is always played from its first trial: the run store makes the trials that
+were finished before free, which is how a killed or lengthened search goes on. Each cell's study lies in one SQLite
+file that Optuna's own tools open; deleting it changes no result.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import FloatDistribution
-from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from . import results
 from .backends import BACKENDS
 from .config import Config, Interval
-from .executor import Event, Executor, Finished
+from .errors import StudyError
+from .events import Event, in_order
+from .executor import Executor
 from .experiments import Settings, spec
-from .run_store import run_id
 from .task import Task
 from .train import RunSpec
 
@@ -52,57 +53,50 @@ def _space(config: Config) -> dict[str, FloatDistribution]:
     }
 
 
-def _open(config: Config, task: Task, cell: str, executor: Executor) -> optuna.Study:
-    """The stored study of `cell`; whatever shapes the outcome of its trials is in its name."""
-    base = _trial_spec(config, task, cell, dict.fromkeys(_space(config), 0.0))
-    shape = [run_id(base, executor.environment), config.tuning.model_dump(exclude={"trials"})]
-    name = f"{task.name}/{cell}/{sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]}"
+def _name(task: Task, cell: str) -> str:
+    return f"{task.name}/{cell}"
+
+
+def _open(task: Task, cell: str) -> optuna.Study:
+    """An empty study of `cell` in the place of the one that is stored."""
     direction = "maximize" if task.higher_is_better else "minimize"
-    return optuna.create_study(storage=STORAGE, study_name=name, direction=direction, load_if_exists=True)
+    name = _name(task, cell)
+    try:
+        if name in optuna.get_all_study_names(STORAGE):
+            optuna.delete_study(study_name=name, storage=STORAGE)
+        return optuna.create_study(storage=STORAGE, study_name=name, direction=direction)
+    except (SQLAlchemyError, RuntimeError) as error:
+        fault = str(error).splitlines()[0]
+        raise StudyError(f"optuna.db: {fault}: expected Optuna's studies; move it away, it is made anew") from None
 
 
-def _running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-
-
-def _ask_round(study: optuna.Study, config: Config) -> None:
-    """Ask until the current round is full."""
-    asked = len(study.get_trials(deepcopy=False))
-    end = min((asked // config.tuning.round + 1) * config.tuning.round, config.tuning.trials)
-    for number in range(asked, end):
-        seed = int(np.random.SeedSequence([config.tuning.seed, number]).generate_state(1)[0])
-        study.sampler = optuna.samplers.TPESampler(n_startup_trials=config.tuning.round, seed=seed)
-        study.ask(_space(config))
+def _ask(study: optuna.Study, config: Config) -> optuna.Trial:
+    number = len(study.get_trials(deepcopy=False))
+    seed = int(np.random.SeedSequence([config.tuning.seed, number]).generate_state(1)[0])
+    study.sampler = optuna.samplers.TPESampler(n_startup_trials=config.tuning.round, seed=seed)
+    return study.ask(_space(config))
 
 
 def tune(config: Config, task: Task, executor: Executor) -> Iterator[Event]:
     """Search for every cell of `task`, the cells' rounds together; yields the events of the trials' runs."""
-    studies = {cell: _open(config, task, cell, executor) for cell in config.task(task.name).cells}
-    while True:
-        asked: dict[RunSpec, list[tuple[str, int]]] = {}
-        for cell, study in studies.items():
-            if not _running(study):  # else an interrupted round, to be finished first
-                _ask_round(study, config)
-            for trial in _running(study):
-                asked.setdefault(_trial_spec(config, task, cell, trial.params), []).append((cell, trial.number))
-        if not asked:
-            return
-        scores: dict[RunSpec, float] = {}
-        for event in executor.stream(list(asked)):
+    studies = {cell: _open(task, cell) for cell in config.task(task.name).cells}
+    for start in range(0, config.tuning.trials, config.tuning.round):
+        size = min(config.tuning.round, config.tuning.trials - start)
+        asked = [(study, cell, _ask(study, config)) for cell, study in studies.items() for _ in range(size)]
+        specs = [_trial_spec(config, task, cell, trial.params) for _, cell, trial in asked]
+        events = []
+        for event in executor.stream(list(dict.fromkeys(specs))):
             yield event
-            if isinstance(event, Finished):
-                known = replace(event.spec, device=config.device)
-                scores[known] = results.read_summary(event.folder)["scores"]["validation"]
-        told = [(cell, number, scores[known]) for known, trials in asked.items() for cell, number in trials]
-        for cell, number, score in sorted(told):
-            studies[cell].tell(number, score)
+            events.append(event)
+        for (study, _, trial), run in zip(asked, in_order(specs, events), strict=True):
+            study.tell(trial, results.read_summary(run.folder)["scores"]["validation"])
 
 
-def trials(config: Config, task: Task, executor: Executor) -> dict[str, list[dict[str, float]]]:
-    """Each cell's trials in order: number, settings, validation score."""
+def trials(config: Config, task: Task) -> dict[str, list[dict[str, float]]]:
+    """Each cell's trials in order, of a search that has ended: number, settings, validation score."""
     table = {}
     for cell in config.task(task.name).cells:
-        told = _open(config, task, cell, executor).get_trials(deepcopy=False)[: config.tuning.trials]
+        told = optuna.load_study(study_name=_name(task, cell), storage=STORAGE).get_trials(deepcopy=False)
         table[cell] = [{"number": trial.number, **trial.params, "score": trial.value} for trial in told]
     return table
 

@@ -24,7 +24,7 @@ FILE = "trainingandtestdata.zip"
 TRAINING = "training.1600000.processed.noemoticon.csv"
 TWEETS = 4000
 NOISE = 0.03  # share of the labels that are turned
-_SEED = 140
+LABELLED, UNLABELLED = 140, 141  # seeds of the tweets, and of others like them that the vectors are made from
 _SHORTEST, _LONGEST = 4, 24  # tokens
 ABOUT = About(
     title="Generated tweets",
@@ -162,9 +162,9 @@ _GRAMMAR: dict[str, list[str] | tuple[list[str], list[str]]] = {
 _SLOT = re.compile(r"\{([a-z]+)([=~]?)\}")
 
 
-def generate() -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Texts, labels (N,) int64, half of them 1, and the sentiment (N,) it was written for; always equal."""
-    rng = np.random.default_rng(_SEED)
+def generate(seed: int = LABELLED) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Texts, labels (N,) int64, half of them 1, and the sentiment (N,) it was written for; equal for one seed."""
+    rng = np.random.default_rng(seed)
     meant = rng.permutation(np.arange(TWEETS) % 2)
     texts = [_tweet(rng, positive) for positive in meant.tolist()]
     labels = meant.copy()

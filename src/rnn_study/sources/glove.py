@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from rnn_study.config import Data
 from rnn_study.errors import StudyError
@@ -45,8 +46,8 @@ SPECIAL: dict[str, dict[str, str]] = {
 }
 ABOUT = {
     "embedded": About(
-        title="Vectors of the generated tweets",
-        note="25 numbers a word, made from the generated corpus, not GloVe's; [UNK] is for its rare words",
+        title="Vectors of generated tweets",
+        note="25 numbers a word, made from other tweets of the same grammar, not GloVe's; [UNK] is for rare words",
         licence="MIT, as this project",
         citation="this project, src/rnn_study/sources/glove.py",
         generated=True,
@@ -84,8 +85,12 @@ def download(folder: Path, data: Data) -> dict[str, str]:
 
 
 def embed(folder: Path) -> None:
-    """Write the vectors of the generated corpus, the commonest word first."""
-    words, vectors = _make(corpus.generate()[0])
+    """Write vectors made from generated tweets, the commonest word first.
+
+    The tweets are others than the task's: vectors that had seen its test part would leak it.
+    """
+    with threadpool_limits(1):  # the same sums in the same order on any number of cores
+        words, vectors = _make(corpus.generate(corpus.UNLABELLED)[0])
     with gzip_to(folder / f"{GENERATED}.txt.gz") as stream:
         for word, vector in zip(words, vectors, strict=True):
             stream.write(" ".join([word, *(f"{value:.4f}" for value in vector)]).encode() + b"\n")

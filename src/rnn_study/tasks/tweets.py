@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnn_study.config import Tweets
+from rnn_study.errors import StudyError
 from rnn_study.sources import glove, tweets
 from rnn_study.task import Batch, Task, pack_texts
 from rnn_study.tokens import tokenise
@@ -53,6 +54,8 @@ def table(words: list[str], folder: Path, rng: np.random.Generator) -> tuple[np.
     special = glove.special_words(folder)
     spelling = {word: special.get(word, word) for word in words[1:]}
     vectors = glove.read(folder, set(spelling.values()))
+    if not vectors:
+        raise StudyError(f"{folder.name}: no vector for any of {len(words)} words: expected vectors of their language")
     known = np.stack([vectors[name] for name in sorted(vectors)])
     embedding = rng.normal(0.0, known.std(), (len(words), known.shape[1])).astype(np.float32)
     embedding[0] = 0.0
