@@ -98,7 +98,7 @@ def results_table(study: Study, task: str, part: str) -> None:
     for name, scores in found["baselines"].items():
         rows.append([f"baseline: {name}", number(scores[part], score), *["–"] * 9])
     unit = f", {found['unit']}" if found["unit"] else ""
-    header = ["", f"{score}{unit}", "95 % interval", "seeds", "units", "parameters", "with embedding"]
+    header = ["", f"{label(score)}{unit}", "95 % interval", "seeds", "units", "parameters", "with embedding"]
     show_table(
         [*header, "updates", "learning rate", "clip", "dropout"],
         rows,
@@ -158,7 +158,7 @@ def seed_scores(study: Study, task: str, part: str) -> None:
         axes.axhline(scale * scores[part], color="grey", linestyle=(":", "-.", "--")[line % 3], label=name)
     axes.set_xticks(range(len(ticks)), ticks, fontsize=8)
     unit = "%" if scale == 100 else found["unit"]
-    axes.set(ylabel=f"{found['score']}, {unit}", title=f"{label(task)}, {label(part)}")
+    axes.set(ylabel=f"{label(found['score'])}, {unit}", title=f"{label(task)}, {label(part)}")
     axes.grid(alpha=0.3, axis="y")
     axes.legend(fontsize=8, title="baselines", title_fontsize=8)
     alt = (
@@ -278,7 +278,14 @@ def comparison_table(study: Study, task: str) -> None:
                 verdict.get(row["better"], row["better"]),
             ]
         )
-    header = ["difference", "in", "part", f"{found['score']}, {unit}", "95 % interval, uncorrected", "p, corrected"]
+    header = [
+        "difference",
+        "in",
+        "part",
+        f"{label(found['score'])}, {unit}",
+        "95 % interval, uncorrected",
+        "p, corrected",
+    ]
     show_table(
         [*header, "P(first better)", "seeds", "better"],
         rows,

@@ -58,7 +58,7 @@ def results(study: Study, name: str) -> list[str]:
     sentences = []
     for part in task["parts"]:
         for backend in task["backends"]:
-            found = f"{task['score']} of {_scores(task, part, backend)}"
+            found = f"{label(task['score'])} of {_scores(task, part, backend)}"
             sentences.append(f"{label(part).capitalize()}, {label(backend)}: {found}.")
             rows = [r for r in task["between_cells"] if (r["part"], r["backend"]) == (part, backend)]
             if rows:

@@ -14,11 +14,12 @@ NAMES = {
     "tensorflow": "TensorFlow",
     "test": "test part",
     "hand_labelled": "hand-labelled tweets",
+    "rmse": "RMSE",
 }
 
 
 def label(name: str) -> str:
-    """How a report writes a cell, a framework, a task or a part."""
+    """How a report writes a cell, a framework, a task, a part or a score."""
     return NAMES.get(name, name)
 
 
