@@ -80,6 +80,7 @@ FAULTS = {
     "tuning seed": ("seed: 1000", "seed: 3", "tuning.seed 3: expected a seed that is not in seeds"),
     "value over two lines": ("device: auto", 'device: "a\\nb"', r"device: got 'a\nb': "),
     "repeated key": ("device: auto", "device: auto\ndevice: cpu", ':6: found duplicate key "device" with value "cpu"'),
+    "no date": ("seed: 1000", "seed: 2020-13-45", "a value that cannot be read"),
     "open bracket": (SEEDS, "seeds: [0, 1", "expected ',' or ']'"),
     "tab": ("device: auto", "device:\n\tauto", "found character '\\t'"),
     "alias of nothing": ("trials: 8", "trials: *x", ":16: found undefined alias 'x'"),

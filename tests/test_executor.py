@@ -223,6 +223,22 @@ def test_prune_keeps_what_a_stage_needs(airline):
     assert left == {run.run for run in kept}
 
 
+def test_prune_in_the_middle_of_a_stage_takes_nothing_from_it(airline):
+    with Executor("pytorch", "one", "cpu") as executor:
+        executor.run(specs(seeds=(0,)))
+        assert run_store.prune() == []
+        assert all(run.reused for run in executor.run(specs(seeds=(0,))))
+
+
+def test_an_interpreter_that_is_none_is_one_clear_line(airline, tmp_path, monkeypatch):
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 3\n")
+    for mode in (0o644, 0o755):
+        (tmp_path / "python").chmod(mode)
+        monkeypatch.setenv("RNN_STUDY_PYTHON_PYTORCH", str(tmp_path / "python"))
+        with pytest.raises(StudyError, match="expected a Python interpreter"):
+            Executor("pytorch", "test", "cpu")
+
+
 def test_published_runs_lie_on_disk_once(airline):
     with Executor("pytorch", "test", "cpu") as executor:
         (run,) = executor.run(specs(seeds=(0,))[:1])

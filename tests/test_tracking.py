@@ -89,6 +89,29 @@ def test_a_run_is_logged_once(client, study):
     assert len(runs(client, "airline", "train")[1]) == before
 
 
+def test_a_run_computed_again_is_not_logged_again(client, study):
+    """The check of determinism empties the run store and keeps MLflow's."""
+    before = len(runs(client, "airline", "train")[1])
+    (study.folder / ".run-store").rename(study.folder / "store-aside")
+    said = study.run("python", "pipelines/train.py", "airline", "pytorch").stderr
+    assert "4/4 runs, 0 reused" in said
+    assert len(runs(client, "airline", "train")[1]) == before
+
+
+def test_a_broken_store_is_one_clear_line(project):
+    for stage in ("fetch.py airline", "prepare.py airline", "baseline.py airline"):
+        project.run("python", *f"pipelines/{stage}".split())
+    (project.folder / "tuned").mkdir()
+    settings = "{settings: {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}"
+    project.write("tuned/airline.yaml", f"vanilla: {settings}\nlstm: {settings}\n")
+    project.write("mlflow.db", "this is no database")
+    done = project.run("python", "pipelines/train.py", "airline", "pytorch", check=False)
+    assert done.returncode == 1
+    assert "error: mlflow.db: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project.folder / "metrics/train").exists()
+
+
 def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
     """The rows of epochs are in MLflow before the run ends, and a stage that dies leaves it marked as killed."""
     import time

@@ -1,0 +1,81 @@
+"""From parameters to runs, and the settings that tuning left."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from rnn_study import config, experiments
+from rnn_study.backends import Optimiser
+from rnn_study.errors import StudyError
+from rnn_study.network import parameter_count
+from rnn_study.task import Batch, Task
+
+SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.25}
+
+
+@pytest.fixture
+def parameters() -> config.Config:
+    return config.load(ROOT / "studies/quick.yaml")
+
+
+@pytest.fixture
+def task() -> Task:
+    part = Batch(np.zeros((4, 12, 1), np.float32), np.zeros((4, 1), np.float32))
+    return Task("airline", "squared_error", 1, part, part, {"test": part})
+
+
+def changed(parameters: config.Config, **cells: config.CellParams) -> config.Config:
+    """The parameters with other cells in the airline task."""
+    airline = parameters.tasks.airline.model_copy(update={"cells": cells})
+    return parameters.model_copy(update={"tasks": parameters.tasks.model_copy(update={"airline": airline})})
+
+
+def test_the_grid_is_every_cell_with_every_seed(parameters, task):
+    tuned = dict.fromkeys(("vanilla", "lstm", "gru"), SETTINGS)
+    specs = experiments.grid(parameters, task, "tensorflow", tuned)
+    assert [(spec.cell, spec.seed) for spec in specs] == [
+        (cell, seed) for cell in ("vanilla", "lstm", "gru") for seed in range(8)
+    ]
+    assert {spec.backend for spec in specs} == {"tensorflow"}
+    assert {spec.optimiser for spec in specs} == {Optimiser(0.01, 1.0)}
+    assert {spec.network.dropout for spec in specs} == {0.25}
+    assert all(spec.tests for spec in specs)
+
+
+def test_cells_have_an_equal_budget_as_near_as_units_come(parameters, task):
+    for cell in ("vanilla", "lstm", "gru"):
+        network = experiments.network(parameters, task, cell, 0.0)
+        assert parameter_count(network, embedding=False) == pytest.approx(300, rel=0.1)
+
+
+def test_what_a_cell_says_itself_wins(parameters, task):
+    own = changed(parameters, lstm=config.CellParams(units=5, learning_rate=0.5), gru=config.CellParams())
+    lstm, gru = (experiments.spec(own, task, cell, "pytorch", SETTINGS, 0) for cell in ("lstm", "gru"))
+    assert lstm.network.layers[0].units == 5
+    assert lstm.optimiser == Optimiser(0.5, 1.0)
+    assert gru.optimiser == Optimiser(0.01, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "lstm: expected its tuned settings"),
+        ("gru: 3", "lstm: expected its tuned settings"),
+        ("lstm: {}", "lstm: expected its tuned settings"),
+        ("lstm: 3", "lstm: expected its tuned settings"),
+        ("lstm: {settings: {learning_rate: fast, clip: 1.0, dropout: 0.0}}", "lstm: expected its tuned settings"),
+        ("lstm: {settings: {clip: 1.0}}", "lstm.settings: expected dropout, learning_rate as well"),
+        ("lstm: [", "expected YAML"),
+        (None, "not found"),
+    ],
+)
+def test_tuned_settings_that_cannot_be_read(text, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("tuned").mkdir()
+    if text is not None:
+        Path("tuned/airline.yaml").write_text(text)
+    with pytest.raises(StudyError, match=r"^tuned/airline.yaml") as fault:
+        experiments.read_tuned("airline", ["lstm"])
+    assert expected in str(fault.value)
