@@ -1,7 +1,9 @@
 """The whole pipeline, run for real in a copy of the project with tiny parameters."""
 
+import hashlib
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,33 @@ def test_a_stage_depends_on_the_files_that_its_script_imports(name):
     if name == "train":
         imported.add("src/rnn_study/backends/${item.backend}.py")
     assert listed == imported
+
+
+def committed(path: str) -> bytes | None:
+    """The content of a file in the last commit; None for a folder and for what git does not hold."""
+    shown = subprocess.run(["git", "cat-file", "blob", f"HEAD:{path}"], cwd=ROOT, capture_output=True)
+    return shown.stdout if shown.returncode == 0 else None
+
+
+def test_the_committed_lock_belongs_to_the_committed_files():
+    """What is committed was made by what is committed: code, parameters and results together."""
+    lock = committed("dvc.lock")
+    if lock is None:
+        pytest.skip("not a git checkout")
+    parameters = YAML(typ="safe").load(committed("params.yaml"))
+    checked = set()
+    for name, stage in YAML(typ="safe").load(lock)["stages"].items():
+        for entry in [*stage["deps"], *stage["outs"]]:
+            content = committed(entry["path"])
+            if content is not None:
+                assert hashlib.md5(content).hexdigest() == entry["md5"], f"{name}: {entry['path']}: run dvc repro"
+                checked.add(entry["path"])
+        for key, value in stage.get("params", {}).get("params.yaml", {}).items():
+            found = parameters
+            for part in key.split("."):
+                found = found[part]
+            assert found == value, f"{name}: {key}: run dvc repro"
+    assert {"src/rnn_study/cells.py", "metrics/summary.json", "tuned/tweets.yaml"} <= checked
 
 
 def test_the_notebooks_import_only_what_the_report_stage_depends_on():
