@@ -68,6 +68,29 @@ def test_errors_are_one_line(capsys, error, expected):
     assert said.count("\n") == 1
 
 
+def test_a_store_that_is_full_is_one_line(tmp_path, capsys):
+    """SQLite's own error, wrapped as MLflow and Optuna wrap it."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+
+    def fill() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("pragma max_page_count = 4")
+            connection.exec_driver_sql("create table t (x)")
+            try:
+                connection.exec_driver_sql("insert into t values (zeroblob(100000))")
+            except sqlalchemy.exc.SQLAlchemyError as error:
+                raise RuntimeError("a library's own words") from error
+
+    with pytest.raises(SystemExit) as exit_, one_line_errors():
+        fill()
+    assert exit_.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: mlflow.db or optuna.db: database or disk is full")
+    assert said.count("\n") == 1
+
+
 def test_other_errors_keep_their_traceback():
     with pytest.raises(OSError, match="Permission"), one_line_errors():
         raise OSError(errno.EACCES, "Permission denied", "x")
