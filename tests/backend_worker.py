@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_study import backends
-from rnn_study.backends import Optimiser
 from rnn_study.cells import CELLS
 from rnn_study.network import Embedding, Layer, Network, shapes
+from rnn_study.optimisers import Adam, Optimiser
 from rnn_study.task import Batch
 
 # Numbers that float32 holds exactly, for Keras passes them through it; the norm is clipped in every update.
-OPTIMISER = Optimiser(2**-7, 2**-3, 0.875, 1 - 2**-10)
+OPTIMISER = Optimiser(2**-7, 2**-3, Adam(0.875, 1 - 2**-10))
 ROWS, STEPS, WORDS = 6, 5, 7
 ORDER = np.array([[0, 1, 2, 3], [4, 5, 0, 2], [3, 1, 5, 4]])
 TRAINED = ("dense-1", "words-2")  # the kinds of cases that are trained too: compiling an epoch takes seconds
@@ -85,7 +85,7 @@ class Recorder:
 
     def build(self, case: Case, optimiser: Optimiser = OPTIMISER, dtype: type = np.float64):
         weights = {name: array.astype(dtype) for name, array in case.weights.items()}
-        return self.backend.build(case.network, case.loss, optimiser, weights, "cpu")
+        return self.backend.build(case.network, case.loss, optimiser, weights, "cpu", "native")
 
     def train(self, model, case: Case, keep: list[np.ndarray] | None = None):
         return self.backend.epoch(model, self.backend.place(case.batch, model), ORDER, keep)
@@ -113,7 +113,7 @@ class Recorder:
     def apart(self, case: Case) -> None:
         """One model alone, in a process that has built none of its shape; two at once; one after all of them."""
         other = case._replace(weights=case.others)
-        loose = Optimiser(2**-4, None, 0.875, 1 - 2**-10)
+        loose = Optimiser(2**-4, None, Adam(0.875, 1 - 2**-10))
         alone = self.build(case)
         self.train(alone, case)
         self.train(alone, case)
@@ -164,7 +164,7 @@ def second_biases(recorder: Recorder) -> None:
         case = cases()[f"{cell}-dense-2"]
         model = recorder.build(case)
         recorder.train(model, case)
-        biases = [layer.bias_hh_l0.detach().numpy() for layer in model.layers]
+        biases = [layer.layer.bias_hh_l0.detach().numpy() for layer in model.layers]
         recorder.arrays[f"second_bias/{cell}"] = np.concatenate(biases)
 
 

@@ -28,6 +28,8 @@ def step(cell, w, state, x):
     for j in range(units):
         if cell == "vanilla":
             new.append(math.tanh(both(0, j)))
+        elif cell == "vanilla_relu":
+            new.append(max(0.0, both(0, j)))
         elif cell == "lstm":
             take, keep, give = (sigmoid(both(gate, j)) for gate in (0, 1, 3))
             memory.append(keep * state[1][j] + take * math.tanh(both(2, j)))

@@ -82,7 +82,7 @@ def gradient(case, weights, rows, keep=None):
 
 def adam(case, keep=None):
     """Losses, norms and weights after the updates of ORDER: Kingma & Ba's algorithm 1, its gradient clipped."""
-    o, weights = OPTIMISER, {name: array.copy() for name, array in case.weights.items()}
+    o, rule, weights = OPTIMISER, OPTIMISER.rule, {name: array.copy() for name, array in case.weights.items()}
     m = v = dict.fromkeys(weights, 0.0)
     losses, norms = [], []
     for t, rows in enumerate(ORDER, start=1):
@@ -92,9 +92,9 @@ def adam(case, keep=None):
         norms.append(np.sqrt(sum((g**2).sum() for g in gradients.values())))
         for name, g in gradients.items():
             g = g * min(1, o.clip / norms[-1])
-            m = m | {name: o.beta_1 * m[name] + (1 - o.beta_1) * g}
-            v = v | {name: o.beta_2 * v[name] + (1 - o.beta_2) * g**2}
-            step = (m[name] / (1 - o.beta_1**t)) / (np.sqrt(v[name] / (1 - o.beta_2**t)) + o.epsilon)
+            m = m | {name: rule.beta_1 * m[name] + (1 - rule.beta_1) * g}
+            v = v | {name: rule.beta_2 * v[name] + (1 - rule.beta_2) * g**2}
+            step = (m[name] / (1 - rule.beta_1**t)) / (np.sqrt(v[name] / (1 - rule.beta_2**t)) + rule.epsilon)
             weights[name] = weights[name] - o.learning_rate * step
     return np.array(losses), np.array(norms), weights
 

@@ -1,4 +1,4 @@
-"""The three steps of cells.py against hand calculations, a loop over single numbers, and finite differences."""
+"""The steps of cells.py against hand calculations, a loop over single numbers, and finite differences."""
 
 import ast
 import math

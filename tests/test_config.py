@@ -61,8 +61,13 @@ FAULTS = {
     "one seed": (SEEDS, "seeds: [5]", "seeds: got [5]: "),
     "seeds not a list": (SEEDS, "seeds: 5", "seeds: got 5: "),
     "cell's dropout": (CELLS, "cells: {lstm: {dropout: 1.0}}", "mnist_rows.cells.lstm.dropout: got 1.0: "),
+    "cell's impl": (CELLS, "cells: {lstm: {impl: fast}}", "mnist_rows.cells.lstm.impl: got 'fast': "),
     "cell's unknown key": (CELLS, "cells: {lstm: {unit: 3}}", "mnist_rows.cells.lstm.unit: unknown key"),
-    "unknown cell": (CELLS, "cells: {rnn: {}}", "tasks.mnist_rows: unknown cell 'rnn': expected one of vanilla, lstm"),
+    "unknown cell": (
+        CELLS,
+        "cells: {rnn: {}}",
+        "mnist_rows: unknown cell 'rnn': expected one of vanilla, vanilla_relu",
+    ),
     "no cell": (CELLS, "cells: {}", "tasks.mnist_rows: expected at least one cell"),
     "both widths": (
         "parameters: 300, units: null",

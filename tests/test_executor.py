@@ -89,7 +89,7 @@ def test_the_id_covers_the_files_that_a_run_imports(airline):
         import sys
         from pathlib import Path
         from rnn_study import task
-        from rnn_study.backends import Optimiser
+        from rnn_study.optimisers import Optimiser
         from rnn_study.network import Layer, Network
         from rnn_study.train import RunSpec, train
 

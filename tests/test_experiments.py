@@ -7,9 +7,9 @@ import pytest
 from conftest import ROOT
 
 from rnn_study import config, experiments
-from rnn_study.backends import Optimiser
 from rnn_study.errors import StudyError
 from rnn_study.network import parameter_count
+from rnn_study.optimisers import Optimiser
 from rnn_study.task import Batch, Task
 
 SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.25}
@@ -56,6 +56,17 @@ def test_what_a_cell_says_itself_wins(parameters, task):
     assert lstm.network.layers[0].units == 5
     assert lstm.optimiser == Optimiser(0.5, 1.0)
     assert gru.optimiser == Optimiser(0.01, 1.0)
+
+
+def test_a_cell_runs_in_native_layers_where_there_are_any_or_as_it_asks(parameters, task, monkeypatch):
+    own = changed(parameters, lstm=config.CellParams(impl="equations"), gru=config.CellParams())
+    impls = [experiments.spec(own, task, cell, "pytorch", SETTINGS, 0).impl for cell in ("lstm", "gru")]
+    assert impls == ["equations", "native"]
+    monkeypatch.setattr(experiments, "NATIVE", ("lstm",))
+    assert experiments.spec(own, task, "gru", "pytorch", SETTINGS, 0).impl == "equations"
+    own = changed(parameters, gru=config.CellParams(impl="native"))
+    with pytest.raises(StudyError, match=r"params.yaml: tasks.airline.cells.gru.impl: got 'native', but no framework"):
+        experiments.spec(own, task, "gru", "pytorch", SETTINGS, 0)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rnn_study.errors import StudyError, one_line_errors
-from rnn_study.files import atomic, read_arrays, read_json, sha256, write_arrays, write_json
+from rnn_study.files import atomic, read_arrays, read_json, sha256, write_arrays, write_json, write_rows
 
 
 def test_a_file_appears_complete_or_not_at_all(tmp_path):
@@ -37,6 +37,16 @@ def test_arrays_and_json_come_back_and_repeat_to_the_byte(tmp_path):
         np.testing.assert_array_equal(value, arrays[key])
     write_json(tmp_path / "x.json", {"ü": [1, 0.1]})
     assert read_json(tmp_path / "x.json") == {"ü": [1, 0.1]}
+
+
+def test_rows_are_json_a_line_a_row(tmp_path):
+    rows = [{"ü": 1, "v": 1e-16}, {"ü": 2, "v": 0.0}]
+    write_rows(tmp_path / "rows.json", rows)
+    assert read_json(tmp_path / "rows.json") == rows
+    assert len((tmp_path / "rows.json").read_text().splitlines()) == 4
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_rows(tmp_path / "rows.json", [{"v": float("nan")}])
+    assert read_json(tmp_path / "rows.json") == rows
 
 
 def test_objects_are_never_pickled(tmp_path):

@@ -261,3 +261,55 @@ def test_a_small_p_is_not_written_as_zero(tmp_path):
     _, sentences = told(tmp_path, stage({"vanilla": 0.2 + NOISE / 100, "lstm": 0.9 + OTHER / 100}))
     assert len(claims(sentences)) == 1
     assert not re.search(r"p = 0\.0+\b", " ".join(sentences))
+
+
+def parity_of(tmp_path, rows, curves, bptt=None):
+    """The sentences about parity checks of which the named keys are given."""
+    blank = {"check": "update", "cell": "gru", "framework": "both", "dtype": "float64", "case": "case", "bound": 1e-12}
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/parity.json").write_text(json.dumps([blank | row for row in rows]))
+    (tmp_path / "runs/parity").mkdir(parents=True)
+    arrays = {f"{key}/{name}": np.array(array) for key, found in curves.items() for name, array in found.items()}
+    np.savez(tmp_path / "runs/parity/curves.npz", **arrays)
+    (tmp_path / "runs/parity/worked.json").write_text(json.dumps({"bptt": {"deviations": bptt or {}}}))
+    return Study(tmp_path)
+
+
+GAP = {"check": "free-running gap", "deviation": 2.0, "bound": 30.0}
+CALM = {"gap": [0.0, 2e-16], "floor": [1e-16, 1e-16], "habits": [0.0, 0.25]}
+WILD = {"gap": [0.0, 31e-16], "floor": [1e-16, 1e-16], "habits": [0.0, 0.5]}
+
+
+def test_frameworks_that_part_no_further_than_rounding_does(tmp_path):
+    rows = [GAP, {"deviation": 3e-15}, {"deviation": 1e-13, "case": "worst"}]
+    free, habits, *checks = findings.parity(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
+    assert free.startswith("The frameworks disagree no more than rounding disagrees with itself: in 1 training of 2 ")
+    assert "2.0 times the gap" in free
+    assert "at worst the losses were apart by GRU 0.25" in habits
+    assert checks == ["Update, float64: 2 checks, the worst 1.0e-13, within the bound of 1.0e-12."]
+
+
+def test_frameworks_that_part_further_are_named(tmp_path):
+    curves = {"airline/gru/float64": CALM, "airline/lstm/float64": WILD}
+    free, *_ = findings.parity(parity_of(tmp_path, [GAP], curves))
+    assert "In 1 of 2 trainings of 2 updates the frameworks part further than rounding explains" in free
+    assert "LSTM on Airline passengers in float64" in free
+    assert "GRU" not in free
+    assert "no more than" not in free
+
+
+@pytest.mark.parametrize("deviation", [2e-12, float("nan")])
+def test_a_check_beyond_its_bound_is_named(deviation, tmp_path):
+    rows = [GAP, {"deviation": 1e-13}, {"deviation": deviation, "cell": "lstm", "case": "momentum"}]
+    *_, check = findings.parity(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
+    assert "beyond the bound of 1.0e-12: LSTM in PyTorch against TensorFlow (momentum)" in check
+    assert "within" not in check
+
+
+def test_which_formula_gives_the_gradient(tmp_path):
+    deviations = {"corrected": 2e-16, "product twice": 0.2}
+    sentences = findings.through_time(parity_of(tmp_path, [GAP], {"airline/gru/float64": CALM}, deviations))
+    assert sentences == [
+        "The formula “corrected” gives the gradient, to rounding.",
+        "The formula “product twice” does not: it is off by 20 % of the gradient's largest entry.",
+    ]

@@ -52,7 +52,7 @@ def test_the_embedding_counts_only_where_asked():
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("budget", [10, 299, 300, 4000, 30_000])
 def test_units_for_finds_the_nearest_width(cell, depth, budget):
-    gates, biases = {"vanilla": (1, 1), "lstm": (4, 1), "gru": (3, 2)}[cell]
+    gates, biases = {"vanilla": (1, 1), "vanilla_relu": (1, 1), "lstm": (4, 1), "gru": (3, 2)}[cell]
 
     def count(units):
         below = gates * units * (8 + units + biases) + (depth - 1) * gates * units * (units + units + biases)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from rnn_study.backends import BACKENDS
 from rnn_study.closure import closure
+from rnn_study.parity import CHECKS
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
 
@@ -41,6 +42,8 @@ def test_a_stage_depends_on_the_files_that_its_script_imports(name):
     imported = {path.relative_to(ROOT).as_posix() for path in closure(*roots)}
     if name == "train":
         imported.add("src/rnn_study/backends/${item.backend}.py")
+    if name == "parity":  # its workers load both
+        imported |= {f"src/rnn_study/backends/{backend}.py" for backend in BACKENDS}
     assert listed == imported
 
 
@@ -107,7 +110,14 @@ def test_everything_promised_is_there(study):
                     assert {path.name for path in folder.iterdir()} == names
     for source in ("mnist", "tweets", "glove", "airline"):
         assert (study.folder / f"data/raw/{source}/provenance.json").is_file()
-    for page in ("comparison.html", "comparison.ipynb", "index.html"):
+    rows = json.loads((study.folder / "metrics/parity.json").read_text())
+    assert all(row["deviation"] <= row["bound"] for row in rows)
+    assert {row["check"] for row in rows} == set(CHECKS)
+    trained = [row["case"] for row in rows if row["check"] == "transfer"]
+    assert len(trained) == 3 * 2 * len(BACKENDS)  # tasks, cells
+    for name in ("curves.npz", "worked.json", "settings.json"):
+        assert (study.folder / "runs/parity" / name).is_file()
+    for page in ("comparison.html", "comparison.ipynb", "parity.html", "parity.ipynb", "index.html"):
         assert (study.folder / "reports" / page).is_file()
 
 
@@ -123,11 +133,11 @@ def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
                     content = file.read_bytes()
                     assert not any(secret in content for secret in secrets), f"{name}: {file}"
     # the second report, made at another time, is the first one to the byte
-    before = (study.folder / "reports/comparison.html").read_bytes()
-    notebook = (study.folder / "reports/comparison.ipynb").read_bytes()
-    study.run("python", "pipelines/report.py", "comparison")
-    assert (study.folder / "reports/comparison.html").read_bytes() == before
-    assert (study.folder / "reports/comparison.ipynb").read_bytes() == notebook
+    for name in ("comparison", "parity"):
+        files = [study.folder / "reports" / f"{name}.{kind}" for kind in ("html", "ipynb")]
+        before = [file.read_bytes() for file in files]
+        study.run("python", "pipelines/report.py", name)
+        assert [file.read_bytes() for file in files] == before
 
 
 def test_one_cell_of_one_task_changed(study):
@@ -161,7 +171,7 @@ def test_a_seed_added_trains_that_seed_alone(study):
 
 def test_a_figure_edited_retrains_nothing(study):
     study.write("src/rnn_study/figures.py", (study.folder / "src/rnn_study/figures.py").read_text() + "\n# edited\n")
-    assert set(study.repro()) == {"report@comparison"}
+    assert set(study.repro()) == {"report@comparison", "report@parity"}
 
 
 @pytest.mark.parametrize(

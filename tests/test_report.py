@@ -55,9 +55,9 @@ def requested(browser) -> set[str]:
 
 
 @browser_needed
-@pytest.mark.parametrize("page", ["comparison.html", "index.html"])
+@pytest.mark.parametrize(("page", "figures"), [("comparison.html", 9), ("parity.html", 4), ("index.html", 0)])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_page_in_a_browser(study, browser, page, width):
+def test_a_page_in_a_browser(study, browser, page, figures, width):
     browser.get("about:blank")  # after the browser's own first page
     browser.get_log("browser")
     browser.get_log("performance")
@@ -74,11 +74,10 @@ def test_a_page_in_a_browser(study, browser, page, width):
         "return [...document.images].map(i => [i.alt, i.complete && i.naturalWidth > 0, i.clientWidth])"
     )
     assert all(len(alt) > 40 and shown and size <= width for alt, shown, size in images)
-    if page == "comparison.html":
-        assert len(images) == 9
-    else:
-        link = browser.execute_script("return document.querySelector('main a').href")
-        assert link.endswith("/comparison.html")
+    assert len(images) == figures
+    if page == "index.html":
+        links = browser.execute_script("return [...document.querySelectorAll('main a')].map(a => a.href)")
+        assert [link.rpartition("/")[2] for link in links] == ["comparison.html", "parity.html"]
 
 
 class Texts(HTMLParser):

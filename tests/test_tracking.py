@@ -119,9 +119,9 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
     from mlflow import MlflowClient
 
     from rnn_study import tracking
-    from rnn_study.backends import Optimiser
     from rnn_study.events import Progress
     from rnn_study.network import Layer, Network
+    from rnn_study.optimisers import Optimiser
     from rnn_study.train import RunSpec
 
     monkeypatch.chdir(tmp_path)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_study import backends, results
-from rnn_study.backends import Optimiser
 from rnn_study.network import Layer, Network
+from rnn_study.optimisers import Optimiser
 from rnn_study.results import RunResult
 from rnn_study.task import Batch, Task
 from rnn_study.train import RunSpec, train
@@ -101,9 +101,9 @@ class Watched:
         self.module = SimpleNamespace(**{name: getattr(self.real, name) for name in functions}, **watched)
         backends.load = lambda name: self.module
 
-    def _build(self, network, loss, optimiser, weights, device):
+    def _build(self, network, loss, optimiser, weights, device, impl):
         self.arrays = {"order": [], "mask": [], "head": [weights["head.W"]]}
-        return self.real.build(network, loss, optimiser, weights, device)
+        return self.real.build(network, loss, optimiser, weights, device, impl)
 
     def _epoch(self, model, data, order, keep):
         self.arrays["order"].append(order)

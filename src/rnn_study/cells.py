@@ -9,7 +9,7 @@ Glossary (`...` are leading axes that broadcast, seeds for example)
     W      (..., D, G*H)   input kernel, G gates side by side in the order of `Cell.gates`
     U      (..., H, G*H)   recurrent kernel
     b      (..., 1, G*H)   bias, given a row axis so that it broadcasts over B
-    b_rec  (..., 1, G*H)   the second bias of the GRU; None elsewhere
+    b_rec  (..., 1, G*H)   the bias beside h U, of the GRU alone; None for the others
 
 Variants: the GRU applies its reset gate after the recurrent product (`reset_after` in Keras, the only form in
 PyTorch) and z = 1 keeps the old state; the LSTM has no peepholes.
@@ -54,6 +54,12 @@ def vanilla_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
     return (ops.tanh(x @ w.W + h @ w.U + w.b),)
 
 
+def vanilla_relu_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
+    """The vanilla cell with a rectifier (Le et al. 2015, arXiv 1504.00941): h = max(0, x W + h U + b)."""
+    (h,) = state
+    return (ops.relu(x @ w.W + h @ w.U + w.b),)
+
+
 def lstm_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
     """Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000."""
     h, c = state
@@ -81,6 +87,7 @@ def gru_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
 
 CELLS = {
     "vanilla": Cell(gates=("h",), states=1, recurrent_bias=False, step=vanilla_step),
+    "vanilla_relu": Cell(gates=("h",), states=1, recurrent_bias=False, step=vanilla_relu_step),
     "lstm": Cell(gates=("i", "f", "g", "o"), states=2, recurrent_bias=False, step=lstm_step),
     "gru": Cell(gates=("r", "z", "n"), states=1, recurrent_bias=True, step=gru_step),
 }

@@ -117,6 +117,7 @@ class CellParams(_Model):
     learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
     clip: Annotated[float, Field(gt=0)] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    impl: Literal["native", "equations"] | None = None  # the frameworks' own layers (where they have one) or cells.py
 
 
 P = TypeVar("P", bound=_Model)

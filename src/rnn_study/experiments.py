@@ -7,11 +7,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
-from .backends import Optimiser
+from .backends import NATIVE
 from .config import Config, read_yaml
 from .errors import StudyError
 from .files import atomic
 from .network import Embedding, Layer, Network, units_for
+from .optimisers import Optimiser
 from .task import Task, prepared_file
 from .train import RunSpec
 
@@ -36,13 +37,13 @@ def network(config: Config, task: Task, cell: str, dropout: float) -> Network:
 def spec(config: Config, task: Task, cell: str, backend: str, settings: Settings, seed: int) -> RunSpec:
     """One run of the study; what params.yaml says of the cell wins over `settings`."""
     params = config.task(task.name)
-    own = params.cells[cell].model_dump(exclude_none=True, exclude={"units"})
+    own = params.cells[cell].model_dump(exclude_none=True, include={"learning_rate", "clip", "dropout"})
     settings = settings | own
     return RunSpec(
         task=task.name,
         data=prepared_file(task.name).as_posix(),
         backend=backend,
-        impl="native",
+        impl=_impl(config, task.name, cell),
         device=config.device,
         network=network(config, task, cell, settings["dropout"]),
         optimiser=Optimiser(settings["learning_rate"], settings["clip"]),
@@ -53,6 +54,17 @@ def spec(config: Config, task: Task, cell: str, backend: str, settings: Settings
         tests=True,
         seed=seed,
     )
+
+
+def _impl(config: Config, task: str, cell: str) -> str:
+    """What params.yaml asks for, else the frameworks' own layer where they have one."""
+    asked = config.task(task).cells[cell].impl
+    if asked == "native" and cell not in NATIVE:
+        raise StudyError(
+            f"params.yaml: tasks.{task}.cells.{cell}.impl: got 'native', but no framework has such a layer: "
+            "expected equations"
+        )
+    return asked or ("native" if cell in NATIVE else "equations")
 
 
 def grid(config: Config, task: Task, backend: str, tuned: dict[str, Settings]) -> list[RunSpec]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from .study import Study
 from .task import unpack_texts
-from .wording import data, interval, label, number, origin, p_value
+from .wording import data, deviation, interval, label, number, origin, p_value
 
 # Okabe & Ito's palette, told apart by readers of every colour vision; cells take its colours in order.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
@@ -22,7 +22,11 @@ STYLE = {"figsize": (7.2, 4.2), "layout": "constrained", "dpi": 110}
 
 def show(figure: Figure, alt: str, study: Study, task: str, name: str) -> None:
     """Display `figure` with its data below and its alternative text; MLflow keeps it as `name` of `task`."""
-    figure.supxlabel(data(study.tasks[task]), fontsize=7, color="#5a6473")
+    _show(figure, alt, data(study.tasks[task]), task, name)
+
+
+def _show(figure: Figure, alt: str, origin: str, task: str, name: str) -> None:
+    figure.supxlabel(origin, fontsize=7, color="#5a6473")
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     bundle = {"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": alt}
@@ -44,10 +48,16 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: st
     )
 
 
-def show_findings(study: Study, task: str, sentences: Iterable[str]) -> None:
-    """Display what was found in `task` as a list, escaped, with its data above."""
+def show_findings(study: Study, task: str | None, sentences: Iterable[str]) -> None:
+    """Display what was found, in `task` or in none, as a list, escaped, with its data above."""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    display(HTML(f'<p class="data">Findings; {escape(data(study.tasks[task]))}.</p><ul>{items}</ul>'))
+    about = f"; {data(study.tasks[task])}" if task else ""
+    display(HTML(f'<p class="data">Findings{escape(about)}.</p><ul>{items}</ul>'))
+
+
+def show_text(text: str) -> None:
+    """Display a paragraph, escaped."""
+    display(HTML(f"<p>{escape(text)}</p>"))
 
 
 def show_banner(study: Study) -> None:
@@ -80,9 +90,10 @@ def results_table(study: Study, task: str, part: str) -> None:
     rows = []
     for _, backend, _, cell in _pairs(study, task):
         run = found["backends"][backend]["cells"][cell]
+        impl = "" if run["impl"] == "native" else f" ({run['impl']})"
         rows.append(
             [
-                f"{label(cell)}, {label(backend)}",
+                f"{label(cell)}, {label(backend)}{impl}",
                 number(run["iqm"][part], score),
                 interval(run["interval"][part], score),
                 str(len(run["seeds"])),
@@ -292,3 +303,113 @@ def comparison_table(study: Study, task: str) -> None:
         f"{label(task)}: mean differences paired by seed, paired t test, corrected by Holm's method in each family; "
         f"{data(found)}.",
     )
+
+
+def deviations(study: Study) -> None:
+    """Every deviation of the parity checks beside its bound, but for the gaps, which are counted in floors."""
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for row in study.parity:
+        if row["check"] != "free-running gap":
+            groups.setdefault((row["check"], row["dtype"]), []).append(row)
+    frameworks = list(dict.fromkeys(row["framework"] for row in study.parity))
+    lowest = 1e-17  # an exact agreement is drawn here: a logarithm has no zero
+    figure = Figure(figsize=(7.2, 0.9 + 0.36 * len(groups)), layout="constrained", dpi=110)
+    axes = figure.subplots()
+    for place, rows in enumerate(groups.values()):
+        for f, framework in enumerate(frameworks):
+            found = [max(row["deviation"], lowest) for row in rows if row["framework"] == framework]
+            at = np.full(len(found), place + 0.2 * (f - (len(frameworks) - 1) / 2))
+            name = label(framework) if place == 0 else None
+            axes.plot(found, at, "o", color=PALETTE[f], alpha=0.5, markersize=4, label=name)
+        axes.plot([rows[0]["bound"]] * 2, [place - 0.4, place + 0.4], color="black", linewidth=2)
+    for f, framework in enumerate(frameworks):  # every framework in the legend, wherever it first occurs
+        axes.plot([], [], "o", color=PALETTE[f], markersize=4, label=label(framework))
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    axes.legend(handles.values(), handles.keys(), fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=3)
+    axes.set_yticks(range(len(groups)), [f"{check}, {dtype}" for check, dtype in groups], fontsize=8)
+    axes.set(xscale="log", xlabel="deviation; exact agreement at 1e-17; bound in black", ylim=(len(groups) - 0.4, -0.6))
+    axes.grid(alpha=0.3, axis="x")
+    alt = (
+        "Every deviation of the parity checks on a logarithmic axis, a line for each check and precision, a point a "
+        "case, coloured by framework, with the check's bound as a black bar. The tables below hold the same figures."
+    )
+    _show(figure, alt, "random weights and data; trainings and transfers: the study's own", "parity", "deviations")
+
+
+def loss_gaps(study: Study, task: str) -> None:
+    """The gap between the frameworks' losses at each update, beside the floor that rounding alone sets."""
+    curves = {key: found for key, found in study.curves.items() if key[0] == task}
+    cells = list(dict.fromkeys(cell for _, cell, _ in curves))
+    dtypes = list(dict.fromkeys(dtype for _, _, dtype in curves))
+    bound = next(row["bound"] for row in study.parity if row["check"] == "free-running gap")
+    size = (2.6 * len(cells) + 0.6, 2.5 * len(dtypes) + 0.8)
+    figure = Figure(figsize=size, layout="constrained", dpi=110)
+    for axes, (dtype, cell) in zip(
+        figure.subplots(len(dtypes), len(cells), sharex=True, sharey="row", squeeze=False).flat,
+        [(dtype, cell) for dtype in dtypes for cell in cells],
+        strict=True,
+    ):
+        found = curves[task, cell, dtype]
+        updates = np.arange(1, len(found["gap"]) + 1)
+        least = found["floor"].min() / 1e3
+        axes.plot(updates, np.maximum(found["habits"], least), color=PALETTE[1], linewidth=1, label="own habits")
+        axes.fill_between(updates, least, bound * found["floor"], color="grey", alpha=0.2, label=f"{bound:.0f} floors")
+        axes.plot(updates, found["floor"], color="black", linewidth=1, label="floor: rounding against itself")
+        axes.plot(updates, np.maximum(found["gap"], least), color=PALETTE[0], linewidth=1, label="harmonised")
+        axes.set(yscale="log", title=f"{label(cell)}, {dtype}")
+        axes.title.set_fontsize(9)
+        axes.grid(alpha=0.3)
+    figure.supylabel("gap between the losses", fontsize=9)
+    figure.axes[-1].set_xlabel("update")
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=8, loc="outside upper center", ncols=4)
+    alt = (
+        f"{label(task)}: the gap between PyTorch's and TensorFlow's loss at each of {len(updates)} updates from equal "
+        "weights, on a logarithmic axis, a panel a cell and precision: blue with equal formulas, orange with each "
+        "framework's own habits, black the largest gap of one framework to itself with one weight moved by one unit "
+        f"in the last place, grey up to {bound:.0f} times that."
+    )
+    show(figure, alt, study, task, "loss-gaps")
+
+
+def parity_table(study: Study, check: str) -> None:
+    """Every row of one parity check."""
+    rows = [
+        [
+            label(row["cell"]),
+            label(row["framework"]),
+            row["dtype"],
+            row["case"],
+            deviation(row["deviation"], check),
+            deviation(row["bound"], check),
+            "within" if row["deviation"] <= row["bound"] else "BEYOND",
+        ]
+        for row in study.parity
+        if row["check"] == check
+    ]
+    worst = "gap in floors" if check == "free-running gap" else "deviation"
+    header = ["cell", "framework", "precision", "case", worst, "bound", ""]
+    show_table(header, rows, f"{check.capitalize()}: {len(rows)} checks.")
+
+
+def hello_table(study: Study) -> None:
+    """The probabilities of the next letter after each letter of "hell", in both variants of the worked example."""
+    rows = [
+        [f"{variant}, after “{'hell'[: n + 1]}”", *(f"{p:.4f}" for p in odds), "helo"[int(np.argmax(odds))]]
+        for variant, found in study.worked["hello"].items()
+        for n, odds in enumerate(found)
+    ]
+    caption = "“hello” with the weights of the worked example, untrained: probability of each next letter."
+    show_table(["recurrent kernel", *"helo", "likeliest"], rows, caption)
+
+
+def through_time_table(study: Study) -> None:
+    """The gradient by each formula of back-propagation through time."""
+    found = study.worked["bptt"]
+    rows = [
+        [name, f"{value:.6f}", f"{found['deviations'][name]:.1e}" if name in found["deviations"] else "–"]
+        for name, value in found["norms"].items()
+    ]
+    rows += [[f"term k = {k}", f"{norm:.6f}", "–"] for k, norm in enumerate(found["terms"])]
+    caption = "dE₃/dU on “hell”: norm of the gradient by each formula and of the terms of the corrected one."
+    show_table(["formula", "norm", "deviation from the gradient"], rows, caption)

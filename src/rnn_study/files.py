@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,6 +40,13 @@ def write_json(path: Path, value: Any) -> None:
     """`value` as readable JSON; NaN and infinity are refused, for other readers do not know them."""
     with atomic(path) as file:
         file.write((json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """`rows` as a JSON list, a line a row, so that a change of one is a change of one line."""
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+    with atomic(path) as file:
+        file.write(f"[\n{lines}\n]\n".encode())
 
 
 def read_json(path: Path) -> Any:

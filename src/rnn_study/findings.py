@@ -1,10 +1,11 @@
 """Statistics to sentences. No sentence states more than its numbers: where there is no difference it says so."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from .stats import CLAIM_FROM
 from .study import Study
-from .wording import interval, label, number, p_value
+from .wording import deviation, interval, label, number, p_value
 
 
 def _list(words: list[str]) -> str:
@@ -98,3 +99,89 @@ def diverged(study: Study, name: str) -> list[str]:
                     "runs; these count with the weights of their best epoch before."
                 )
     return sentences
+
+
+def parity(study: Study) -> list[str]:
+    """Whether the frameworks compute the same, from the rows of metrics/parity.json and the short trainings."""
+    return [_free_running(study), _by_habit(study), *_within_bounds(study.parity)]
+
+
+def short_trainings(study: Study) -> str:
+    """How the short trainings of the parity checks are made."""
+    of = study.training_settings
+    return (
+        f"Each training is {of['updates']} updates of one layer of {of['units']} units on batches of {of['batch']}, "
+        f"from the first {of['steps']} steps of a task's first {of['examples']} examples, by Adam with learning rate "
+        f"{of['learning_rate']} and betas {' and '.join(map(str, of['betas']))}, the gradient's norm clipped at "
+        f"{of['clip']}; the floor is that of {of['perturbed']} perturbed starts."
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _named(keys: Sequence[tuple[str, str, str]]) -> str:
+    return _list([f"{label(cell)} on {label(task)} in {dtype}" for task, cell, dtype in keys])
+
+
+def _free_running(study: Study) -> str:
+    ratios = {key: float((found["gap"] / found["floor"]).max()) for key, found in study.curves.items()}
+    bound = next(row["bound"] for row in study.parity if row["check"] == "free-running gap")
+    beyond = [key for key, ratio in ratios.items() if ratio >= bound]
+    steps = len(next(iter(study.curves.values()))["gap"])
+    if beyond:
+        return (
+            f"In {len(beyond)} of {len(ratios)} trainings of {steps} updates the frameworks part further than rounding "
+            f"explains, beyond {bound:.0f} times the gap of one framework to itself: {_named(beyond)}."
+        )
+    return (
+        f"The frameworks disagree no more than rounding disagrees with itself: in {_count(len(ratios), 'training')} of "
+        f"{steps} updates, from equal weights and with equal formulas, their losses were never further apart than "
+        f"{max(ratios.values()):.1f} times the gap that one framework opens to itself when one weight is moved by one "
+        f"unit in the last place (bound: {bound:.0f} times)."
+    )
+
+
+def _by_habit(study: Study) -> str:
+    """How far the losses are apart when each framework keeps its habits, cell by cell over the tasks."""
+    told = []
+    for cell in dict.fromkeys(cell for _, cell, _ in study.curves):
+        found = [found for (_, other, _), found in study.curves.items() if other == cell]
+        worst = max(float(one["habits"].max()) for one in found)
+        floors = min(float((one["habits"] / one["floor"]).max()) for one in found)
+        told.append(f"{label(cell)} {worst:.2g} (in every training {float(f'{floors:.0g}'):,.0f} floors or more)")
+    return (
+        "Left to its own habits (epsilon, clipping, the number of biases) each framework goes its own way from the "
+        f"same weights; at worst the losses were apart by {_list(told)}."
+    )
+
+
+def _within_bounds(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """For each check and precision the worst deviation beside its bound; what is beyond it by name."""
+    sentences = []
+    for check, dtype in dict.fromkeys((row["check"], row["dtype"]) for row in rows):
+        if check == "free-running gap":  # has a sentence of its own
+            continue
+        found = [row for row in rows if (row["check"], row["dtype"]) == (check, dtype)]
+        beyond = [row for row in found if not row["deviation"] <= row["bound"]]
+        worst = max(found, key=lambda row: row["deviation"] / row["bound"])
+        size = deviation(worst["deviation"], check)
+        text = f"{check.capitalize()}, {dtype}: {_count(len(found), 'check')}, the worst {size}, "
+        if beyond:
+            names = [f"{label(row['cell'])} in {label(row['framework'])} ({row['case']})" for row in beyond]
+            sentences.append(f"{text}beyond the bound of {deviation(worst['bound'], check)}: {'; '.join(names)}.")
+        else:
+            sentences.append(f"{text}within the bound of {deviation(worst['bound'], check)}.")
+    return sentences
+
+
+def through_time(study: Study) -> list[str]:
+    """Which formula of back-propagation through time gives the gradient."""
+    found = study.worked["bptt"]["deviations"]
+    return [
+        f"The formula “{name}” gives the gradient, to rounding."
+        if value < 1e-12
+        else f"The formula “{name}” does not: it is off by {100 * value:.0f} % of the gradient's largest entry."
+        for name, value in found.items()
+    ]

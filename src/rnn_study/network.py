@@ -4,12 +4,16 @@ A weight tree is a flat dict from a dotted name to an array. Kernels stand as (i
 side in the order of `cells.Cell.gates`:
 
     embedding     (V, D)      V words, row 0 is padding
-    layers.0.W    (D, G*H)    layers.0.U (H, G*H)    layers.0.b (G*H,)    layers.0.b_rec (G*H,), GRU only
+    layers.0.W    (D, G*H)    layers.0.U (H, G*H)    layers.0.b (G*H,)
+    layers.0.b_rec (G*H,)     the GRU's, and every layer's where the network has second biases
     head.W        (H, K)      head.b (K,)
 """
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from .cells import CELLS
 
@@ -36,7 +40,8 @@ class Network:
 
     `inputs` is the number of features a step: the embedding's width where there is one. `dropout` is the
     share of a layer's outputs that training zeroes; one mask serves all steps of a sequence (Gal &
-    Ghahramani 2016, arXiv 1512.05287).
+    Ghahramani 2016, arXiv 1512.05287). `second_bias` gives every cell a bias b_rec beside the recurrent
+    product, as PyTorch does; where the cell's equations have one bias, it is the sum of the two.
     """
 
     inputs: int
@@ -44,6 +49,22 @@ class Network:
     outputs: int
     embedding: Embedding | None = None
     dropout: float = 0.0
+    second_bias: bool = False
+
+
+class Pass(NamedTuple):
+    """All that one pass of a network over a batch computes, forward and back, without dropout.
+
+    N sequences of T steps, a layer of H units at a time. The loss is a mean: over the batch, and over the outputs
+    where it is squared.
+    """
+
+    outputs: np.ndarray  # (N, K)
+    loss: float
+    hidden: tuple[np.ndarray, ...]  # a layer's h at every step (N, T, H), zero past a row's end
+    final: tuple[tuple[np.ndarray, ...], ...]  # a layer's states (N, H) at each row's last valid step
+    gradients: dict[str, np.ndarray]  # of the loss, for every array that is trained
+    inputs: np.ndarray  # its gradient for what the first layer reads (N, T, D)
 
 
 def shapes(network: Network) -> dict[str, tuple[int, ...]]:
@@ -58,7 +79,7 @@ def shapes(network: Network) -> dict[str, tuple[int, ...]]:
         tree[f"layers.{index}.W"] = (width, columns)
         tree[f"layers.{index}.U"] = (layer.units, columns)
         tree[f"layers.{index}.b"] = (columns,)
-        if cell.recurrent_bias:
+        if cell.recurrent_bias or network.second_bias:
             tree[f"layers.{index}.b_rec"] = (columns,)
         width = layer.units
     tree["head.W"] = (width, network.outputs)

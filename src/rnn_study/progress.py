@@ -1,4 +1,4 @@
-"""Progress of many runs: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .events import Event, Finished
 
 _LINE_SECONDS = 10.0
+_COLUMNS = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
 
 
 def watch(events: Iterable[Event], title: str, total: int) -> Iterator[Event]:
@@ -33,9 +34,21 @@ def watch(events: Iterable[Event], title: str, total: int) -> Iterator[Event]:
                 )
 
 
+def count(steps: Iterable[tuple[int, int]], title: str) -> None:
+    """Go through `steps`, each the jobs done and the jobs known so far, showing them."""
+    start = said = time.monotonic()
+    quiet = not sys.stderr.isatty()
+    with Progress(*_COLUMNS, console=Console(stderr=True), disable=quiet) as bar:
+        shown = bar.add_task(title)
+        for done, total in steps:
+            bar.update(shown, completed=done, total=total)
+            if quiet and (done == total or time.monotonic() - said > _LINE_SECONDS):
+                said = time.monotonic()
+                print(f"{title}: {done}/{total} checks, {said - start:.0f} s", file=sys.stderr, flush=True)
+
+
 def _bar(events: Iterable[Event], title: str, total: int) -> Iterator[Event]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, TextColumn("{task.fields[now]}"), console=Console(stderr=True)) as bar:
+    with Progress(*_COLUMNS, TextColumn("{task.fields[now]}"), console=Console(stderr=True)) as bar:
         shown = bar.add_task(title, total=total, now="")
         for event in events:
             yield event

@@ -1,5 +1,6 @@
 """The finished study as reports read it: the summary, the runs, the prepared tasks. Reads files, computes nothing."""
 
+from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import results, task
-from .files import read_json
+from .files import read_arrays, read_json
 from .task import Task
 
 
@@ -40,3 +41,27 @@ class Study:
     def predictions(self, name: str, backend: str, cell: str, part: str) -> np.ndarray:
         """Every seed's outputs on `part`: (seeds, N, K)."""
         return np.stack([results.read_predictions(folder)[part] for folder in self._folders(name, backend, cell)])
+
+    @cached_property
+    def parity(self) -> list[dict[str, Any]]:
+        """metrics/parity.json: a row a check, see `parity.Row`."""
+        return read_json(self.root / "metrics" / "parity.json")
+
+    @cached_property
+    def curves(self) -> dict[tuple[str, str, str], dict[str, np.ndarray]]:
+        """Of every short training, by (task, cell, dtype), what `trainings.Curves` names."""
+        found: dict[tuple[str, str, str], dict[str, np.ndarray]] = defaultdict(dict)
+        for key, array in read_arrays(self.root / "runs" / "parity" / "curves.npz").items():
+            task, cell, dtype, name = key.split("/")
+            found[task, cell, dtype][name] = array
+        return dict(found)
+
+    @cached_property
+    def worked(self) -> dict[str, Any]:
+        """The worked cases, see `worked.figures`."""
+        return read_json(self.root / "runs" / "parity" / "worked.json")
+
+    @cached_property
+    def training_settings(self) -> dict[str, Any]:
+        """How the short trainings are made, see `trainings.SETTINGS`."""
+        return read_json(self.root / "runs" / "parity" / "settings.json")

@@ -14,7 +14,7 @@ WORST = 1e100  # the error of outputs whose error is infinite or no number: rank
 
 
 class Batch(NamedTuple):
-    """N sequences of T steps: x (N, T, D) float32 or (N, T) int32 token ids; y (N,) int64 or (N, 1) float32.
+    """N sequences of T steps: x (N, T, D) float32 or (N, T) int32 token ids; y (N,) int64 or (N, K) float32.
 
     `mask` (N, T) is True on valid steps, which come first in every row; None where all are valid.
     """

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import backends, init
-from .backends import Optimiser
 from .network import Network, parameter_count
+from .optimisers import Optimiser
 from .results import RunResult
 from .task import WORST, Batch, Task
 
@@ -17,9 +17,9 @@ from .task import WORST, Batch, Task
 class RunSpec:
     """Everything that determines a run.
 
-    `data` is the prepared file, relative to the project. `impl` says which layers compute: `native`, the
-    framework's fused ones. `examples` limits the training part to its first rows (None: all of it). `tests`
-    says whether the test parts are read at all: tuning never does.
+    `data` is the prepared file, relative to the project. `impl` says what computes the layers:
+    `native`, the framework's own, or `equations`, those of `cells.py`. `examples` limits the training part to its
+    first rows (None: all of it). `tests` says whether the test parts are read at all: tuning never does.
     """
 
     task: str
@@ -64,8 +64,6 @@ def train(
     one. The weights of the epoch with the best validation score are kept (on a tie, of the lower validation
     loss). A loss that is not finite ends the run, marked as diverged.
     """
-    if spec.impl != "native":
-        raise ValueError(f"impl {spec.impl!r}: expected native, the only one there is")
     backend = backends.load(spec.backend)
     if spec.examples:
         rows = slice(spec.examples)
@@ -78,6 +76,7 @@ def train(
         spec.optimiser,
         {name: array.astype(dtype) for name, array in initial.items()},
         spec.device,
+        spec.impl,
     )
     shuffle, drop = stream(spec.seed, "order"), stream(spec.seed, "dropout")
     data, validation = backend.place(task.train, model), backend.place(task.validation, model)

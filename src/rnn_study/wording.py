@@ -8,10 +8,12 @@ NAMES = {
     "tweets": "Tweets",
     "airline": "Airline passengers",
     "vanilla": "vanilla RNN",
+    "vanilla_relu": "ReLU RNN",
     "lstm": "LSTM",
     "gru": "GRU",
     "pytorch": "PyTorch",
     "tensorflow": "TensorFlow",
+    "both": "PyTorch against TensorFlow",
     "test": "test part",
     "hand_labelled": "hand-labelled tweets",
     "rmse": "RMSE",
@@ -37,6 +39,11 @@ def interval(bounds: Sequence[float], score: str) -> str:
 def p_value(p: float) -> str:
     """A p-value with its sign: three digits where it is small, never as 0."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3g}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def deviation(value: float, check: str) -> str:
+    """A parity check's deviation or bound: a number of floors for a gap, else a power of ten."""
+    return f"{value:.1f}" if check == "free-running gap" else f"{value:.1e}"
 
 
 def origin(record: dict[str, Any]) -> str:

@@ -1,26 +1,17 @@
-"""The frameworks, each one module with the same seven functions, NumPy at its boundary."""
+"""The frameworks, each one module with the same functions, NumPy at its boundary."""
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from rnn_study.network import Network
+from rnn_study.network import Network, Pass
+from rnn_study.optimisers import Optimiser
 from rnn_study.task import Batch
 
 BACKENDS = ("pytorch", "tensorflow")
-
-
-@dataclass(frozen=True)
-class Optimiser:
-    """Adam (Kingma & Ba 2015, algorithm 1), the gradients' global norm clipped at `clip` (None: not clipped)."""
-
-    learning_rate: float
-    clip: float | None
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
+# Cells that every framework has a layer of its own for; every cell of `cells.CELLS` runs as equations.
+NATIVE = ("vanilla", "vanilla_relu", "lstm", "gru")
 
 
 class EpochTrace(NamedTuple):
@@ -37,9 +28,19 @@ class Backend(Protocol):
         """The framework's name and version, and the kind of device `auto` means here: cpu or gpu."""
 
     def build(
-        self, network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str
+        self,
+        network: Network,
+        loss: str,
+        optimiser: Optimiser,
+        weights: dict[str, np.ndarray],
+        device: str,
+        impl: str,
     ) -> Any:
-        """A model on `device` (cpu | gpu) holding `weights`, its optimiser at step 0; fused native layers."""
+        """A model on `device` (cpu | gpu) holding `weights`, its optimiser before the first update.
+
+        `impl` says what computes the layers: `native`, the framework's own, or `equations`, those of `cells.py`.
+        A ValueError where the framework's own cannot (a cell not in NATIVE; TensorFlow: a second bias).
+        """
 
     def place(self, batch: Batch, model: Any) -> Any:
         """The arrays of `batch` where the model can read them, copied once for many epochs."""
@@ -50,8 +51,14 @@ class Backend(Protocol):
         `keep` holds each layer's dropout masks (S, B, H), already scaled by 1 / (1 - p).
         """
 
+    def apply(self, model: Any, gradients: dict[str, np.ndarray]) -> None:
+        """One update by these gradients, of every trained array, clipped as the optimiser says."""
+
     def predict(self, model: Any, data: Any) -> np.ndarray:
         """Outputs (N, K) of the whole of `data`, without dropout."""
+
+    def probe(self, model: Any, data: Any) -> Pass:
+        """One pass over the whole of `data`, forward and back, with everything it computes; no update."""
 
     def weights(self, model: Any) -> dict[str, np.ndarray]:
         """The model's canonical weight tree, copied."""
@@ -59,9 +66,26 @@ class Backend(Protocol):
     def set_weights(self, model: Any, weights: dict[str, np.ndarray]) -> None:
         """Put a canonical weight tree into the model."""
 
+    def slots(self, model: Any) -> dict[str, np.ndarray]:
+        """What the optimiser remembers, in the canonical layout: `updates`, the number made, and for each trained
+        array `velocity.<name>` (momentum), `square.<name>` (RMSprop, Adam), `mean.<name>` (Adam)."""
+
+    def set_slots(self, model: Any, slots: dict[str, np.ndarray]) -> None:
+        """Put back what `slots` gave, from either framework."""
+
+    def allow_tf32(self, allowed: bool) -> None:
+        """Let products of float32 matrices be rounded to TensorFloat-32 on a GPU; off unless this is called."""
+
 
 def load(name: str) -> Backend:
     """The backend `name`; importing it imports its framework, so one process should load one."""
     if name not in BACKENDS:
         raise ValueError(f"unknown backend {name!r}: expected one of {', '.join(BACKENDS)}")
     return import_module(f"{__name__}.{name}")
+
+
+def require_native(network: Network) -> None:
+    """A ValueError that names the layer for which there is no native implementation."""
+    for layer in network.layers:
+        if layer.cell not in NATIVE:
+            raise ValueError(f"impl native: no framework has a layer {layer.cell!r}: expected equations")

@@ -1,37 +1,125 @@
-"""PyTorch: `torch.nn.RNN`, `LSTM` and `GRU` under the network of `network.py`.
+"""PyTorch: `torch.nn.RNN`, `LSTM` and `GRU`, or the equations of `cells.py`, under the network of `network.py`.
 
 torch's kernels are the canonical ones transposed, with the same gate order. Its RNN and LSTM have a second
-bias that duplicates the first; it stays at zero here, for under Adam two biases move twice as far as one.
+bias that duplicates the first: unless the network asks for it, it stays at zero here, for under Adam two biases
+move twice as far as one.
 """
 
 import os
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnn_study.cells import CELLS
-from rnn_study.network import Network
+from rnn_study.cells import CELLS, Ops, Weights
+from rnn_study.network import Network, Pass
+from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import Batch
 
-from . import EpochTrace, Optimiser
+from . import EpochTrace, require_native
 
-_LAYERS = {"vanilla": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+_LAYERS = {
+    "vanilla": nn.RNN,
+    "vanilla_relu": partial(nn.RNN, nonlinearity="relu"),
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
+}
+_OPS = Ops(tanh=torch.tanh, sigmoid=torch.sigmoid, relu=torch.relu)
 _CHUNK = 1024  # rows predicted at a time: bounds memory, not results
+
+
+def allow_tf32(allowed: bool) -> None:
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+
 
 # What makes runs repeatable on one machine; one thread, for a study keeps its cores busy with processes.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 torch.use_deterministic_algorithms(True)
 torch.backends.cudnn.benchmark = False
-torch.backends.cudnn.allow_tf32 = False
-torch.backends.cuda.matmul.allow_tf32 = False
+allow_tf32(False)
 torch.set_num_threads(1)
 
 
-class _Net(nn.Module):
-    def __init__(self, network: Network, loss: str, optimiser: Optimiser, dtype: torch.dtype, device: str):
+class _Native(nn.Module):
+    """torch's own layer. `arrays` names what holds each canonical array, and whether it stands transposed."""
+
+    def __init__(self, cell: str, width: int, units: int, second_bias: bool, make: dict):
         super().__init__()
-        self.network, self.loss, self.clip = network, loss, optimiser.clip
+        self.layer = _LAYERS[cell](width, units, batch_first=True, **make)
+        self.arrays = {
+            "W": (self.layer.weight_ih_l0, True),
+            "U": (self.layer.weight_hh_l0, True),
+            "b": (self.layer.bias_ih_l0, False),
+        }
+        if CELLS[cell].recurrent_bias or second_bias:
+            self.arrays["b_rec"] = (self.layer.bias_hh_l0, False)
+        else:
+            nn.init.zeros_(self.layer.bias_hh_l0.requires_grad_(False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)[0]
+
+    def states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """h at every step (N, T, H), zero past a row's end, and each state (N, H) at the end of its row."""
+        if lengths is None:
+            hidden, final = self.layer(x)
+        else:
+            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            hidden, final = self.layer(packed)
+            hidden = pad_packed_sequence(hidden, batch_first=True, total_length=x.shape[1])[0]
+        return hidden, tuple(state[0] for state in (final if isinstance(final, tuple) else (final,)))
+
+
+class _Equations(nn.Module):
+    """A cell of `cells.py`, stepped over time by PyTorch; the canonical arrays as they are."""
+
+    def __init__(self, cell: str, width: int, units: int, second_bias: bool, make: dict):
+        super().__init__()
+        self.cell = CELLS[cell]
+        columns = len(self.cell.gates) * units
+        shapes = {"W": (width, columns), "U": (units, columns), "b": (columns,)}
+        if self.cell.recurrent_bias or second_bias:
+            shapes["b_rec"] = (columns,)
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, **make)))
+        self.arrays = {name: (getattr(self, name), False) for name in shapes}
+
+    def _scan(self, x: Tensor) -> list[tuple[Tensor, ...]]:
+        b, b_rec = self.b, self.arrays.get("b_rec", (None,))[0]
+        if b_rec is not None and not self.cell.recurrent_bias:
+            b, b_rec = b + b_rec, None
+        w = Weights(self.W, self.U, b, b_rec)
+        state = (x.new_zeros(len(x), self.U.shape[0]),) * self.cell.states
+        history = []
+        for now in x.unbind(1):
+            state = self.cell.step(_OPS, w, state, now)
+            history.append(state)
+        return history
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([state[0] for state in self._scan(x)], dim=1)
+
+    def states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `_Native.states`."""
+        every = [torch.stack(states, dim=1) for states in zip(*self._scan(x), strict=True)]
+        if lengths is None:
+            return every[0], tuple(states[:, -1] for states in every)
+        valid = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+        rows = torch.arange(len(x), device=x.device)
+        return every[0] * valid[..., None], tuple(states[rows, lengths - 1] for states in every)
+
+
+_IMPLS = {"native": _Native, "equations": _Equations}
+
+
+class _Net(nn.Module):
+    def __init__(self, network: Network, loss: str, optimiser: Optimiser, dtype: torch.dtype, device: str, impl: str):
+        super().__init__()
+        self.network, self.optimiser = network, optimiser
+        self.measure = nn.functional.cross_entropy if loss == "cross_entropy" else nn.functional.mse_loss
         self.device = torch.device("cuda" if device == "gpu" else "cpu")
         make = {"dtype": dtype, "device": self.device}
         width = network.inputs
@@ -41,33 +129,45 @@ class _Net(nn.Module):
             self.embedding = nn.Parameter(table, requires_grad=network.embedding.trainable)
         self.layers = nn.ModuleList()
         for layer in network.layers:
-            self.layers.append(_LAYERS[layer.cell](width, layer.units, batch_first=True, **make))
+            self.layers.append(_IMPLS[impl](layer.cell, width, layer.units, network.second_bias, make))
             width = layer.units
         self.head = nn.Linear(width, network.outputs, **make)
+        self.trained = [tensor for tensor in self.parameters() if tensor.requires_grad]
+        self.rule, self.slots = _rule(self.trained, optimiser)
+
+    def embed(self, x: Tensor) -> Tensor:
+        return x if self.embedding is None else nn.functional.embedding(x, self.embedding)
 
     def forward(self, x: Tensor, last: Tensor | None, keep: list[Tensor] | None) -> Tensor:
-        if self.embedding is not None:
-            x = nn.functional.embedding(x, self.embedding)
+        """Outputs (N, K) from what the first layer reads (N, T, D); `last` (N,) is each row's last valid step."""
         for index, layer in enumerate(self.layers):
-            x = layer(x)[0]
+            x = layer(x)
             if keep is not None:
                 x = x * keep[index][:, None, :]
         # Valid steps come first, so what padding does after them cannot reach the state that is read.
         x = x[:, -1] if last is None else x[torch.arange(len(x), device=x.device), last]
         return self.head(x)
 
-    def parameter_views(self) -> dict[str, tuple[Tensor, bool]]:
+    def arrays(self) -> dict[str, tuple[Tensor, bool]]:
         """Each array of the canonical tree: the tensor that holds it and whether it stands transposed."""
-        views = {} if self.embedding is None else {"embedding": (self.embedding, False)}
-        for index, (spec, layer) in enumerate(zip(self.network.layers, self.layers, strict=True)):
-            views[f"layers.{index}.W"] = (layer.weight_ih_l0, True)
-            views[f"layers.{index}.U"] = (layer.weight_hh_l0, True)
-            views[f"layers.{index}.b"] = (layer.bias_ih_l0, False)
-            if CELLS[spec.cell].recurrent_bias:
-                views[f"layers.{index}.b_rec"] = (layer.bias_hh_l0, False)
-        views["head.W"] = (self.head.weight, True)
-        views["head.b"] = (self.head.bias, False)
-        return views
+        found = {} if self.embedding is None else {"embedding": (self.embedding, False)}
+        for index, layer in enumerate(self.layers):
+            found |= {f"layers.{index}.{name}": held for name, held in layer.arrays.items()}
+        return found | {"head.W": (self.head.weight, True), "head.b": (self.head.bias, False)}
+
+
+def _rule(trained: list[Tensor], optimiser: Optimiser) -> tuple[torch.optim.Optimizer, dict[str, str]]:
+    """torch's optimiser, and under which of its names it keeps what `Backend.slots` names."""
+    rate = optimiser.learning_rate
+    match optimiser.rule:
+        case Sgd(momentum=momentum):
+            slots = {"velocity": "momentum_buffer"} if momentum else {}
+            return torch.optim.SGD(trained, lr=rate, momentum=momentum), slots
+        case RmsProp(rho=rho, epsilon=epsilon):
+            return torch.optim.RMSprop(trained, lr=rate, alpha=rho, eps=epsilon), {"square": "square_avg"}
+        case Adam(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon):
+            adam = torch.optim.Adam(trained, lr=rate, betas=(beta_1, beta_2), eps=epsilon, fused=True)
+            return adam, {"mean": "exp_avg", "square": "exp_avg_sq"}
 
 
 def environment() -> dict[str, str]:
@@ -75,17 +175,15 @@ def environment() -> dict[str, str]:
     return {"framework": "torch", "version": torch.__version__, "device": device}
 
 
-def build(network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str) -> _Net:
-    dtype = getattr(torch, str(weights["head.W"].dtype))
-    model = _Net(network, loss, optimiser, dtype, device)
-    with torch.no_grad():
-        for spec, layer in zip(network.layers, model.layers, strict=True):
-            if not CELLS[spec.cell].recurrent_bias:
-                layer.bias_hh_l0.zero_().requires_grad_(False)
+def build(
+    network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str, impl: str
+) -> _Net:
+    if impl == "native":
+        require_native(network)
+    model = _Net(network, loss, optimiser, getattr(torch, str(weights["head.W"].dtype)), device, impl)
     set_weights(model, weights)
-    trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
-    betas = (optimiser.beta_1, optimiser.beta_2)
-    model.adam = torch.optim.Adam(trained, lr=optimiser.learning_rate, betas=betas, eps=optimiser.epsilon, fused=True)
+    zero = {f"{slot}.{name}": np.zeros(array.shape) for slot in model.slots for name, array in weights.items()}
+    set_slots(model, {"updates": np.array(0), **zero})
     return model
 
 
@@ -104,8 +202,6 @@ def epoch(
     model: _Net, data: tuple[Tensor, Tensor, Tensor | None], order: np.ndarray, keep: list[np.ndarray] | None
 ) -> EpochTrace:
     x, y, last = data
-    measure = nn.functional.cross_entropy if model.loss == "cross_entropy" else nn.functional.mse_loss
-    trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     masks = None
     if keep is not None:
         masks = [torch.from_numpy(mask).to(model.device, model.head.weight.dtype) for mask in keep]
@@ -113,20 +209,38 @@ def epoch(
     losses, norms = [], []
     for step, row in enumerate(rows):
         dropped = None if masks is None else [mask[step] for mask in masks]
-        outputs = model(x[row], None if last is None else last[row], dropped)
-        loss = measure(outputs, y[row])
-        model.adam.zero_grad(set_to_none=True)
+        outputs = model(model.embed(x[row]), None if last is None else last[row], dropped)
+        loss = model.measure(outputs, y[row])
+        model.rule.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t.grad) for t in trained]))
-        if model.clip is not None:
-            # By hand: clip_grad_norm_ adds 1e-6 to the norm, which the other framework does not.
-            scale = torch.where(norm > model.clip, model.clip / norm, 1.0)
-            for tensor in trained:
-                tensor.grad.mul_(scale)
-        model.adam.step()
+        norms.append(_update(model))
         losses.append(loss.detach())
-        norms.append(norm)
     return EpochTrace(torch.stack(losses).cpu().numpy(), torch.stack(norms).cpu().numpy())
+
+
+def _update(model: _Net) -> Tensor:
+    """Clip the gradients, take the optimiser's step; the norm before clipping."""
+    optimiser, rule = model.optimiser, model.optimiser.rule
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t.grad) for t in model.trained]))
+    if optimiser.clip is not None:
+        # By hand: clip_grad_norm_ has a fixed margin of 1e-6, which the other framework has not.
+        scale = torch.clamp(optimiser.clip / (norm + optimiser.clip_margin), max=1.0)
+        for tensor in model.trained:
+            tensor.grad.mul_(scale)
+    model.updates += 1
+    if isinstance(rule, Adam) and rule.hat:
+        # torch adds epsilon after the bias correction; divided by the correction it acts as if before.
+        model.rule.param_groups[0]["eps"] = rule.epsilon / (1 - rule.beta_2**model.updates) ** 0.5
+    model.rule.step()
+    return norm
+
+
+def apply(model: _Net, gradients: dict[str, np.ndarray]) -> None:
+    for name, (tensor, transposed) in model.arrays().items():
+        if tensor.requires_grad:
+            tensor.grad = torch.empty_like(tensor)
+            _fill(tensor.grad, gradients[name], transposed)
+    _update(model)
 
 
 @torch.no_grad()
@@ -135,20 +249,76 @@ def predict(model: _Net, data: tuple[Tensor, Tensor, Tensor | None]) -> np.ndarr
     chunks = []
     for start in range(0, len(x), _CHUNK):
         part = slice(start, start + _CHUNK)
-        chunks.append(model(x[part], None if last is None else last[part], None))
+        chunks.append(model(model.embed(x[part]), None if last is None else last[part], None))
     return torch.cat(chunks).cpu().numpy()
 
 
+def probe(model: _Net, data: tuple[Tensor, Tensor, Tensor | None]) -> Pass:
+    x, y, last = data
+    read = model.embed(x)
+    if not read.requires_grad:
+        read = read.detach().requires_grad_()
+    outputs = model(read, last, None)
+    loss = model.measure(outputs, y)
+    names = [name for name, (tensor, _) in model.arrays().items() if tensor.requires_grad]
+    d_inputs, *gradients = torch.autograd.grad(loss, [read, *(model.arrays()[name][0] for name in names)])
+    hidden, final = [], []
+    with torch.no_grad():
+        x = read
+        for layer in model.layers:
+            h, states = layer.states(x, None if last is None else last + 1)
+            hidden.append(_numpy(h))
+            final.append(tuple(map(_numpy, states)))
+            x = h
+    return Pass(
+        outputs=_numpy(outputs),
+        loss=loss.item(),
+        hidden=tuple(hidden),
+        final=tuple(final),
+        gradients=_canonical(model, dict(zip(names, gradients, strict=True))),
+        inputs=_numpy(d_inputs),
+    )
+
+
 def weights(model: _Net) -> dict[str, np.ndarray]:
-    views = model.parameter_views().items()
-    return {
-        name: (tensor.T if transposed else tensor).detach().cpu().contiguous().numpy().copy()
-        for name, (tensor, transposed) in views
-    }
+    return _canonical(model, {name: tensor for name, (tensor, _) in model.arrays().items()})
+
+
+def set_weights(model: _Net, weights: dict[str, np.ndarray]) -> None:
+    for name, (tensor, transposed) in model.arrays().items():
+        _fill(tensor, weights[name], transposed)
+
+
+def slots(model: _Net) -> dict[str, np.ndarray]:
+    found = {"updates": np.array(model.updates)}
+    for slot, own in model.slots.items():
+        held = {name: model.rule.state[t][own] for name, (t, _) in model.arrays().items() if t.requires_grad}
+        found |= {f"{slot}.{name}": array for name, array in _canonical(model, held).items()}
+    return found
+
+
+def set_slots(model: _Net, slots: dict[str, np.ndarray]) -> None:
+    model.updates = int(slots["updates"])
+    for name, (tensor, transposed) in model.arrays().items():
+        if tensor.requires_grad:
+            state = model.rule.state[tensor]  # filled here, for torch would do it at the first update only
+            state["step"] = torch.tensor(float(model.updates), device=tensor.device)
+            for slot, own in model.slots.items():
+                state[own] = torch.empty_like(tensor)
+                _fill(state[own], slots[f"{slot}.{name}"], transposed)
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().contiguous().numpy().copy()
+
+
+def _canonical(model: _Net, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Tensors in torch's layout, by canonical name, in the canonical one."""
+    arrays = model.arrays()
+    return {name: _numpy(tensor.T if arrays[name][1] else tensor) for name, tensor in tensors.items()}
 
 
 @torch.no_grad()
-def set_weights(model: _Net, weights: dict[str, np.ndarray]) -> None:
-    for name, (tensor, transposed) in model.parameter_views().items():
-        array = torch.from_numpy(np.ascontiguousarray(weights[name]))
-        tensor.copy_(array.T if transposed else array)
+def _fill(tensor: Tensor, array: np.ndarray, transposed: bool) -> None:
+    given = torch.from_numpy(np.ascontiguousarray(array))
+    tensor.copy_(given.T if transposed else given)

@@ -1,24 +1,29 @@
-"""TensorFlow: `keras.layers.SimpleRNN`, `LSTM` and `GRU` under the network of `network.py`.
+"""TensorFlow: `keras.layers.SimpleRNN`, `LSTM` and `GRU`, or the equations of `cells.py`, under the network of
+`network.py`.
 
-Kernels stand as in the canonical tree; only the GRU's gates do, as z, r, n, and its two biases as two rows.
-A whole epoch is one compiled graph, which is several times faster than `fit` for networks of this size, and
-models of one shape share one graph: their weights, slots and settings are assigned into it.
+Keras' kernels stand as in the canonical tree but for the GRU's: its gates are z, r, n, its two biases two rows.
+An update is one compiled function and an epoch a loop over it inside the framework, which is several times faster
+than `fit` for networks of this size. Models of one shape share these functions: their weights, slots and settings
+are assigned into them.
 """
 
 import os
 import weakref
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
-from rnn_study.network import Network
+from rnn_study.cells import CELLS, Ops, Weights
+from rnn_study.network import Network, Pass
+from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import Batch
 
-from . import EpochTrace, Optimiser
+from . import EpochTrace, require_native
 
 
 @contextmanager
@@ -36,122 +41,268 @@ def _hushed() -> Iterator[None]:
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# XLA's older way of generating code: a third less time to compile a network, and no slower to run.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 with _hushed():
     import keras
     import tensorflow as tf
 
-_LAYERS = {"vanilla": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+_LAYERS = {
+    "vanilla": keras.layers.SimpleRNN,
+    "vanilla_relu": partial(keras.layers.SimpleRNN, activation="relu"),
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+}
+_OPS = Ops(tanh=tf.tanh, sigmoid=tf.sigmoid, relu=tf.nn.relu)
 _CHUNK = 1024  # rows predicted at a time: bounds memory, not results
 
 tf.get_logger().setLevel("ERROR")  # several graphs, one for each shape, are meant
 
+
+def allow_tf32(allowed: bool) -> None:
+    tf.config.experimental.enable_tensor_float_32_execution(allowed)
+
+
 # What makes runs repeatable on one machine; one thread, for a study keeps its cores busy with processes.
 tf.config.experimental.enable_op_determinism()
-tf.config.experimental.enable_tensor_float_32_execution(False)
+allow_tf32(False)
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 for _gpu in tf.config.list_physical_devices("GPU"):
     tf.config.experimental.set_memory_growth(_gpu, True)
 
 
+def _zrn(array: np.ndarray) -> np.ndarray:
+    """Gates r, z, n as z, r, n along the last axis, or back."""
+    first, second, third = np.split(array, 3, axis=-1)
+    return np.concatenate([second, first, third], axis=-1)
+
+
+class _Plain:
+    """Variables that hold canonical arrays as they are."""
+
+    def __init__(self, dtype: str, trainable: bool = True, **shapes: tuple[int, ...]):
+        self.variables = [
+            keras.Variable(np.zeros(shape), dtype=dtype, trainable=trainable) for shape in shapes.values()
+        ]
+        self.kinds = list(shapes)
+
+    def canonical(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """Arrays in the layout and order of `variables`, as canonical ones by kind."""
+        return dict(zip(self.kinds, arrays, strict=True))
+
+    def own(self, tree: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The way back."""
+        return [tree[kind] for kind in self.kinds]
+
+
+class _Native:
+    """Keras' own layer; `variables`, `canonical` and `own` as in `_Plain`."""
+
+    def __init__(self, cell: str, width: int, units: int, second_bias: bool, dtype: str):
+        if second_bias and not CELLS[cell].recurrent_bias:
+            raise ValueError(f"impl native: TensorFlow's {cell} layer has one bias: expected equations")
+        self.cell = cell
+        self.layer = _LAYERS[cell](units, dtype=dtype, zero_output_for_mask=True)
+        self.layer.build((None, None, width))
+        self.variables = self.layer.trainable_variables
+
+    def canonical(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+        W, U, b = arrays
+        if self.cell != "gru":
+            return {"W": W, "U": U, "b": b}
+        return {"W": _zrn(W), "U": _zrn(U), "b": _zrn(b[0]), "b_rec": _zrn(b[1])}
+
+    def own(self, tree: dict[str, np.ndarray]) -> list[np.ndarray]:
+        if self.cell != "gru":
+            return [tree["W"], tree["U"], tree["b"]]
+        return [_zrn(tree["W"]), _zrn(tree["U"]), _zrn(np.stack([tree["b"], tree["b_rec"]]))]
+
+    def hidden(self, x: tf.Tensor, sequence: bool) -> tf.Tensor:
+        """h at every step (N, T, H), or at the last one (N, H): half of the gradient's cost where that is enough."""
+        self.layer.return_sequences, self.layer.return_state = sequence, False
+        return self.layer(x)
+
+    def states(self, x: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """h at every step (N, T, H), zero past a row's end, and each state (N, H) at the end of its row."""
+        self.layer.return_sequences, self.layer.return_state = True, True
+        hidden, *final = self.layer(x, mask=mask)
+        return hidden, tuple(final)
+
+
+class _Equations(_Plain):
+    """A cell of `cells.py`, stepped over time by TensorFlow."""
+
+    def __init__(self, cell: str, width: int, units: int, second_bias: bool, dtype: str):
+        self.cell = CELLS[cell]
+        columns = len(self.cell.gates) * units
+        biases = ["b", "b_rec"][: 1 + (self.cell.recurrent_bias or second_bias)]
+        super().__init__(dtype, W=(width, columns), U=(units, columns), **dict.fromkeys(biases, (columns,)))
+
+    def _scan(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Every state at every step, each (T, N, H)."""
+        W, U, b, *b_rec = (variable.value for variable in self.variables)
+        if b_rec and not self.cell.recurrent_bias:
+            b, b_rec = b + b_rec[0], []
+        w = Weights(W, U, b, *b_rec)
+        zero = tf.zeros((tf.shape(x)[0], U.shape[0]), x.dtype)
+        start = (zero,) * self.cell.states
+        return tf.scan(lambda state, now: self.cell.step(_OPS, w, state, now), tf.transpose(x, (1, 0, 2)), start)
+
+    def hidden(self, x: tf.Tensor, sequence: bool) -> tf.Tensor:
+        """As `_Native.hidden`."""
+        h = self._scan(x)[0]
+        return tf.transpose(h, (1, 0, 2)) if sequence else h[-1]
+
+    def states(self, x: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """As `_Native.states`."""
+        every = [tf.transpose(states, (1, 0, 2)) for states in self._scan(x)]
+        if mask is None:
+            return every[0], tuple(states[:, -1] for states in every)
+        last = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1) - 1
+        final = tuple(tf.gather(states, last, axis=1, batch_dims=1) for states in every)
+        return tf.where(mask[..., None], every[0], 0), final
+
+
+_IMPLS = {"native": _Native, "equations": _Equations}
+
+
+def _rule(rule: Sgd | RmsProp | Adam) -> tuple[keras.optimizers.Optimizer, tuple[str, ...]]:
+    """Keras' optimiser, and its slots by the names of `Backend.slots`, in the order in which it keeps them."""
+    match rule:
+        case Sgd(momentum=momentum):
+            return keras.optimizers.SGD(0.0, momentum), ("velocity",) if momentum else ()
+        case RmsProp(rho=rho, epsilon=epsilon):
+            return keras.optimizers.RMSprop(0.0, rho, epsilon=epsilon), ("square",)
+        case Adam(beta_1=beta_1, beta_2=beta_2):
+            return keras.optimizers.Adam(0.0, beta_1, beta_2), ("mean", "square")
+
+
 class _Graph:
     """The variables of a network and the compiled functions over them."""
 
-    def __init__(self, network: Network, loss: str, optimiser: Optimiser, dtype: str, device: str):
-        self.network, self.loss, self.optimiser = network, loss, optimiser
+    def __init__(self, network: Network, loss: str, rule: Sgd | RmsProp | Adam, dtype: str, device: str, impl: str):
+        self.network, self.loss = network, loss
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
         width = network.inputs
         with tf.device(self.device):
             self.embedding = None
             if network.embedding:
                 shape = (network.embedding.words, width)
-                self.embedding = keras.Variable(np.zeros(shape), dtype=dtype, trainable=network.embedding.trainable)
+                self.embedding = _Plain(dtype, network.embedding.trainable, embedding=shape)
             self.layers = []
             for layer in network.layers:
-                self.layers.append(_LAYERS[layer.cell](layer.units, return_sequences=True, dtype=dtype))
-                self.layers[-1].build((None, None, width))
+                self.layers.append(_IMPLS[impl](layer.cell, width, layer.units, network.second_bias, dtype))
                 width = layer.units
-            self.head_kernel = keras.Variable(np.zeros((width, network.outputs)), dtype=dtype)
-            self.head_bias = keras.Variable(np.zeros(network.outputs), dtype=dtype)
-            variables = [v for layer in self.layers for v in layer.trainable_variables]
-            if self.embedding is not None and network.embedding.trainable:
-                variables.append(self.embedding)
-            self.trained = [*variables, self.head_kernel, self.head_bias]
-            self.clip = tf.Variable(np.inf, dtype=dtype)
-            self.adam = keras.optimizers.Adam(0.0, optimiser.beta_1, optimiser.beta_2)
-            self.adam.build(self.trained)
+            self.head = _Plain(dtype, W=(width, network.outputs), b=(network.outputs,))
+            self.clip, self.clip_margin = tf.Variable(np.inf, dtype=dtype), tf.Variable(0.0, dtype=dtype)
+            self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
+            self.rule, self.slots = _rule(rule)
+            self.rule.build(self.variables(trained=True))
         # On a CPU, XLA fuses the many small operations of a step; on a GPU it would keep Keras from cuDNN.
-        self.epoch = tf.function(self._epoch, jit_compile=device == "cpu")
+        self.update = tf.function(self._update, autograph=False, jit_compile=device == "cpu")
+        self._epochs: dict[tuple, tf.types.experimental.ConcreteFunction] = {}
         words = tf.TensorSpec((None, None), tf.int32)
         x = tf.TensorSpec((None, None, network.inputs), dtype) if self.embedding is None else words
         last = tf.TensorSpec((None,), tf.int64)
-        self.predict = tf.function(lambda x: self._forward(x, None, None), input_signature=[x])
-        self.predict_masked = tf.function(lambda x, last: self._forward(x, last, None), input_signature=[x, last])
+        self.predict = tf.function(lambda x: self.forward(self.embed(x), None), input_signature=[x])
+        self.predict_masked = tf.function(lambda x, last: self.forward(self.embed(x), last), input_signature=[x, last])
 
-    def _forward(self, x: tf.Tensor, last: tf.Tensor | None, keep: list[tf.Tensor] | None) -> tf.Tensor:
-        if self.embedding is not None:
-            x = tf.gather(self.embedding.value, x)
+    def holders(self, trained: bool) -> dict[str, _Plain | _Native]:
+        """What holds the arrays of the canonical tree, in its order, by the prefix of their names."""
+        found = {f"layers.{index}.": layer for index, layer in enumerate(self.layers)} | {"head.": self.head}
+        if self.embedding is None or (trained and not self.network.embedding.trainable):
+            return found
+        return {"": self.embedding} | found
+
+    def variables(self, trained: bool) -> list[keras.Variable]:
+        return [variable for holder in self.holders(trained).values() for variable in holder.variables]
+
+    def canonical(self, arrays: Iterable[np.ndarray], trained: bool) -> dict[str, np.ndarray]:
+        """Arrays in the layout and order of `variables`, as a canonical tree."""
+        tree, arrays = {}, iter(arrays)
+        for prefix, holder in self.holders(trained).items():
+            part = holder.canonical(list(islice(arrays, len(holder.variables))))
+            tree |= {prefix + kind: array for kind, array in part.items()}
+        return tree
+
+    def own(self, tree: dict[str, np.ndarray], trained: bool) -> list[np.ndarray]:
+        """The way back."""
+        found = []
+        for prefix, holder in self.holders(trained).items():
+            found += holder.own({name[len(prefix) :]: tree[name] for name in tree if name.startswith(prefix)})
+        return found
+
+    def embed(self, x: tf.Tensor) -> tf.Tensor:
+        return x if self.embedding is None else tf.gather(self.embedding.variables[0].value, x)
+
+    def forward(self, x: tf.Tensor, last: tf.Tensor | None, keep: list[tf.Tensor] | None = None) -> tf.Tensor:
+        """Outputs (N, K) from what the first layer reads (N, T, D); `last` (N,) is each row's last valid step."""
         for index, layer in enumerate(self.layers):
-            # The whole sequence only where something reads it: its gradient is half of the time.
-            layer.return_sequences = last is not None or layer is not self.layers[-1]
-            x = layer(x)
+            sequence = last is not None or layer is not self.layers[-1]
+            x = layer.hidden(x, sequence)
             if keep is not None:
-                x = x * (keep[index][:, None, :] if layer.return_sequences else keep[index])
+                x = x * (keep[index][:, None, :] if sequence else keep[index])
         if last is not None:
             # Valid steps come first, so what padding does after them cannot reach the state that is read.
             x = tf.gather(x, last, axis=1, batch_dims=1)
-        return x @ self.head_kernel.value + self.head_bias.value
+        kernel, bias = self.head.variables
+        return x @ kernel.value + bias.value
 
-    def _measure(self, outputs: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    def measure(self, outputs: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         if self.loss == "cross_entropy":
             return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=outputs))
         return tf.reduce_mean(tf.square(outputs - y))
 
-    def _epoch(
-        self,
-        x: tf.Tensor,
-        y: tf.Tensor,
-        last: tf.Tensor | None,
-        order: tf.Tensor,
-        keep: list[tf.Tensor] | None,
+    def _update(
+        self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, row: tf.Tensor, keep: list[tf.Tensor] | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        steps = order.shape[0]
+        """One update on the examples `row`: its loss and the gradients' norm before clipping."""
+        trained = self.variables(trained=True)
+        with tf.GradientTape() as tape:
+            read = self.embed(tf.gather(x, row))
+            outputs = self.forward(read, None if last is None else tf.gather(last, row), keep)
+            loss = self.measure(outputs, tf.gather(y, row))
+        gradients = tape.gradient(loss, [variable.value for variable in trained])
+        # Dense first: the norm of a sparse gradient would not add up the rows of a repeated word.
+        return loss, self.apply([tf.convert_to_tensor(g) for g in gradients])
+
+    def apply(self, gradients: list[tf.Tensor]) -> tf.Tensor:
+        """Clip the gradients of the trained variables, take the optimiser's step; the norm before clipping."""
+        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
+        scale = tf.minimum(tf.ones_like(norm), self.clip / (norm + self.clip_margin))
+        if isinstance(self.rule, keras.optimizers.Adam):
+            # Keras adds epsilon before the bias correction; multiplied by the correction it acts as if after.
+            updates = tf.cast(self.rule.iterations.value + 1, norm.dtype)
+            correction = tf.sqrt(1 - tf.cast(self.rule.beta_2, norm.dtype) ** updates)
+            self.rule.epsilon = tf.where(self.hat, self.epsilon, self.epsilon * correction)
+        self.rule.apply([g * scale for g in gradients], self.variables(trained=True))
+        return norm
+
+    def epoch(self, *arguments: tf.Tensor | list[tf.Tensor] | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """`_epoch` compiled for any number of examples and of updates."""
+
+        def loose(array: tf.Tensor | None) -> tf.TensorSpec | None:
+            return None if array is None else tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+        specs = tf.nest.map_structure(loose, arguments)
+        kind = tuple(tf.nest.flatten(specs))
+        if kind not in self._epochs:
+            self._epochs[kind] = tf.function(self._epoch).get_concrete_function(*specs)
+        return self._epochs[kind](*arguments)
+
+    def _epoch(
+        self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, order: tf.Tensor, keep: list[tf.Tensor] | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        steps = tf.shape(order)[0]
         losses = tf.TensorArray(self.clip.dtype, size=steps)
         norms = tf.TensorArray(self.clip.dtype, size=steps)
         for step in tf.range(steps):
-            row = order[step]
-            with tf.GradientTape() as tape:
-                outputs = self._forward(
-                    tf.gather(x, row),
-                    None if last is None else tf.gather(last, row),
-                    None if keep is None else [mask[step] for mask in keep],
-                )
-                loss = self._measure(outputs, tf.gather(y, row))
-            gradients = tape.gradient(loss, [v.value for v in self.trained])
-            # Dense first: the norm of a sparse gradient would not add up the rows of a repeated word.
-            gradients = [tf.convert_to_tensor(g) for g in gradients]
-            norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
-            scale = tf.where(norm > self.clip, self.clip / norm, tf.ones_like(norm))
-            self._update([g * scale for g in gradients])
+            dropped = None if keep is None else [mask[step] for mask in keep]
+            loss, norm = self.update(x, y, last, order[step], dropped)
             losses = losses.write(step, loss)
             norms = norms.write(step, norm)
         return losses.stack(), norms.stack()
-
-    def _update(self, gradients: list[tf.Tensor]) -> None:
-        # Keras adds epsilon before the bias correction (Kingma & Ba's "epsilon hat"), torch after it; scaled
-        # like this the two are one formula.
-        step = tf.cast(self.adam.iterations.value + 1, self.clip.dtype)
-        beta_2 = tf.cast(self.optimiser.beta_2, step.dtype)
-        self.adam.epsilon = self.optimiser.epsilon * tf.sqrt(1 - beta_2**step)
-        self.adam.apply(gradients, self.trained)
-
-    def variables(self) -> dict[str, Any]:
-        """Each array of the canonical tree but the GRU's: the variable that holds it."""
-        tree = {} if self.embedding is None else {"embedding": self.embedding}
-        for index, layer in enumerate(self.layers):
-            names = (f"layers.{index}.W", f"layers.{index}.U", f"layers.{index}.b")
-            tree |= dict(zip(names, layer.trainable_variables, strict=True))
-        return tree | {"head.W": self.head_kernel, "head.b": self.head_bias}
 
 
 @dataclass(eq=False)
@@ -160,12 +311,6 @@ class _Model:
 
 
 _free: dict[tuple, list[_Graph]] = defaultdict(list)  # graphs whose model is gone, by what shaped them
-
-
-def _swap_gates(array: np.ndarray) -> np.ndarray:
-    """r, z, n to z, r, n along the last axis, or back."""
-    first, second, third = np.split(array, 3, axis=-1)
-    return np.concatenate([second, first, third], axis=-1)
 
 
 def environment() -> dict[str, str]:
@@ -178,24 +323,34 @@ def environment() -> dict[str, str]:
     }
 
 
-def build(network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str) -> _Model:
-    dtype = str(weights["head.W"].dtype)
+def build(
+    network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str, impl: str
+) -> _Model:
+    if impl == "native":
+        require_native(network)
+    rule = optimiser.rule
+    adam = isinstance(rule, Adam)
     # What is assigned below does not shape the graph.
     shape = (
         replace(network, dropout=0.0),
         loss,
-        replace(optimiser, learning_rate=0.0, clip=None),
-        dtype,
+        replace(rule, epsilon=0.0, hat=False) if adam else rule,
+        str(weights["head.W"].dtype),
         device,
+        impl,
     )
     graph = _free[shape].pop() if _free[shape] else _Graph(*shape)
     model = _Model(graph)
     weakref.finalize(model, _free[shape].append, graph)
     set_weights(model, weights)
-    for slot in graph.adam.variables:
+    for slot in graph.rule.variables:
         slot.assign(tf.zeros_like(slot))
-    graph.adam.learning_rate = optimiser.learning_rate
+    graph.rule.learning_rate = optimiser.learning_rate
     graph.clip.assign(np.inf if optimiser.clip is None else optimiser.clip)
+    graph.clip_margin.assign(optimiser.clip_margin)
+    if adam:
+        graph.epsilon.assign(rule.epsilon)
+        graph.hat.assign(rule.hat)
     return model
 
 
@@ -220,6 +375,13 @@ def epoch(
     return EpochTrace(losses.numpy(), norms.numpy())
 
 
+def apply(model: _Model, gradients: dict[str, np.ndarray]) -> None:
+    graph = model.graph
+    with tf.device(graph.device):
+        own = graph.own(gradients, trained=True)
+        graph.apply([tf.constant(gradient, graph.clip.dtype) for gradient in own])
+
+
 def predict(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) -> np.ndarray:
     x, _, last = data
     chunks = []
@@ -233,26 +395,64 @@ def predict(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) 
     return np.concatenate(chunks)
 
 
+def probe(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) -> Pass:
+    graph, (x, y, last) = model.graph, data
+    with tf.device(graph.device):
+        with tf.GradientTape() as tape:
+            read = graph.embed(x)
+            tape.watch(read)
+            outputs = graph.forward(read, last)
+            loss = graph.measure(outputs, y)
+        variables = [variable.value for variable in graph.variables(trained=True)]
+        d_inputs, *gradients = tape.gradient(loss, [read, *variables])
+        mask = None if last is None else tf.range(tf.shape(x, tf.int64)[1]) <= last[:, None]
+        hidden, final = [], []
+        now = read
+        for layer in graph.layers:
+            now, states = layer.states(now, mask)
+            hidden.append(now.numpy())
+            final.append(tuple(state.numpy() for state in states))
+    return Pass(
+        outputs=outputs.numpy(),
+        loss=float(loss),
+        hidden=tuple(hidden),
+        final=tuple(final),
+        gradients=graph.canonical((tf.convert_to_tensor(g).numpy() for g in gradients), trained=True),
+        inputs=d_inputs.numpy(),
+    )
+
+
 def weights(model: _Model) -> dict[str, np.ndarray]:
-    tree = {}
-    for name, variable in model.graph.variables().items():
-        array = variable.numpy().copy()
-        layer = model.graph.network.layers[int(name.split(".")[1])].cell if name.startswith("layers") else ""
-        if layer == "gru":
-            array = _swap_gates(array)
-        if array.ndim == 2 and name.endswith(".b"):
-            tree[name], tree[name + "_rec"] = array
-        else:
-            tree[name] = array
-    return tree
+    held = model.graph.variables(trained=False)
+    return model.graph.canonical((variable.numpy().copy() for variable in held), trained=False)
 
 
 def set_weights(model: _Model, weights: dict[str, np.ndarray]) -> None:
-    for name, variable in model.graph.variables().items():
-        array = weights[name]
-        prefix, _, kind = name.rpartition(".")
-        if prefix + ".b_rec" in weights:
-            if kind == "b":
-                array = np.stack([array, weights[prefix + ".b_rec"]])
-            array = _swap_gates(array)
-        variable.assign(array)
+    held = model.graph.variables(trained=False)
+    for variable, array in zip(held, model.graph.own(weights, trained=False), strict=True):
+        variable.value.assign(array)
+
+
+def _slots(graph: _Graph) -> dict[str, tuple[list[keras.Variable], float]]:
+    """Keras' variables of each slot, in the order of the trained ones, and what they are of the canonical slot:
+    its momentum is the step itself, -rate times the others'."""
+    own = graph.rule.variables[2:]  # after the number of updates and the learning rate, an array's slots in turn
+    scale = -float(graph.rule.learning_rate) if graph.slots == ("velocity",) else 1.0
+    return {slot: (own[index :: len(graph.slots)], scale) for index, slot in enumerate(graph.slots)}
+
+
+def slots(model: _Model) -> dict[str, np.ndarray]:
+    found = {"updates": np.array(int(model.graph.rule.iterations))}
+    for slot, (variables, scale) in _slots(model.graph).items():
+        tree = model.graph.canonical((variable.numpy() / scale for variable in variables), trained=True)
+        found |= {f"{slot}.{name}": array for name, array in tree.items()}
+    return found
+
+
+def set_slots(model: _Model, slots: dict[str, np.ndarray]) -> None:
+    model.graph.rule.iterations.assign(int(slots["updates"]))
+    for slot, (variables, scale) in _slots(model.graph).items():
+        prefix = f"{slot}."
+        tree = {name.removeprefix(prefix): array for name, array in slots.items() if name.startswith(prefix)}
+        for variable, array in zip(variables, model.graph.own(tree, trained=True), strict=True):
+            variable.value.assign(scale * array)

@@ -1,0 +1,355 @@
+"""Do the two frameworks compute the same thing, and is it what `cells.py` says? Every check, with its bound.
+
+Layers, updates and worked cases are held against the oracle (`reference.py`); the trainings of the two frameworks
+against each other (`trainings.py`); trained networks are moved from one framework into the other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import experiments, probes, reference, results, trainings, worked
+from .backends import BACKENDS, NATIVE
+from .cells import CELLS
+from .config import Config
+from .network import Embedding, Layer, Network, Pass, shapes
+from .optimisers import Adam, Optimiser, RmsProp, Sgd
+from .probes import Problem, deviation, slots_deviation, tree_deviation
+from .task import WORST, Batch, Task
+from .trainings import BETA, LATE, RATE, STEPS, Curves, Lesson, Training
+from .workers import Workers
+
+CHECKS = (
+    *(_PASS := ("forward", "final states", "gradients", "input gradient")),
+    *("worked case", "update", "updates in step", "free-running gap", "transfer"),
+)
+# The bound of every check by precision. Deviations are relative to the largest number of an array; the gap between
+# two free trainings is counted in floors (`trainings.Curves`).
+BOUNDS = {
+    "float64": dict.fromkeys((*_PASS, "worked case"), 1e-10)
+    | {"update": 1e-12, "updates in step": 1e-12, "free-running gap": 30.0},
+    "float32": dict.fromkeys((*_PASS, "transfer"), 1e-4) | {"free-running gap": 30.0},
+    # A GPU adds in another order; TensorFloat-32 keeps 10 bits of a factor's fraction, half a unit is 5e-4.
+    "float64 on a GPU": dict.fromkeys(_PASS, 1e-10),
+    "float32 on a GPU": dict.fromkeys(_PASS, 5e-4),
+    "TF32 on a GPU": dict.fromkeys(_PASS, 5e-2),
+}
+RULES = {
+    "SGD": Sgd(),
+    "momentum": Sgd(BETA),
+    "RMSprop": RmsProp(BETA),
+    "Adam": Adam(BETA, LATE),
+    "Adam, epsilon hat": Adam(BETA, LATE, hat=True),
+}
+STEP_COUNTS = (1, 2, 28, 100)
+
+Row = dict[str, Any]  # check, cell, framework, dtype, case, deviation, bound
+Tree = dict[str, np.ndarray]
+
+
+def _row(check: str, cell: str, framework: str, dtype: str, case: str, found: float) -> Row:
+    return {
+        "check": check,
+        "cell": cell,
+        "framework": framework,
+        "dtype": dtype,
+        "case": case,
+        "deviation": float(f"{found if np.isfinite(found) else WORST:.1e}"),
+        "bound": BOUNDS[dtype][check],
+    }
+
+
+def precision(problem: Problem) -> str:
+    """The key of BOUNDS for a problem."""
+    dtype = str(problem.weights["head.W"].dtype)
+    if problem.device == "cpu":
+        return dtype
+    return "TF32 on a GPU" if problem.tf32 and dtype == "float32" else f"{dtype} on a GPU"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What layers are checked with: one value of each option."""
+
+    cell: str
+    steps: int
+    impl: str
+    depth: int
+    masked: bool
+    words: bool
+    dtype: str
+
+    def __str__(self) -> str:
+        layers = "1 layer" if self.depth == 1 else f"{self.depth} layers"
+        lengths = ", unequal lengths" if self.masked else ""
+        return f"{self.impl}, {layers}, T = {self.steps}{lengths}, {'words' if self.words else 'numbers'}"
+
+
+def options(cells: Iterable[str] = CELLS) -> list[Options]:
+    """Four choices a cell, which together hold every pair of values of any two options.
+
+    An orthogonal array of strength 2 over the field of four elements (Rao 1947): the columns c, t, c + t, c + a t and
+    c + (1 + a) t; the third and the fourth are two options of two values each, the last one is one.
+    """
+    times, more = (0, 2, 3, 1), (0, 3, 1, 2)  # products with a and with 1 + a; addition is exclusive or
+    found = []
+    for c, cell in enumerate(cells):
+        for t, steps in enumerate(STEP_COUNTS):
+            one, two, three = (c % 4 ^ other for other in (t, times[t], more[t]))
+            impl = "native" if one & 1 and cell in NATIVE else "equations"
+            dtype = "float32" if three & 1 else "float64"
+            found.append(Options(cell, steps, impl, 3 if one & 2 else 1, bool(two & 1), bool(two & 2), dtype))
+    return found
+
+
+def layer_problem(chosen: Options) -> Problem:
+    """A random network with random biases, none of them zero, and random data."""
+    rng = np.random.default_rng([chosen.steps, chosen.depth, *chosen.cell.encode()])
+    layers = tuple(Layer(chosen.cell, units) for units in (5, 4, 3)[: chosen.depth])
+    network = Network(3, layers, 2, Embedding(7, True) if chosen.words else None)
+    weights = {
+        name: rng.normal(0, 0.9 / np.sqrt(shape[0]), shape) if len(shape) == 2 else rng.normal(0, 0.5, shape)
+        for name, shape in shapes(network).items()
+    }
+    rows, steps = 4, chosen.steps
+    lengths = np.maximum(1, [steps, steps // 2, 1, steps - 1])
+    mask = np.arange(steps) < lengths[:, None] if chosen.masked else None
+    if chosen.words:
+        batch = Batch(rng.integers(0, 7, (rows, steps), np.int32), rng.integers(0, 2, rows), mask)
+    else:
+        batch = Batch(rng.normal(size=(rows, steps, 3)), rng.normal(size=(rows, 2)), mask)
+    loss = "cross_entropy" if chosen.words else "squared_error"
+    return Problem(network, loss, Optimiser(RATE, None), weights, batch, chosen.impl).cast(chosen.dtype)
+
+
+def oracle(problem: Problem) -> Pass:
+    """The problem's pass in NumPy, in float64 whatever its precision.
+
+    Where lengths are unequal, each sequence is cut to its own and run alone: zeros past its end, final states and
+    gradients then owe nothing to a mask.
+    """
+    exact = problem.cast("float64")
+    x, y, mask = exact.batch
+    if mask is None:
+        return reference.run(exact.network, exact.weights, exact.batch, exact.loss)
+    lengths, share = mask.sum(axis=1), 1 / len(x)
+    alone = [
+        reference.run(exact.network, exact.weights, Batch(x[n : n + 1, :length], y[n : n + 1]), exact.loss)
+        for n, length in enumerate(lengths)
+    ]
+
+    def padded(arrays: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.pad(a, ((0, 0), (0, x.shape[1] - a.shape[1]), (0, 0))) for a in arrays])
+
+    layers = range(len(exact.network.layers))
+    finals = [[found.final[layer] for found in alone] for layer in layers]
+    return Pass(
+        outputs=np.concatenate([found.outputs for found in alone]),
+        loss=share * sum(found.loss for found in alone),
+        hidden=tuple(padded(found.hidden[layer] for found in alone) for layer in layers),
+        final=tuple(tuple(np.concatenate(states) for states in zip(*final, strict=True)) for final in finals),
+        gradients={name: share * sum(found.gradients[name] for found in alone) for name in alone[0].gradients},
+        inputs=share * padded(found.inputs for found in alone),
+    )
+
+
+def pass_deviations(found: Pass, expected: Pass) -> dict[str, float]:
+    """How far a pass is from another one, check by check."""
+
+    def worst(some: Iterable[np.ndarray], others: Iterable[np.ndarray]) -> float:
+        return max(deviation(one, other) for one, other in zip(some, others, strict=True))
+
+    forward = ((one.outputs, one.loss, *one.hidden) for one in (found, expected))
+    final = ([state for states in one.final for state in states] for one in (found, expected))
+    return {
+        "forward": worst(*forward),
+        "final states": worst(*final),
+        "gradients": tree_deviation(found.gradients, expected.gradients),
+        "input gradient": deviation(found.inputs, expected.inputs),
+    }
+
+
+def layer_rows(backend: str, chosen: Options, problem: Problem, found: Pass) -> list[Row]:
+    """The four checks of one pass of `problem`, which was made for `chosen`."""
+    deviations = pass_deviations(found, oracle(problem))
+    where = (chosen.cell, backend, precision(problem), str(chosen))
+    return [_row(check, *where, value) for check, value in deviations.items()]
+
+
+def worked_row(backend: str, name: str, problem: Problem, found: Pass) -> Row:
+    worst = max(pass_deviations(found, oracle(problem)).values())
+    return _row("worked case", "vanilla", backend, precision(problem), f"{name}; {problem.impl}", worst)
+
+
+def update_problem(rule: str) -> tuple[Problem, Tree, Tree]:
+    """A network with an optimiser in the middle of a run, its slots, and a gradient that is clipped."""
+    problem = layer_problem(Options("vanilla", 2, "native", 1, False, True, "float64"))
+    rng = np.random.default_rng(0)
+    slots = {"updates": np.array(3)}
+    for name, array in problem.weights.items():
+        slots |= {f"{slot}.{name}": rng.normal(0, 0.01, array.shape) for slot in ("mean", "velocity")}
+        slots[f"square.{name}"] = rng.uniform(1e-5, 1e-3, array.shape)
+    problem = replace(problem, optimiser=Optimiser(RATE, 2**-4, RULES[rule]))
+    return problem, slots, oracle(problem).gradients
+
+
+def update_row(backend: str, rule: str, found: tuple[Tree, Tree]) -> Row:
+    """One framework's update against its own formula."""
+    problem, slots, gradients = update_problem(rule)
+    weights, after = reference.update(problem.optimiser, backend, problem.weights, slots, gradients)
+    kept = {name: after[name] for name in found[1]}
+    worst = max(tree_deviation(found[0], weights), slots_deviation(found[1], kept))
+    return _row("update", "vanilla", backend, "float64", f"{rule}, its formula", worst)
+
+
+def agreement_row(rule: str, one: tuple[Tree, Tree], other: tuple[Tree, Tree]) -> Row:
+    """One framework's update against the other's."""
+    worst = max(tree_deviation(one[0], other[0]), slots_deviation(one[1], other[1]))
+    return _row("update", "vanilla", "both", "float64", f"{rule}, one against the other", worst)
+
+
+def training_rows(work: Training, curves: Curves) -> list[Row]:
+    """Updates in step, and the worst ratio of gap to floor of the free runs."""
+    where = (work.cell, "both", work.dtype, f"{work.task}, {STEPS} updates")
+    rows = [_row("free-running gap", *where, float((curves.gap / curves.floor).max()))]
+    if len(curves.steps):
+        rows.append(_row("updates in step", *where, float(curves.steps.max())))
+    return rows
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network of the study: what it was trained in, and what it predicted there for the test part."""
+
+    task: str
+    backend: str
+    problem: Problem
+    outputs: np.ndarray
+
+    @property
+    def other(self) -> str:
+        return BACKENDS[1 - BACKENDS.index(self.backend)]
+
+
+def trained(config: Config, task: Task, runs: Path) -> list[Trained]:
+    """The networks of `task` that the study trained with its first seed, published under `runs`."""
+    found = []
+    for cell in config.task(task.name).cells:
+        network = experiments.network(config, task, cell, dropout=0.0)
+        for backend in BACKENDS:
+            folder = results.run_folder(runs, task.name, backend, cell, config.seeds[0])
+            weights, outputs = results.read_weights(folder), results.read_predictions(folder)["test"]
+            problem = Problem(network, task.loss, Optimiser(0.0, None), weights, task.tests["test"])
+            found.append(Trained(task.name, backend, problem, outputs))
+    return found
+
+
+def transfer_row(run: Trained, found: np.ndarray) -> Row:
+    """What the other framework predicts with the weights of `run`, against what its own one did."""
+    cell = run.problem.network.layers[0].cell
+    case = f"{run.task}, trained in {run.backend}"
+    return _row("transfer", cell, run.other, precision(run.problem), case, deviation(found, run.outputs))
+
+
+class Parity:
+    """The checks, spread over the processes of one or both frameworks (`pools`, by backend).
+
+    Ask for checks, then go through `finish`: `rows` then holds a row a check, `curves` every training's by (task,
+    cell, dtype).
+    """
+
+    def __init__(self, pools: dict[str, Workers]):
+        self.pools = pools
+        self.rows: list[Row] = []
+        self.curves: dict[tuple[str, str, str], Curves] = {}
+        self._jobs: dict[Future, tuple[str, Callable[[Any], None]]] = {}
+        self._total = 0
+        self._updates: dict[str, dict[str, tuple[Tree, Tree]]] = {rule: {} for rule in RULES}
+
+    def _ask(self, backend: str, then: Callable[[Any], None], function: Callable[..., Any], *arguments: Any) -> None:
+        self._jobs[self.pools[backend].submit(function, backend, *arguments)] = backend, then
+        self._total += 1
+
+    def layers(self, chosen: Sequence[Options], device: str = "cpu", tf32: bool = False) -> None:
+        """A pass for each of `chosen` in every framework."""
+        for backend in self.pools:
+            for one in chosen:
+                problem = replace(layer_problem(one), device=device, tf32=tf32)
+                then = partial(self._layers, backend, one, problem)
+                self._ask(backend, then, probes.probe, problem)
+
+    def _layers(self, backend: str, chosen: Options, problem: Problem, found: Pass) -> None:
+        self.rows += layer_rows(backend, chosen, problem, found)
+
+    def worked(self) -> None:
+        """The worked cases, by native layers and by equations."""
+        for backend in self.pools:
+            for name, case in worked.cases().items():
+                for impl in ("native", "equations"):
+                    problem = replace(case, impl=impl)
+                    then = partial(self._worked, backend, name, problem)
+                    self._ask(backend, then, probes.probe, problem)
+
+    def _worked(self, backend: str, name: str, problem: Problem, found: Pass) -> None:
+        self.rows.append(worked_row(backend, name, problem, found))
+
+    def updates(self) -> None:
+        """One update by each rule, against the framework's formula, and across where the formula is the same."""
+        for backend in self.pools:
+            for rule in RULES:
+                self._ask(backend, partial(self._update, backend, rule), probes.updated, *update_problem(rule))
+
+    def _update(self, backend: str, rule: str, found: tuple[Tree, Tree]) -> None:
+        self.rows.append(update_row(backend, rule, found))
+        self._updates[rule][backend] = found
+        if len(self._updates[rule]) == len(BACKENDS) and not isinstance(RULES[rule], RmsProp):
+            self.rows.append(agreement_row(rule, *self._updates[rule].values()))
+
+    def trainings(self, works: Iterable[Training]) -> None:
+        """One framework trains first, the other one follows."""
+        for work in works:
+            self._ask(trainings.LEADER, partial(self._taught, work), trainings.taught, work)
+
+    def _taught(self, work: Training, found: Lesson) -> None:
+        self._ask(trainings.FOLLOWER, partial(self._compared, work), trainings.compared, work, found)
+
+    def _compared(self, work: Training, found: Curves) -> None:
+        self.curves[work.task, work.cell, work.dtype] = found
+        self.rows += training_rows(work, found)
+
+    def transfers(self, runs: Iterable[Trained]) -> None:
+        """Trained networks, each loaded in the framework that did not train it."""
+        for run in runs:
+            self._ask(run.other, partial(self._transferred, run), probes.predictions, run.problem)
+
+    def _transferred(self, run: Trained, found: np.ndarray) -> None:
+        self.rows.append(transfer_row(run, found))
+
+    def finish(self) -> Iterator[tuple[int, int]]:
+        """Wait for everything; yields jobs done and jobs known so far. Leaves `rows` and `curves` in order."""
+        for pool in self.pools.values():
+            pool.wait()
+        while self._jobs:
+            done, _ = wait(self._jobs, return_when=FIRST_COMPLETED)
+            for job in done:
+                backend, then = self._jobs.pop(job)
+                with self.pools[backend].one_line():
+                    then(job.result())
+                yield self._total - len(self._jobs), self._total
+        cells = list(CELLS)
+        self.rows.sort(
+            key=lambda row: (
+                CHECKS.index(row["check"]),
+                list(BOUNDS).index(row["dtype"]),
+                cells.index(row["cell"]),
+                row["framework"],
+                row["case"],
+            )
+        )
+        order = sorted(self.curves, key=lambda key: (key[0], cells.index(key[1]), list(BOUNDS).index(key[2])))
+        self.curves = {key: self.curves[key] for key in order}

@@ -1,0 +1,136 @@
+"""Short trainings of both frameworks from one start: update by update, and left to themselves.
+
+Left to themselves two trainings part even if they differ by rounding alone, since training amplifies it. So the gap
+between the frameworks is held against the gap between one framework and itself, one weight moved by the least amount.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import init, probes
+from .network import Embedding, Layer, Network, shapes
+from .optimisers import Adam, Optimiser
+from .probes import Problem, Trajectory
+from .task import Batch, Task
+
+STEPS, PERTURBED = 200, 8  # updates; starts with one weight moved by one unit in the last place
+UNITS, EXAMPLES, LENGTH, BATCH = 16, 128, 12, 8  # they read the first steps of a task's first examples
+CLIP = 0.25
+LEADER, FOLLOWER = "tensorflow", "pytorch"  # the leader runs each network many times, which TensorFlow compiles once
+# Numbers that float32 holds exactly, for Keras keeps its learning rate and betas in it.
+RATE, BETA, LATE = 2**-8, 0.875, 1 - 2**-10
+# What each framework does by itself; its betas too, but those are the same by default.
+HABITS = {
+    "pytorch": {"rule": Adam(BETA, LATE, 1e-8), "clip_margin": 1e-6, "second_bias": True},
+    "tensorflow": {"rule": Adam(BETA, LATE, 1e-7, hat=True), "clip_margin": 0.0, "second_bias": False},
+}
+SETTINGS = {
+    "updates": STEPS,
+    "perturbed": PERTURBED,
+    "units": UNITS,
+    "examples": EXAMPLES,
+    "steps": LENGTH,
+    "batch": BATCH,
+    "learning_rate": RATE,
+    "betas": [BETA, LATE],
+    "clip": CLIP,
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """Updates of one cell on the examples of a task, with the harmonised Adam, each gradient's norm clipped."""
+
+    task: str
+    cell: str
+    dtype: str
+    problem: Problem
+    order: np.ndarray  # (S, B) indices into the examples
+
+    def by_habit(self, backend: str) -> Problem:
+        """The same training as the framework does it by itself: its epsilon, its clipping, its biases."""
+        habits = HABITS[backend]
+        network = replace(self.problem.network, second_bias=habits["second_bias"])
+        optimiser = replace(self.problem.optimiser, rule=habits["rule"], clip_margin=habits["clip_margin"])
+        weights = {
+            name: self.problem.weights.get(name, np.zeros(shape, self.dtype)) for name, shape in shapes(network).items()
+        }
+        return replace(self.problem, network=network, optimiser=optimiser, weights=weights)
+
+    def perturbed(self) -> list[Problem]:
+        """PERTURBED starts with one weight of a kernel moved by one unit in the last place (biases start at zero,
+        whose next number is too small to change anything)."""
+        rng = np.random.default_rng(0)
+        names = [name for name in self.problem.weights if name.endswith((".W", ".U"))]
+        found = []
+        for _ in range(PERTURBED):
+            name = names[rng.integers(len(names))]
+            array = self.problem.weights[name].copy()
+            place = tuple(rng.integers(size) for size in array.shape)
+            array[place] = np.nextafter(array[place], array.dtype.type(np.inf))
+            found.append(replace(self.problem, weights=self.problem.weights | {name: array}))
+        return found
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the leader hands on: its trajectory, its losses by habit, and the floor (see `Curves`)."""
+
+    trajectory: Trajectory
+    habits: np.ndarray
+    floor: np.ndarray
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Of one training, at each of its S updates (S,):
+
+    loss: the leader's. gap: how far the follower's is from it. habits: how far they are apart, each as it is by
+    itself. floor: the largest gap so far between the leader and itself from the perturbed starts, and at least one
+    unit in the last place of the loss. steps: how far the follower is after one update from the leader's weights and
+    slots from where the leader is, in float64; empty elsewhere.
+    """
+
+    loss: np.ndarray
+    gap: np.ndarray
+    habits: np.ndarray
+    floor: np.ndarray
+    steps: np.ndarray
+
+
+def training(task: Task, cell: str, dtype: str) -> Training:
+    """The training of `cell` on the beginnings of the first examples of `task`, with the words that occur there."""
+    x, y, mask = (None if array is None else array[:EXAMPLES] for array in task.train)
+    x, mask = x[:, :LENGTH], None if mask is None else mask[:, :LENGTH]
+    table, embedding = None, None
+    if task.embedding is not None:
+        words, ids = np.unique(x, return_inverse=True)
+        x, table = ids.reshape(x.shape).astype(np.int32), task.embedding[words]
+        embedding = Embedding(len(words), True)
+    network = Network(task.inputs, (Layer(cell, UNITS),), task.outputs, embedding)
+    rng = np.random.default_rng(0)
+    weights = init.draw(network, rng, table)
+    problem = Problem(network, task.loss, Optimiser(RATE, CLIP, Adam(BETA, LATE)), weights, Batch(x, y, mask))
+    order = np.concatenate([rng.permutation(len(y)) for _ in range(STEPS * BATCH // len(y) + 1)])
+    return Training(task.name, cell, dtype, problem.cast(dtype), order[: STEPS * BATCH].reshape(STEPS, BATCH))
+
+
+def taught(backend: str, work: Training) -> Lesson:
+    """The leader's part: the training step by step, by habit, and from the perturbed starts."""
+    trajectory = probes.record(backend, work.problem, work.order)
+    loss = trajectory.losses.astype(np.float64)
+    habits, *moved = probes.losses(backend, [work.by_habit(backend), *work.perturbed()], work.order)
+    unit = np.spacing(trajectory.losses).astype(np.float64)
+    floor = np.maximum.accumulate(np.maximum(np.abs(np.array(moved, np.float64) - loss).max(axis=0), unit))
+    return Lesson(trajectory, habits.astype(np.float64), floor)
+
+
+def compared(backend: str, work: Training, lesson: Lesson) -> Curves:
+    """The follower's: each update from the leader's weights and slots, then the free runs."""
+    steps = np.empty(0)
+    if work.dtype == "float64":
+        steps = probes.follow(backend, work.problem, work.order, lesson.trajectory)
+    own, habits = probes.losses(backend, [work.problem, work.by_habit(backend)], work.order).astype(np.float64)
+    loss = lesson.trajectory.losses.astype(np.float64)
+    return Curves(loss, np.abs(loss - own), np.abs(lesson.habits - habits), lesson.floor, steps)

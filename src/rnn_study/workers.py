@@ -1,0 +1,156 @@
+"""Processes of one backend: each imports its framework once, runs single-threaded, and leaves with its parent."""
+
+import json
+import multiprocessing
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import backends
+from .closure import SRC
+from .errors import StudyError
+
+# One thread in every library of a worker; they read these when they are first imported.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def worker_count() -> int:
+    """Processes to keep busy: RNN_STUDY_WORKERS, else the cores this process may use. Results never depend on it."""
+    text = os.environ.get("RNN_STUDY_WORKERS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise StudyError(f"RNN_STUDY_WORKERS: got {text!r}: expected a whole number from 1")
+    return int(text)
+
+
+def _start(initialise: Callable[..., None] | None, arguments: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+
+    def leave_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    if initialise:
+        initialise(*arguments)
+
+
+def _environment(backend: str) -> dict[str, str]:
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "threads": "1"}
+    return backends.load(backend).environment() | versions
+
+
+@contextmanager
+def _inherited(interpreter: str) -> Iterator[None]:
+    """What a process spawned now inherits: not the driver's script, for it would import all that the driver does,
+    and, if another interpreter runs it, not the driver's import path either."""
+    main, path = sys.modules["__main__"], sys.path
+    if interpreter != sys.executable:
+        ask = [interpreter, "-c", "import json, sys; print(json.dumps(sys.path))"]
+        try:
+            answer = json.loads(subprocess.run(ask, capture_output=True, check=True).stdout)
+        except (OSError, ValueError, subprocess.CalledProcessError):
+            raise StudyError(f"{interpreter}: does not answer: expected a Python interpreter") from None
+        sys.path = [*answer, str(SRC)]
+    hidden = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+    main.__dict__.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
+        sys.path = path
+
+
+class Workers:
+    """The processes of one backend, working for `owner` (a stage), in the interpreter that the environment names."""
+
+    def __init__(self, backend: str, owner: str, count: int | None = None):
+        variable = f"RNN_STUDY_PYTHON_{backend.upper()}"
+        self._interpreter = os.environ.get(variable, sys.executable)
+        if not Path(self._interpreter).is_file():
+            raise StudyError(f"{variable}: got {self._interpreter!r}: expected the path of a Python interpreter")
+        self.backend, self.owner = backend, owner
+        os.environ.update(_ONE_THREAD)
+        self.context = multiprocessing.get_context("spawn")
+        self.context.set_executable(self._interpreter)
+        self._count = count or worker_count()
+
+    def __enter__(self) -> "Workers":
+        self.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(wait=kind is None)
+
+    def start(self, initialise: Callable[..., None] | None = None, *arguments: Any) -> None:
+        """Start the processes, each with a call of `initialise`; they import the framework meanwhile."""
+        self._pool = ProcessPoolExecutor(self._count, self.context, _start, (initialise, arguments))
+        try:
+            with self.one_line(), _inherited(self._interpreter):
+                # One question for each worker, so that all of them import the framework at the same time.
+                self._found, *_ = (self._pool.submit(_environment, self.backend) for _ in range(self._count))
+        except BaseException:
+            self.close()
+            raise
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """What they found: framework, version, device (the kind that `auto` means), Python, NumPy."""
+        try:
+            with self.one_line():
+                return self._found.result()
+        except ModuleNotFoundError as error:
+            self.close()
+            raise StudyError(
+                f"{self._interpreter}: {error}: expected what the {self.backend} backend imports: "
+                f"pip install -e '.[{self.backend}]'"
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def wait(self) -> None:
+        """Wait until the framework is imported; one clear line where it cannot be."""
+        _ = self.environment
+
+    def resolve(self, device: str) -> str:
+        """The kind of device that `device` (auto | cpu | gpu) means here."""
+        if device == "gpu" and self.environment["device"] != "gpu":
+            raise StudyError(
+                f"params.yaml: device: got 'gpu', but {self.environment['framework']} "
+                f"{self.environment['version']} finds none: expected auto or cpu here"
+            )
+        return self.environment["device"] if device == "auto" else device
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
+        """Run `function`, a module's own, in one of the processes."""
+        return self._pool.submit(function, *arguments)
+
+    def close(self, wait: bool = False) -> None:
+        """End the processes; what is still waiting is dropped."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+
+    @contextmanager
+    def one_line(self) -> Iterator[None]:
+        """Turn the death of a worker into one clear line."""
+        try:
+            yield
+        except BrokenProcessPool:
+            raise StudyError(
+                f"{self.owner}: a {self.backend} worker died (killed, or out of memory): expected it to finish; "
+                "run the stage again, finished runs are kept"
+            ) from None
