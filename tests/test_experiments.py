@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from rnn_study import config, experiments
+from rnn_study import backends, config, experiments
 from rnn_study.errors import StudyError
 from rnn_study.network import parameter_count
 from rnn_study.optimisers import Optimiser
@@ -62,7 +62,8 @@ def test_a_cell_runs_in_native_layers_where_there_are_any_or_as_it_asks(paramete
     own = changed(parameters, lstm=config.CellParams(impl="equations"), gru=config.CellParams())
     impls = [experiments.spec(own, task, cell, "pytorch", SETTINGS, 0).impl for cell in ("lstm", "gru")]
     assert impls == ["equations", "native"]
-    monkeypatch.setattr(experiments, "NATIVE", ("lstm",))
+    for module in (experiments, backends):
+        monkeypatch.setattr(module, "NATIVE", ("lstm",))
     assert experiments.spec(own, task, "gru", "pytorch", SETTINGS, 0).impl == "equations"
     own = changed(parameters, gru=config.CellParams(impl="native"))
     with pytest.raises(StudyError, match=r"params.yaml: tasks.airline.cells.gru.impl: got 'native', but no framework"):

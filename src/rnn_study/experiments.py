@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
-from .backends import NATIVE
+from .backends import NATIVE, default_impl
 from .config import Config, read_yaml
 from .errors import StudyError
 from .files import atomic
@@ -43,7 +43,7 @@ def spec(config: Config, task: Task, cell: str, backend: str, settings: Settings
         task=task.name,
         data=prepared_file(task.name).as_posix(),
         backend=backend,
-        impl=_impl(config, task.name, cell),
+        impl=implementation(config, task.name, cell),
         device=config.device,
         network=network(config, task, cell, settings["dropout"]),
         optimiser=Optimiser(settings["learning_rate"], settings["clip"]),
@@ -56,7 +56,7 @@ def spec(config: Config, task: Task, cell: str, backend: str, settings: Settings
     )
 
 
-def _impl(config: Config, task: str, cell: str) -> str:
+def implementation(config: Config, task: str, cell: str) -> str:
     """What params.yaml asks for, else the frameworks' own layer where they have one."""
     asked = config.task(task).cells[cell].impl
     if asked == "native" and cell not in NATIVE:
@@ -64,7 +64,7 @@ def _impl(config: Config, task: str, cell: str) -> str:
             f"params.yaml: tasks.{task}.cells.{cell}.impl: got 'native', but no framework has such a layer: "
             "expected equations"
         )
-    return asked or ("native" if cell in NATIVE else "equations")
+    return asked or default_impl(cell)
 
 
 def grid(config: Config, task: Task, backend: str, tuned: dict[str, Settings]) -> list[RunSpec]:

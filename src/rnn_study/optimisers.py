@@ -13,6 +13,11 @@ class Sgd:
     momentum: float = 0.0
     kind: str = field(default="sgd", init=False)
 
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """What is kept of every weight between updates, by the names of `Backend.slots`."""
+        return ("velocity",) if self.momentum else ()
+
 
 @dataclass(frozen=True)
 class RmsProp:
@@ -24,6 +29,7 @@ class RmsProp:
     rho: float = 0.9
     epsilon: float = 1e-8
     kind: str = field(default="rmsprop", init=False)
+    slots = ("square",)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Adam:
     epsilon: float = 1e-8
     hat: bool = False
     kind: str = field(default="adam", init=False)
+    slots = ("mean", "square")
 
 
 @dataclass(frozen=True)

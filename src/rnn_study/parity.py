@@ -202,8 +202,8 @@ def update_row(backend: str, rule: str, found: tuple[Tree, Tree]) -> Row:
     """One framework's update against its own formula."""
     problem, slots, gradients = update_problem(rule)
     weights, after = reference.update(problem.optimiser, backend, problem.weights, slots, gradients)
-    kept = {name: after[name] for name in found[1]}
-    worst = max(tree_deviation(found[0], weights), slots_deviation(found[1], kept))
+    kept = ["updates", *(f"{slot}.{name}" for slot in RULES[rule].slots for name in gradients)]
+    worst = max(tree_deviation(found[0], weights), slots_deviation(found[1], {name: after[name] for name in kept}))
     return _row("update", "vanilla", backend, "float64", f"{rule}, its formula", worst)
 
 
@@ -244,7 +244,8 @@ def trained(config: Config, task: Task, runs: Path) -> list[Trained]:
         for backend in BACKENDS:
             folder = results.run_folder(runs, task.name, backend, cell, config.seeds[0])
             weights, outputs = results.read_weights(folder), results.read_predictions(folder)["test"]
-            problem = Problem(network, task.loss, Optimiser(0.0, None), weights, task.tests["test"])
+            impl = experiments.implementation(config, task.name, cell)
+            problem = Problem(network, task.loss, Optimiser(0.0, None), weights, task.tests["test"], impl)
             found.append(Trained(task.name, backend, problem, outputs))
     return found
 

@@ -44,9 +44,9 @@ class Trajectory:
 
 
 def deviation(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference, relative to the largest expected number; infinite where a number is missing."""
+    """The largest difference, relative to the largest expected number; infinite where a number is missing or none."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    if found.shape != expected.shape or not np.isfinite(found).all():
+    if found.shape != expected.shape or not (np.isfinite(found).all() and np.isfinite(expected).all()):
         return np.inf
     scale = np.abs(expected).max(initial=0.0)
     return float(np.abs(found - expected).max(initial=0.0) / (scale or 1.0))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import init, probes
+from .backends import default_impl
 from .network import Embedding, Layer, Network, shapes
 from .optimisers import Adam, Optimiser
 from .probes import Problem, Trajectory
@@ -61,13 +62,12 @@ class Training:
     def perturbed(self) -> list[Problem]:
         """PERTURBED starts with one weight of a kernel moved by one unit in the last place (biases start at zero,
         whose next number is too small to change anything)."""
-        rng = np.random.default_rng(0)
         names = [name for name in self.problem.weights if name.endswith((".W", ".U"))]
+        places = [(name, place) for name in names for place in np.ndindex(self.problem.weights[name].shape)]
         found = []
-        for _ in range(PERTURBED):
-            name = names[rng.integers(len(names))]
+        for chosen in np.random.default_rng(0).choice(len(places), PERTURBED, replace=False):
+            name, place = places[chosen]
             array = self.problem.weights[name].copy()
-            place = tuple(rng.integers(size) for size in array.shape)
             array[place] = np.nextafter(array[place], array.dtype.type(np.inf))
             found.append(replace(self.problem, weights=self.problem.weights | {name: array}))
         return found
@@ -111,7 +111,8 @@ def training(task: Task, cell: str, dtype: str) -> Training:
     network = Network(task.inputs, (Layer(cell, UNITS),), task.outputs, embedding)
     rng = np.random.default_rng(0)
     weights = init.draw(network, rng, table)
-    problem = Problem(network, task.loss, Optimiser(RATE, CLIP, Adam(BETA, LATE)), weights, Batch(x, y, mask))
+    optimiser = Optimiser(RATE, CLIP, Adam(BETA, LATE))
+    problem = Problem(network, task.loss, optimiser, weights, Batch(x, y, mask), default_impl(cell))
     order = np.concatenate([rng.permutation(len(y)) for _ in range(STEPS * BATCH // len(y) + 1)])
     return Training(task.name, cell, dtype, problem.cast(dtype), order[: STEPS * BATCH].reshape(STEPS, BATCH))
 

@@ -84,6 +84,11 @@ def load(name: str) -> Backend:
     return import_module(f"{__name__}.{name}")
 
 
+def default_impl(cell: str) -> str:
+    """The frameworks' own layer where they have one."""
+    return "native" if cell in NATIVE else "equations"
+
+
 def require_native(network: Network) -> None:
     """A ValueError that names the layer for which there is no native implementation."""
     for layer in network.layers:

@@ -133,7 +133,9 @@ class _Net(nn.Module):
             width = layer.units
         self.head = nn.Linear(width, network.outputs, **make)
         self.trained = [tensor for tensor in self.parameters() if tensor.requires_grad]
-        self.rule, self.slots = _rule(self.trained, optimiser)
+        self.rule = _rule(self.trained, optimiser)
+        kept = _SLOTS[optimiser.rule.kind]
+        self.slots = {slot: kept[slot] for slot in optimiser.rule.slots}
 
     def embed(self, x: Tensor) -> Tensor:
         return x if self.embedding is None else nn.functional.embedding(x, self.embedding)
@@ -156,18 +158,23 @@ class _Net(nn.Module):
         return found | {"head.W": (self.head.weight, True), "head.b": (self.head.bias, False)}
 
 
-def _rule(trained: list[Tensor], optimiser: Optimiser) -> tuple[torch.optim.Optimizer, dict[str, str]]:
-    """torch's optimiser, and under which of its names it keeps what `Backend.slots` names."""
+# Where torch's optimisers keep what `Backend.slots` names.
+_SLOTS = {
+    "sgd": {"velocity": "momentum_buffer"},
+    "rmsprop": {"square": "square_avg"},
+    "adam": {"mean": "exp_avg", "square": "exp_avg_sq"},
+}
+
+
+def _rule(trained: list[Tensor], optimiser: Optimiser) -> torch.optim.Optimizer:
     rate = optimiser.learning_rate
     match optimiser.rule:
         case Sgd(momentum=momentum):
-            slots = {"velocity": "momentum_buffer"} if momentum else {}
-            return torch.optim.SGD(trained, lr=rate, momentum=momentum), slots
+            return torch.optim.SGD(trained, lr=rate, momentum=momentum)
         case RmsProp(rho=rho, epsilon=epsilon):
-            return torch.optim.RMSprop(trained, lr=rate, alpha=rho, eps=epsilon), {"square": "square_avg"}
+            return torch.optim.RMSprop(trained, lr=rate, alpha=rho, eps=epsilon)
         case Adam(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon):
-            adam = torch.optim.Adam(trained, lr=rate, betas=(beta_1, beta_2), eps=epsilon, fused=True)
-            return adam, {"mean": "exp_avg", "square": "exp_avg_sq"}
+            return torch.optim.Adam(trained, lr=rate, betas=(beta_1, beta_2), eps=epsilon, fused=True)
 
 
 def environment() -> dict[str, str]:

@@ -167,15 +167,14 @@ class _Equations(_Plain):
 _IMPLS = {"native": _Native, "equations": _Equations}
 
 
-def _rule(rule: Sgd | RmsProp | Adam) -> tuple[keras.optimizers.Optimizer, tuple[str, ...]]:
-    """Keras' optimiser, and its slots by the names of `Backend.slots`, in the order in which it keeps them."""
+def _rule(rule: Sgd | RmsProp | Adam) -> keras.optimizers.Optimizer:
     match rule:
         case Sgd(momentum=momentum):
-            return keras.optimizers.SGD(0.0, momentum), ("velocity",) if momentum else ()
+            return keras.optimizers.SGD(0.0, momentum)
         case RmsProp(rho=rho, epsilon=epsilon):
-            return keras.optimizers.RMSprop(0.0, rho, epsilon=epsilon), ("square",)
+            return keras.optimizers.RMSprop(0.0, rho, epsilon=epsilon)
         case Adam(beta_1=beta_1, beta_2=beta_2):
-            return keras.optimizers.Adam(0.0, beta_1, beta_2), ("mean", "square")
+            return keras.optimizers.Adam(0.0, beta_1, beta_2)
 
 
 class _Graph:
@@ -197,7 +196,7 @@ class _Graph:
             self.head = _Plain(dtype, W=(width, network.outputs), b=(network.outputs,))
             self.clip, self.clip_margin = tf.Variable(np.inf, dtype=dtype), tf.Variable(0.0, dtype=dtype)
             self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
-            self.rule, self.slots = _rule(rule)
+            self.rule, self.slots = _rule(rule), rule.slots
             self.rule.build(self.variables(trained=True))
         # On a CPU, XLA fuses the many small operations of a step; on a GPU it would keep Keras from cuDNN.
         self.update = tf.function(self._update, autograph=False, jit_compile=device == "cpu")

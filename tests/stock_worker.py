@@ -1,0 +1,59 @@
+"""What test_parity.py asks of a worker beyond `probes`: slots put in and read back, a training's end, and layers as
+any user of a framework builds them, without a line of the study."""
+
+import numpy as np
+
+from rnn_study import backends
+from rnn_study.probes import Problem, Tree
+from rnn_study.task import Batch
+
+
+def _build(backend: str, problem: Problem) -> tuple[backends.Backend, object]:
+    module, p = backends.load(backend), problem
+    return module, module.build(p.network, p.loss, p.optimiser, p.weights, p.device, p.impl)
+
+
+def slots_read_back(backend: str, problem: Problem, slots: Tree) -> tuple[Tree, Tree]:
+    """What a new model's optimiser remembers, and what it does after `slots` were put into it."""
+    module, model = _build(backend, problem)
+    fresh = module.slots(model)
+    module.set_slots(model, slots)
+    return fresh, module.slots(model)
+
+
+def continued(backend: str, problem: Problem, slots: Tree, order: np.ndarray) -> tuple[Tree, Tree]:
+    """Weights and slots after the updates of `order` in a new model whose optimiser starts with `slots`."""
+    module, model = _build(backend, problem)
+    module.set_slots(model, slots)
+    module.epoch(model, module.place(problem.batch, model), order, None)
+    return module.weights(model), module.slots(model)
+
+
+def trained(backend: str, problem: Problem, order: np.ndarray, test: Batch) -> tuple[Tree, np.ndarray]:
+    """The weights after the updates of `order`, and the outputs for `test`."""
+    module, model = _build(backend, problem)
+    module.epoch(model, module.place(problem.batch, model), order, None)
+    return module.weights(model), module.predict(model, module.place(test, model))
+
+
+def torch_outputs(layer: str, state: Tree, head: Tree, x: np.ndarray) -> np.ndarray:
+    """A layer of torch.nn and a Linear on its last output, holding what `state` and `head` name."""
+    import torch
+
+    units, outputs = state["weight_hh_l0"].shape[1], len(head["bias"])
+    recurrent = getattr(torch.nn, layer)(x.shape[2], units, batch_first=True)
+    recurrent.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    dense = torch.nn.Linear(units, outputs)
+    dense.load_state_dict({name: torch.from_numpy(array) for name, array in head.items()})
+    with torch.no_grad():
+        return dense(recurrent(torch.from_numpy(x))[0][:, -1]).numpy()
+
+
+def keras_outputs(layer: str, arrays: list[np.ndarray], head: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """A layer of keras.layers and a Dense on its last output, holding `arrays` and `head`."""
+    import keras
+
+    recurrent = getattr(keras.layers, layer)(arrays[1].shape[0], return_sequences=False)
+    model = keras.Sequential([keras.Input(x.shape[1:]), recurrent, keras.layers.Dense(head[1].shape[0])])
+    model.set_weights([*arrays, *head])
+    return model(x).numpy()
