@@ -13,7 +13,8 @@ from conftest import ROOT, Project, needs
 
 from rnn_study import config, run_store
 from rnn_study.errors import StudyError
-from rnn_study.executor import Executor, worker_count
+from rnn_study.executor import Executor
+from rnn_study.workers import worker_count
 
 pytestmark = needs("torch")
 
