@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from rnn_study import report, stage
+from rnn_study import stage
 from rnn_study.files import read_json
+from rnn_study.reports import page
 
 
 def main() -> None:
     summary = read_json(Path("metrics/summary.json"))
-    report.render_index(sorted(Path("notebooks").glob("*.ipynb")), summary, Path("reports/index.html"))
+    page.render_index(sorted(Path("notebooks").glob("*.ipynb")), summary, Path("reports/index.html"))
 
 
 if __name__ == "__main__":

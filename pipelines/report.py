@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from rnn_study import report, stage
+from rnn_study import stage
+from rnn_study.reports import page
 from rnn_study.tracking import log_figures
 
 REPORTS = Path("reports")
 
 
 def main(name: str) -> None:
-    notebook = report.execute(Path("notebooks") / f"{name}.ipynb", REPORTS / f"{name}.ipynb")
-    report.render(notebook, REPORTS / f"{name}.html")
-    for task, figures in report.figures_by_task(notebook).items():
+    notebook = page.execute(Path("notebooks") / f"{name}.ipynb", REPORTS / f"{name}.ipynb")
+    page.render(notebook, REPORTS / f"{name}.html")
+    for task, figures in page.figures_by_task(notebook).items():
         log_figures(task, name, figures)
 
 

@@ -31,6 +31,7 @@ tuning:
   learning_rate: {low: 0.001, high: 0.03}
   clip: {low: 0.25, high: 8.0}
   dropout: {low: 0.0, high: 0.4}
+parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}}
 tasks:
   mnist_rows:
     prepare: {validation: 0.15, seed: 0}

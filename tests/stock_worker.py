@@ -4,7 +4,7 @@ any user of a framework builds them, without a line of the study."""
 import numpy as np
 
 from rnn_study import backends
-from rnn_study.probes import Problem, Tree
+from rnn_study.parity.probes import Problem, Tree
 from rnn_study.task import Batch
 
 

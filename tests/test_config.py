@@ -83,6 +83,12 @@ FAULTS = {
     "not a number": ("clip: {low: 0.25", "clip: {low: .nan", "tuning.clip.low: got nan: "),
     "seed twice": (SEEDS, "seeds: [0, 4, 4]", "seeds [0, 4, 4]: expected each seed once"),
     "tuning seed": ("seed: 1000", "seed: 3", "tuning.seed 3: expected a seed that is not in seeds"),
+    "parity of a cell that does not run": (
+        "float32: {airline: [lstm]}",
+        "float32: {airline: [gnu]}",
+        "parity.float32.airline: got 'gnu': expected one of tasks.airline.cells: vanilla, lstm, gru",
+    ),
+    "parity of no task": ("float32: {airline: [lstm]}", "float32: {airlines: []}", "parity.float32.airlines"),
     "value over two lines": ("device: auto", 'device: "a\\nb"', r"device: got 'a\nb': "),
     "repeated key": ("device: auto", "device: auto\ndevice: cpu", ':6: found duplicate key "device" with value "cpu"'),
     "no date": ("seed: 1000", "seed: 2020-13-45", "a value that cannot be read"),

@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -55,6 +57,18 @@ def test_objects_are_never_pickled(tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "x.json", float("nan"))
+
+
+def test_the_headers_of_arrays_say_nothing_of_machine_or_time(tmp_path):
+    """PKZIP's application note, 4.3.7: version at 4, flags at 6, time and date at 10, name's and extra's lengths."""
+    write_arrays(tmp_path / "x.npz", {"a": np.zeros(3), "scalar": np.array(2)})
+    with zipfile.ZipFile(tmp_path / "x.npz") as archive:
+        starts = [member.header_offset for member in archive.infolist()]
+    content = (tmp_path / "x.npz").read_bytes()
+    for start, name in zip(starts, ("a.npy", "scalar.npy"), strict=True):
+        version, flags, _, moment, day = struct.unpack_from("<5H", content, start + 4)
+        assert (version, flags, moment, day) == (20, 0, 0, 0x21)  # 1 January 1980
+        assert struct.unpack_from("<2H", content, start + 26) == (len(name), 0)
 
 
 def test_digest(tmp_path):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from rnn_study import findings
-from rnn_study.study import Study
+from rnn_study.reports import comparison, parity
+from rnn_study.reports.study import Study
 from rnn_study.summary import task_summary
 
 NOISE = np.array([0.3, -1.1, 0.7, 0.2, -0.4, 1.2, -0.8, -0.1])
@@ -46,7 +46,7 @@ def told(tmp_path, *stages):
     summary = task_summary({"provenance": [record]}, stages)
     (tmp_path / "metrics").mkdir(exist_ok=True)
     (tmp_path / "metrics" / "summary.json").write_text(json.dumps({"tasks": {"airline": summary}}, allow_nan=False))
-    return summary, findings.results(Study(tmp_path), "airline")
+    return summary, comparison.findings(Study(tmp_path), "airline")
 
 
 class Claim(NamedTuple):
@@ -282,7 +282,7 @@ WILD = {"gap": [0.0, 31e-16], "floor": [1e-16, 1e-16], "habits": [0.0, 0.5]}
 
 def test_frameworks_that_part_no_further_than_rounding_does(tmp_path):
     rows = [GAP, {"deviation": 3e-15}, {"deviation": 1e-13, "case": "worst"}]
-    free, habits, *checks = findings.parity(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
+    free, habits, *checks = parity.findings(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
     assert free.startswith("The frameworks disagree no more than rounding disagrees with itself: in 1 training of 2 ")
     assert "2.0 times the gap" in free
     assert "at worst the losses were apart by GRU 0.25" in habits
@@ -291,7 +291,7 @@ def test_frameworks_that_part_no_further_than_rounding_does(tmp_path):
 
 def test_frameworks_that_part_further_are_named(tmp_path):
     curves = {"airline/gru/float64": CALM, "airline/lstm/float64": WILD}
-    free, *_ = findings.parity(parity_of(tmp_path, [GAP], curves))
+    free, *_ = parity.findings(parity_of(tmp_path, [GAP], curves))
     assert "In 1 of 2 trainings of 2 updates the frameworks part further than rounding explains" in free
     assert "LSTM on Airline passengers in float64" in free
     assert "GRU" not in free
@@ -301,14 +301,14 @@ def test_frameworks_that_part_further_are_named(tmp_path):
 @pytest.mark.parametrize("deviation", [2e-12, float("nan")])
 def test_a_check_beyond_its_bound_is_named(deviation, tmp_path):
     rows = [GAP, {"deviation": 1e-13}, {"deviation": deviation, "cell": "lstm", "case": "momentum"}]
-    *_, check = findings.parity(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
+    *_, check = parity.findings(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
     assert "beyond the bound of 1.0e-12: LSTM in PyTorch against TensorFlow (momentum)" in check
     assert "within" not in check
 
 
 def test_which_formula_gives_the_gradient(tmp_path):
     deviations = {"corrected": 2e-16, "product twice": 0.2}
-    sentences = findings.through_time(parity_of(tmp_path, [GAP], {"airline/gru/float64": CALM}, deviations))
+    sentences = parity.through_time(parity_of(tmp_path, [GAP], {"airline/gru/float64": CALM}, deviations))
     assert sentences == [
         "The formula “corrected” gives the gradient, to rounding.",
         "The formula “product twice” does not: it is off by 20 % of the gradient's largest entry.",

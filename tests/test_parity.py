@@ -1,4 +1,4 @@
-"""The frameworks against the oracle and each other, every check of `parity.py`; and that the checks can fail."""
+"""The frameworks against the oracle and each other, every check of `rnn_study.parity`; and that the checks can fail."""
 
 import importlib.util
 import itertools
@@ -12,15 +12,17 @@ import pytest
 import stock_worker
 from conftest import needs
 
-from rnn_study import init, parity, probes, reference, worked
+from rnn_study import init, reference
 from rnn_study.backends import BACKENDS, NATIVE
 from rnn_study.cells import CELLS
 from rnn_study.network import Embedding, Layer, Network, shapes
 from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
-from rnn_study.parity import RULES, Options, layer_problem, oracle, update_problem
-from rnn_study.probes import Problem
+from rnn_study.parity import checks, probes, worked
+from rnn_study.parity.checks import RULES, Options, layer_problem, oracle, update_problem
+from rnn_study.parity.probes import Problem
+from rnn_study.parity.run import Parity
+from rnn_study.parity.trainings import BETA, LATE, RATE, Curves, Training
 from rnn_study.task import Batch
-from rnn_study.trainings import BETA, LATE, RATE, Curves, Training
 from rnn_study.workers import Workers
 
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
@@ -62,11 +64,11 @@ def alone(pool):
 
     @cache
     def check(backend):
-        checks = parity.Parity({backend: pool(backend)})
-        checks.layers(parity.options())
-        checks.worked()
-        checks.updates()
-        return list(checks.finish()), checks.rows
+        parity = Parity({backend: pool(backend)})
+        parity.layers(checks.options())
+        parity.worked()
+        parity.updates()
+        return list(parity.finish()), parity.rows
 
     return check
 
@@ -109,7 +111,7 @@ def test_every_pair_of_values_of_two_options_occurs(cells):
         "words": (False, True),
         "dtype": DTYPES,
     }
-    chosen = parity.options(cells)
+    chosen = checks.options(cells)
     assert Counter(one.cell for one in chosen) == dict.fromkeys(cells, 4)
     for one, other in itertools.combinations(values, 2):
         expected = set(itertools.product(values[one], values[other]))
@@ -119,7 +121,7 @@ def test_every_pair_of_values_of_two_options_occurs(cells):
 
 
 def test_without_a_word_the_options_are_those_of_every_cell():
-    assert parity.options() == parity.options(CELLS)
+    assert checks.options() == checks.options(CELLS)
 
 
 def test_a_row_names_the_options():
@@ -128,7 +130,7 @@ def test_a_row_names_the_options():
     assert told == "equations, 3 layers, T = 2, unequal lengths, numbers"
 
 
-@pytest.mark.parametrize("chosen", parity.options(), ids=lambda one: f"{one.cell}, {one}")
+@pytest.mark.parametrize("chosen", checks.options(), ids=lambda one: f"{one.cell}, {one}")
 def test_a_layers_problem_sets_the_traps(chosen):
     problem = layer_problem(chosen)
     assert all(array.dtype == chosen.dtype and (array != 0).all() for array in problem.weights.values())
@@ -204,25 +206,25 @@ def test_the_rows_of_one_framework_hold_every_case(backend, alone):
     assert layers == set(itertools.product(PASS, DTYPES, IMPLS))
     for check in PASS:
         chosen = {(row["cell"], row["dtype"], row["case"]) for row in rows if row["check"] == check}
-        assert chosen == {(one.cell, one.dtype, str(one)) for one in parity.options()}
+        assert chosen == {(one.cell, one.dtype, str(one)) for one in checks.options()}
     cases = {row["case"] for row in rows if row["check"] == "worked case"}
     assert cases == {f"{name}; {impl}" for name in worked.cases() for impl in IMPLS}
     assert {row["case"] for row in rows if row["check"] == "update"} == {f"{rule}, its formula" for rule in RULES}
-    assert all(row["bound"] == parity.BOUNDS[row["dtype"]][row["check"]] for row in rows)
-    order = [parity.CHECKS.index(row["check"]) for row in rows]
+    assert all(row["bound"] == checks.BOUNDS[row["dtype"]][row["check"]] for row in rows)
+    order = [checks.CHECKS.index(row["check"]) for row in rows]
     assert order == sorted(order)
 
 
 def test_every_choice_in_both_precisions_and_both_ways(backend, pool):
     """More than the stage does; what it does and the dearest, a hundred steps through three layers, left out."""
-    every = [replace(one, impl=impl, dtype=dtype) for one in parity.options() for impl in IMPLS for dtype in DTYPES]
-    chosen = [one for one in every if one not in parity.options() and (one.steps, one.depth) != (100, 3)]
+    every = [replace(one, impl=impl, dtype=dtype) for one in checks.options() for impl in IMPLS for dtype in DTYPES]
+    chosen = [one for one in every if one not in checks.options() and (one.steps, one.depth) != (100, 3)]
     assert len(chosen) == 42
-    checks = parity.Parity({backend: pool(backend)})
-    checks.layers(chosen)
-    assert len(list(checks.finish())) == 42
-    assert len(checks.rows) == 4 * 42
-    assert beyond(checks.rows) == []
+    parity = Parity({backend: pool(backend)})
+    parity.layers(chosen)
+    assert len(list(parity.finish())) == 42
+    assert len(parity.rows) == 4 * 42
+    assert beyond(parity.rows) == []
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -285,10 +287,10 @@ def test_second_biases(backend, ask, cell, impl):
             ask(probes.probe, backend, problem)
         return
     found = ask(probes.probe, backend, problem)
-    assert all(deviation < 1e-12 for deviation in parity.pass_deviations(found, oracle(problem)).values())
+    assert all(deviation < 1e-12 for deviation in checks.pass_deviations(found, oracle(problem)).values())
     assert {f"layers.{index}.b_rec" for index in range(3)} < found.gradients.keys()
     zeroed = {name: 0 * a if name.endswith("b_rec") else a for name, a in problem.weights.items()}
-    assert parity.pass_deviations(found, oracle(replace(problem, weights=zeroed)))["forward"] > 1e-3
+    assert checks.pass_deviations(found, oracle(replace(problem, weights=zeroed)))["forward"] > 1e-3
 
 
 @needs("torch")
@@ -320,23 +322,23 @@ def formula(name, framework, **changes):
 
 @both
 def test_the_frameworks_updates_agree_where_the_formula_is_one(pool):
-    checks = parity.Parity({name: pool(name) for name in BACKENDS})
-    checks.updates()
-    list(checks.finish())
-    across = [row for row in checks.rows if row["framework"] == "both"]
+    parity = Parity({name: pool(name) for name in BACKENDS})
+    parity.updates()
+    list(parity.finish())
+    across = [row for row in parity.rows if row["framework"] == "both"]
     rules = [rule for rule in RULES if rule != "RMSprop"]
     assert sorted(row["case"] for row in across) == sorted(f"{rule}, one against the other" for rule in rules)
     assert all(row["deviation"] <= row["bound"] == 1e-12 for row in across)
-    assert beyond(checks.rows) == []
-    assert len(checks.rows) == 2 * 5 + 4
+    assert beyond(parity.rows) == []
+    assert len(parity.rows) == 2 * 5 + 4
 
 
 def test_only_one_formula_of_rmsprop_is_the_frameworks(backend, ask):
     (other,) = {*BACKENDS} - {backend}
     found = ask(probes.updated, backend, *update_problem("RMSprop"))
-    assert beyond([parity.update_row(backend, "RMSprop", found)]) == []
-    assert beyond([parity.update_row(other, "RMSprop", found)])
-    assert beyond([parity.agreement_row("RMSprop", found, formula("RMSprop", other))])
+    assert beyond([checks.update_row(backend, "RMSprop", found)]) == []
+    assert beyond([checks.update_row(other, "RMSprop", found)])
+    assert beyond([checks.agreement_row("RMSprop", found, formula("RMSprop", other))])
 
 
 def test_the_formulas_of_rmsprop_differ():
@@ -568,9 +570,9 @@ def test_a_wrong_pass_is_noticed(mistake, dtype):
     words = mistake == "a repeated word counted once"
     chosen = Options(cell, 7, "native", 3, True, words, dtype)
     problem = layer_problem(chosen)
-    right = parity.layer_rows("pytorch", chosen, problem, oracle(problem))
+    right = checks.layer_rows("pytorch", chosen, problem, oracle(problem), oracle(problem))
     assert beyond(right) == []
-    rows = parity.layer_rows("pytorch", chosen, problem, wrong(problem.cast("float64")))
+    rows = checks.layer_rows("pytorch", chosen, problem, oracle(problem), wrong(problem.cast("float64")))
     assert [row["check"] for row in rows] == list(PASS)
     assert {row["check"] for row in beyond(rows)} == noticed
 
@@ -578,10 +580,10 @@ def test_a_wrong_pass_is_noticed(mistake, dtype):
 @pytest.mark.parametrize("name", worked.cases())
 def test_a_wrong_worked_case_is_noticed(name):
     problem = worked.cases()[name]
-    assert beyond([parity.worked_row("pytorch", name, problem, oracle(problem))]) == []
+    assert beyond([checks.worked_row("pytorch", name, problem, oracle(problem), oracle(problem))]) == []
     for array in problem.weights:
         wrong = with_weights(problem, lambda w, array=array: {array: w[array] + 1e-8})
-        assert beyond([parity.worked_row("pytorch", name, problem, wrong)]), array
+        assert beyond([checks.worked_row("pytorch", name, problem, oracle(problem), wrong)]), array
 
 
 def trees(rule, change):
@@ -628,24 +630,26 @@ UPDATE_MISTAKES = {
 @pytest.mark.parametrize("mistake", UPDATE_MISTAKES)
 def test_a_wrong_update_is_noticed(mistake):
     rule, wrong = UPDATE_MISTAKES[mistake]
-    assert beyond([parity.update_row("pytorch", rule, trees(rule, {}))]) == []
-    assert beyond([parity.update_row("pytorch", rule, wrong())])
+    assert beyond([checks.update_row("pytorch", rule, trees(rule, {}))]) == []
+    assert beyond([checks.update_row("pytorch", rule, wrong())])
 
 
 @pytest.mark.parametrize("name", ["embedding", "head.b", "mean.embedding", "square.head.b"])
 @pytest.mark.parametrize("change", [lambda a: a * (1 + 1e-10), spoilt, None], ids=["another", "no number", "missing"])
 def test_updates_that_disagree_are_noticed(name, change):
     right, wrong = trees("Adam", {}), trees("Adam", {name: change})
-    assert beyond([parity.agreement_row("Adam", right, right)]) == []
-    assert beyond([parity.agreement_row("Adam", wrong, right)])
-    assert beyond([parity.agreement_row("Adam", right, wrong)])
+    assert beyond([checks.agreement_row("Adam", right, right)]) == []
+    assert beyond([checks.agreement_row("Adam", wrong, right)])
+    assert beyond([checks.agreement_row("Adam", right, wrong)])
 
 
 def training_rows(dtype, **changes):
     flat = np.full(5, 1e-12)
     steps = np.full(5, 1e-13) if dtype == "float64" else np.empty(0)
     curves = Curves(loss=np.ones(5), gap=29 * flat, habits=flat, floor=flat, steps=steps)
-    return parity.training_rows(Training("a task", "gru", dtype, None, None), replace(curves, **changes))
+    return checks.training_rows(
+        Training("a task", "gru", dtype, None, np.zeros((200, 8)), 8), replace(curves, **changes)
+    )
 
 
 def test_what_a_training_is_held_against():
@@ -694,7 +698,7 @@ def signs(pool, ask):
         assert (outputs.argmax(axis=1) == test.y).mean() > 0.9
         # Biases that did not learn would hide a mistake.
         assert all(np.abs(weights[name] - problem.weights[name]).min() > 0 for name in weights)
-        return parity.Trained("signs", backend, replace(problem, weights=weights, batch=test), outputs)
+        return checks.Trained("signs", backend, replace(problem, weights=weights, batch=test), outputs)
 
     return learn
 
@@ -703,10 +707,10 @@ def signs(pool, ask):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_trained_network_predicts_the_same_in_the_other_framework(backend, pool, signs, cell):
     run = signs(backend, cell)
-    checks = parity.Parity({name: pool(name) for name in BACKENDS})
-    checks.transfers([run])
-    list(checks.finish())
-    (row,) = checks.rows
+    parity = Parity({name: pool(name) for name in BACKENDS})
+    parity.transfers([run])
+    list(parity.finish())
+    (row,) = parity.rows
     assert row["framework"] == run.other != backend
     assert (row["check"], row["cell"], row["dtype"], row["bound"]) == ("transfer", cell, "float32", 1e-4)
     assert row["case"] == f"signs, trained in {backend}"
@@ -771,9 +775,9 @@ def test_a_trained_network_predicts_the_same_in_stock_layers(backend, pool, sign
 def test_a_wrong_transfer_is_noticed(wrong):
     problem = layer_problem(Options("lstm", 2, "native", 1, False, True, "float32"))
     outputs = oracle(problem).outputs.astype(np.float32)
-    run = parity.Trained("a task", "pytorch", problem, outputs)
-    assert beyond([parity.transfer_row(run, outputs)]) == []
-    assert beyond([parity.transfer_row(run, wrong(outputs))])
+    run = checks.Trained("a task", "pytorch", problem, outputs)
+    assert beyond([checks.transfer_row(run, outputs)]) == []
+    assert beyond([checks.transfer_row(run, wrong(outputs))])
 
 
 # On a GPU
@@ -783,18 +787,18 @@ def test_a_wrong_transfer_is_noticed(wrong):
 def test_layers_on_a_gpu_are_within_their_bounds(backend, pool, tf32):
     if pool(backend).environment["device"] != "gpu":
         pytest.skip(f"{FRAMEWORK[backend]} finds no GPU here")
-    checks = parity.Parity({backend: pool(backend)})
-    checks.layers(parity.options(), device="gpu", tf32=tf32)
-    list(checks.finish())
-    assert beyond(checks.rows) == []
+    parity = Parity({backend: pool(backend)})
+    parity.layers(checks.options(), device="gpu", tf32=tf32)
+    list(parity.finish())
+    assert beyond(parity.rows) == []
     single = "TF32 on a GPU" if tf32 else "float32 on a GPU"
-    assert Counter(row["dtype"] for row in checks.rows) == {"float64 on a GPU": 32, single: 32}
+    assert Counter(row["dtype"] for row in parity.rows) == {"float64 on a GPU": 32, single: 32}
 
 
 def test_every_precision_has_bounds_of_its_own():
     names = set()
     for dtype, device, tf32 in itertools.product(DTYPES, ("cpu", "gpu"), (False, True)):
         problem = layer_problem(Options("gru", 2, "native", 1, False, False, dtype))
-        names.add(parity.precision(replace(problem, device=device, tf32=tf32)))
-    assert names == parity.BOUNDS.keys()
-    assert all(set(PASS) < bounds.keys() or set(PASS) == bounds.keys() for bounds in parity.BOUNDS.values())
+        names.add(checks.precision(replace(problem, device=device, tf32=tf32)))
+    assert names == checks.BOUNDS.keys()
+    assert all(set(PASS) < bounds.keys() or set(PASS) == bounds.keys() for bounds in checks.BOUNDS.values())

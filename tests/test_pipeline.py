@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from rnn_study.backends import BACKENDS
 from rnn_study.closure import closure
-from rnn_study.parity import CHECKS
+from rnn_study.parity.checks import CHECKS
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
 
@@ -29,22 +29,33 @@ def stages() -> dict[str, dict]:
     return YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
+# What a stage imports by the name it is run for: where its modules lie, the name in dvc.yaml, the names there are.
+BY_NAME = {
+    "train": ("src/rnn_study/backends/", "${item.backend}", BACKENDS),
+    "report": ("src/rnn_study/reports/", "${key}", tuple(stages()["report"]["foreach"])),
+}
+
+
+def imports(*names: str) -> set[str]:
+    """Files of the package that these files import, and themselves."""
+    return {path.relative_to(ROOT).as_posix() for path in closure(*(ROOT / name for name in names))}
+
+
 @pytest.mark.parametrize("name", stages())
 def test_a_stage_depends_on_the_files_that_its_script_imports(name):
     stage = stages()[name].get("do", stages()[name])
-    script = ROOT / stage["cmd"].split()[1]
     listed = {dep for dep in stage["deps"] if dep.startswith(("src/", "pipelines/"))}
-    roots = [script]
-    if name == "report":  # the notebooks' own imports
-        roots += [ROOT / f"src/rnn_study/{module}.py" for module in ("figures", "findings", "study")]
-    if name == "tune":
-        roots.append(ROOT / f"src/rnn_study/backends/{BACKENDS[0]}.py")
-    imported = {path.relative_to(ROOT).as_posix() for path in closure(*roots)}
-    if name == "train":
-        imported.add("src/rnn_study/backends/${item.backend}.py")
-    if name == "parity":  # its workers load both
-        imported |= {f"src/rnn_study/backends/{backend}.py" for backend in BACKENDS}
-    assert listed == imported
+    script = stage["cmd"].split()[1]
+    if name in BY_NAME:
+        room, variable, choices = BY_NAME[name]
+        found = set()
+        for module in (f"{room}{choice}" for choice in choices):
+            own = f"{module}/__init__.py" if (ROOT / module).is_dir() else f"{module}.py"
+            found |= {path.replace(module, f"{room}{variable}") for path in imports(script, own)}
+        assert listed == found
+    else:
+        loaded = {"tune": BACKENDS[:1], "parity": BACKENDS}.get(name, ())  # what its workers load
+        assert listed == imports(script, *(f"src/rnn_study/backends/{backend}/__init__.py" for backend in loaded))
 
 
 def committed(path: str) -> bytes | None:
@@ -74,13 +85,13 @@ def test_the_committed_lock_belongs_to_the_committed_files():
     assert {"src/rnn_study/cells.py", "metrics/summary.json", "tuned/tweets.yaml"} <= checked
 
 
-def test_the_notebooks_import_only_what_the_report_stage_depends_on():
+def test_a_notebook_imports_only_what_its_report_depends_on():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         cells = json.loads(path.read_text())["cells"]
         code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-        imported = set(re.findall(r"^(?:from|import) (.+?)(?: import .*)?$", code, re.M))
-        assert imported <= {"rnn_study", "rnn_study.study"}
-        assert set(re.findall(r"from rnn_study import (.+)", code)) == {"figures, findings"}
+        imported = re.findall(r"^(?:from|import) .+$", code, re.M)
+        own = ", ".join(sorted([path.stem, "display"]))
+        assert imported == [f"from rnn_study.reports import {own}", "from rnn_study.reports.study import Study"]
         assert all(not cell.get("outputs") for cell in cells), f"{path.name}: outputs are not stripped"
 
 
@@ -169,13 +180,15 @@ def test_a_seed_added_trains_that_seed_alone(study):
     study.repro()
 
 
-def test_a_figure_edited_retrains_nothing(study):
-    study.write("src/rnn_study/figures.py", (study.folder / "src/rnn_study/figures.py").read_text() + "\n# edited\n")
-    assert set(study.repro()) == {"report@comparison", "report@parity"}
+def test_a_figure_edited_renders_its_report_alone(study):
+    path = study.folder / "src/rnn_study/reports/comparison.py"
+    path.write_text(path.read_text() + "\n# edited\n")
+    assert set(study.repro()) == {"report@comparison"}
 
 
 @pytest.mark.parametrize(
-    ("file", "again"), [("cells.py", 0), ("backends/pytorch.py", 0), ("backends/tensorflow.py", 4), ("stats.py", 4)]
+    ("file", "again"),
+    [("cells.py", 0), ("backends/pytorch/layers.py", 0), ("backends/tensorflow/layers.py", 4), ("stats.py", 4)],
 )
 def test_an_edit_retrains_what_uses_it(study, file, again):
     """Runs in PyTorch after an edit of `file`: those of 4 that are taken from the run store."""

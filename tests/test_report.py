@@ -115,11 +115,11 @@ def test_text_from_data_is_escaped(capsys):
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
-    from rnn_study import figures
+    from rnn_study.reports import display
 
     InteractiveShell.instance()
     with capture_output() as captured:
-        figures.show_table(["tweet", "<b>"], [["<script>alert(1)</script>", "&lt;"]], "a & b")
+        display.show_table(["tweet", "<b>"], [["<script>alert(1)</script>", "&lt;"]], "a & b")
     html = captured.outputs[0].data["text/html"]
     page = Texts()
     page.feed(html)
@@ -145,14 +145,14 @@ def test_a_notebook_that_fails_leaves_no_page(project: Project):
 def test_what_libraries_say_on_stderr_is_not_in_the_report(tmp_path, monkeypatch):
     import nbformat
 
-    from rnn_study import report
+    from rnn_study.reports import page
 
     monkeypatch.chdir(tmp_path)
     code = "import sys; print('of the', 'machine', file=sys.stderr); print('of the study')"
     cells = [nbformat.v4.new_markdown_cell("# A & B\n\nText."), nbformat.v4.new_code_cell(code)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), "x.ipynb")
-    report.render(report.execute(Path("x.ipynb"), Path("out.ipynb")), Path("out.html"))
+    page.render(page.execute(Path("x.ipynb"), Path("out.ipynb")), Path("out.html"))
     page = read(Path("out.html"))
     assert "of the study" in page.text
     assert "of the machine" not in page.text + Path("out.ipynb").read_text()

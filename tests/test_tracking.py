@@ -77,10 +77,15 @@ def test_tuning_trials_are_nested(client):
     assert all("final.scores.test" not in run.data.metrics for run in children)
 
 
-def test_the_figures_of_the_report_are_there(client):
-    (run,), _ = runs(client, "airline", "report")
-    names = {file.path for file in client.list_artifacts(run.info.run_id, "figures")}
-    assert {"figures/forecast.png", "figures/learning-curves.png", "figures/scores-test.png"} <= names
+def test_the_figures_of_the_reports_are_there(client):
+    found, _ = runs(client, "airline", "report")
+    names = {
+        run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id, "figures")} for run in found
+    }
+    assert len(found) == len(names) == 2
+    expected = {"figures/forecast.png", "figures/learning-curves.png", "figures/scores-test.png"}
+    assert expected <= names["report comparison"]
+    assert names["report parity"] == {"figures/loss-gaps.png"}
 
 
 def test_a_run_is_logged_once(client, study):

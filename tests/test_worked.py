@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from rnn_study import reference, worked
+from rnn_study import reference
+from rnn_study.parity import worked
 
 # Two steps by hand: the data of the four sequences, and the kernels as numbers
 FIRST = [[0.0, 0.1, 0.2], [0.3, 0.4, 0.5], [0.6, 0.7, 0.8], [0.9, 0.0, 0.1]]

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from rnn_study import parity, probes
 from rnn_study.errors import StudyError
+from rnn_study.parity import checks, probes
+from rnn_study.parity.run import Parity
 from rnn_study.workers import Workers
 
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
@@ -29,21 +30,21 @@ def test_a_missing_framework_is_one_clear_line(tmp_path, monkeypatch, backend, m
     monkeypatch.syspath_prepend(tmp_path)
     line = rf"No module named {module}: expected what the {backend} backend imports: pip install -e '\.\[{backend}\]'"
     with Workers(backend, "parity", 1) as workers:
-        checks = parity.Parity({backend: workers})
-        checks.updates()
+        parity = Parity({backend: workers})
+        parity.updates()
         with pytest.raises(StudyError, match=line):
-            list(checks.finish())
+            list(parity.finish())
 
 
 def test_a_worker_that_dies_is_one_clear_line():
     backend = installed()
     with Workers(backend, "parity", 1) as workers:
         process = workers.submit(os.getpid).result()
-        checks = parity.Parity({backend: workers})
-        checks.layers(parity.options())
+        parity = Parity({backend: workers})
+        parity.layers(checks.options())
         os.kill(process, signal.SIGKILL)
         with pytest.raises(StudyError, match=f"^parity: a {backend} worker died "):
-            list(checks.finish())
+            list(parity.finish())
 
 
 def test_what_goes_wrong_in_a_worker_reaches_the_driver():

@@ -155,12 +155,21 @@ class Tuning(_Model):
     dropout: Share
 
 
+class Parity(_Model):
+    """The short trainings in which the frameworks are held against each other, in float64 for every task and cell."""
+
+    updates: Count
+    perturbed: Count  # trainings from a start moved by rounding, which set the floor
+    float32: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, once more
+
+
 class Config(_Model):
     study: Literal["quick", "real"]
     device: Literal["auto", "cpu", "gpu"]
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=2)]
     data: Data
     tuning: Tuning
+    parity: Parity
     tasks: Tasks
 
     @model_validator(mode="after")
@@ -169,6 +178,17 @@ class Config(_Model):
             raise ValueError(f"seeds {list(self.seeds)}: expected each seed once")
         if self.tuning.seed in self.seeds:
             raise ValueError(f"tuning.seed {self.tuning.seed}: expected a seed that is not in seeds")
+        return self
+
+    @model_validator(mode="after")
+    def _parity_of_cells(self) -> "Config":
+        for name, cells in self.parity.float32.items():
+            for cell in cells:
+                if cell not in self.task(name).cells:
+                    expected = ", ".join(self.task(name).cells)
+                    raise ValueError(
+                        f"parity.float32.{name}: got {cell!r}: expected one of tasks.{name}.cells: {expected}"
+                    )
         return self
 
     def task(self, name: str) -> TaskParams:

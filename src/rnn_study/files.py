@@ -1,9 +1,11 @@
 """Whole files or none: every file the study writes appears under its name complete."""
 
 import hashlib
+import io
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,9 +56,16 @@ def read_json(path: Path) -> Any:
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """`arrays` as a compressed npz without pickles; equal arrays give equal bytes."""
-    with atomic(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    """`arrays` as a compressed npz without pickles; equal arrays give equal bytes.
+
+    By hand, for the headers that `np.savez` asks for (zip64) differ between releases of Python 3.11.
+    """
+    with atomic(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
+            member = zipfile.ZipInfo(f"{name}.npy")  # its time is 1980, for a clock is no result
+            archive.writestr(member, content.getbuffer(), compress_type=zipfile.ZIP_DEFLATED)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .cells import CELLS
+from .cells import CELLS, Array, Cell, Weights
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ class Pass(NamedTuple):
     final: tuple[tuple[np.ndarray, ...], ...]  # a layer's states (N, H) at each row's last valid step
     gradients: dict[str, np.ndarray]  # of the loss, for every array that is trained
     inputs: np.ndarray  # its gradient for what the first layer reads (N, T, D)
+
+
+def step_weights(cell: Cell, W: Array, U: Array, b: Array, b_rec: Array | None = None) -> Weights:
+    """A layer's arrays, of any framework, as its cell's step takes them: a second bias is added to the first where
+    the equations have one."""
+    return Weights(W, U, b, b_rec) if b_rec is None or cell.recurrent_bias else Weights(W, U, b + b_rec)
 
 
 def shapes(network: Network) -> dict[str, tuple[int, ...]]:

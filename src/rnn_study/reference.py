@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .cells import CELLS, Ops, State, Weights
-from .network import Network, Pass
+from .network import Network, Pass, step_weights
 from .optimisers import Optimiser
 from .task import Batch
 
@@ -24,11 +24,12 @@ OPS = Ops(tanh=np.tanh, sigmoid=_sigmoid, relu=lambda a: np.where(a.real > 0, a,
 def layer_weights(network: Network, tree: Tree, index: int) -> Weights:
     """The arrays of layer `index` as its cell's step takes them: biases with a row axis, one where it has one."""
     prefix = f"layers.{index}."
-    b, b_rec = tree[prefix + "b"], tree.get(prefix + "b_rec")
-    if b_rec is not None and not CELLS[network.layers[index].cell].recurrent_bias:
-        b, b_rec = b + b_rec, None
-    row = None if b_rec is None else b_rec[..., None, :]
-    return Weights(tree[prefix + "W"], tree[prefix + "U"], b[..., None, :], row)
+    w = step_weights(
+        CELLS[network.layers[index].cell],
+        **{name.removeprefix(prefix): array for name, array in tree.items() if name.startswith(prefix)},
+    )
+    row = None if w.b_rec is None else w.b_rec[..., None, :]
+    return w._replace(b=w.b[..., None, :], b_rec=row)
 
 
 def scan(cell: str, w: Weights, x: np.ndarray) -> State:

@@ -27,7 +27,7 @@ def _data_digest(path: str, changed: int) -> str:
 @cache
 def sources(backend: str) -> dict[str, str]:
     """SHA-256 of every file of the package that a run in `backend` imports, by its path under src."""
-    files = closure(Path(train.__file__), Path(backends.__file__).parent / f"{backend}.py")
+    files = closure(Path(train.__file__), Path(backends.__file__).parent / backend / "__init__.py")
     return {path.relative_to(SRC).as_posix(): file_sha256(path) for path in files}
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import backends
-from .network import Network, Pass
-from .optimisers import Optimiser
-from .task import Batch
+from rnn_study import backends
+from rnn_study.network import Network, Pass
+from rnn_study.optimisers import Optimiser
+from rnn_study.task import Batch
 
 Tree = dict[str, np.ndarray]
 

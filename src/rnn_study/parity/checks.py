@@ -1,28 +1,26 @@
-"""Do the two frameworks compute the same thing, and is it what `cells.py` says? Every check, with its bound.
+"""Every check of the frameworks, with its bound.
 
 Layers, updates and worked cases are held against the oracle (`reference.py`); the trainings of the two frameworks
 against each other (`trainings.py`); trained networks are moved from one framework into the other.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import experiments, probes, reference, results, trainings, worked
-from .backends import BACKENDS, NATIVE
-from .cells import CELLS
-from .config import Config
-from .network import Embedding, Layer, Network, Pass, shapes
-from .optimisers import Adam, Optimiser, RmsProp, Sgd
-from .probes import Problem, deviation, slots_deviation, tree_deviation
-from .task import WORST, Batch, Task
-from .trainings import BETA, LATE, RATE, STEPS, Curves, Lesson, Training
-from .workers import Workers
+from rnn_study import experiments, reference, results
+from rnn_study.backends import BACKENDS, NATIVE
+from rnn_study.cells import CELLS
+from rnn_study.config import Config
+from rnn_study.network import Embedding, Layer, Network, Pass, shapes
+from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
+from rnn_study.task import WORST, Batch, Task
+
+from .probes import Problem, Tree, deviation, slots_deviation, tree_deviation
+from .trainings import BETA, LATE, RATE, Curves, Training
 
 CHECKS = (
     *(_PASS := ("forward", "final states", "gradients", "input gradient")),
@@ -49,7 +47,6 @@ RULES = {
 STEP_COUNTS = (1, 2, 28, 100)
 
 Row = dict[str, Any]  # check, cell, framework, dtype, case, deviation, bound
-Tree = dict[str, np.ndarray]
 
 
 def _row(check: str, cell: str, framework: str, dtype: str, case: str, found: float) -> Row:
@@ -174,15 +171,15 @@ def pass_deviations(found: Pass, expected: Pass) -> dict[str, float]:
     }
 
 
-def layer_rows(backend: str, chosen: Options, problem: Problem, found: Pass) -> list[Row]:
+def layer_rows(backend: str, chosen: Options, problem: Problem, expected: Pass, found: Pass) -> list[Row]:
     """The four checks of one pass of `problem`, which was made for `chosen`."""
-    deviations = pass_deviations(found, oracle(problem))
+    deviations = pass_deviations(found, expected)
     where = (chosen.cell, backend, precision(problem), str(chosen))
     return [_row(check, *where, value) for check, value in deviations.items()]
 
 
-def worked_row(backend: str, name: str, problem: Problem, found: Pass) -> Row:
-    worst = max(pass_deviations(found, oracle(problem)).values())
+def worked_row(backend: str, name: str, problem: Problem, expected: Pass, found: Pass) -> Row:
+    worst = max(pass_deviations(found, expected).values())
     return _row("worked case", "vanilla", backend, precision(problem), f"{name}; {problem.impl}", worst)
 
 
@@ -215,7 +212,7 @@ def agreement_row(rule: str, one: tuple[Tree, Tree], other: tuple[Tree, Tree]) -
 
 def training_rows(work: Training, curves: Curves) -> list[Row]:
     """Updates in step, and the worst ratio of gap to floor of the free runs."""
-    where = (work.cell, "both", work.dtype, f"{work.task}, {STEPS} updates")
+    where = (work.cell, "both", work.dtype, f"{work.task}, {len(work.order)} updates")
     rows = [_row("free-running gap", *where, float((curves.gap / curves.floor).max()))]
     if len(curves.steps):
         rows.append(_row("updates in step", *where, float(curves.steps.max())))
@@ -255,102 +252,3 @@ def transfer_row(run: Trained, found: np.ndarray) -> Row:
     cell = run.problem.network.layers[0].cell
     case = f"{run.task}, trained in {run.backend}"
     return _row("transfer", cell, run.other, precision(run.problem), case, deviation(found, run.outputs))
-
-
-class Parity:
-    """The checks, spread over the processes of one or both frameworks (`pools`, by backend).
-
-    Ask for checks, then go through `finish`: `rows` then holds a row a check, `curves` every training's by (task,
-    cell, dtype).
-    """
-
-    def __init__(self, pools: dict[str, Workers]):
-        self.pools = pools
-        self.rows: list[Row] = []
-        self.curves: dict[tuple[str, str, str], Curves] = {}
-        self._jobs: dict[Future, tuple[str, Callable[[Any], None]]] = {}
-        self._total = 0
-        self._updates: dict[str, dict[str, tuple[Tree, Tree]]] = {rule: {} for rule in RULES}
-
-    def _ask(self, backend: str, then: Callable[[Any], None], function: Callable[..., Any], *arguments: Any) -> None:
-        self._jobs[self.pools[backend].submit(function, backend, *arguments)] = backend, then
-        self._total += 1
-
-    def layers(self, chosen: Sequence[Options], device: str = "cpu", tf32: bool = False) -> None:
-        """A pass for each of `chosen` in every framework."""
-        for backend in self.pools:
-            for one in chosen:
-                problem = replace(layer_problem(one), device=device, tf32=tf32)
-                then = partial(self._layers, backend, one, problem)
-                self._ask(backend, then, probes.probe, problem)
-
-    def _layers(self, backend: str, chosen: Options, problem: Problem, found: Pass) -> None:
-        self.rows += layer_rows(backend, chosen, problem, found)
-
-    def worked(self) -> None:
-        """The worked cases, by native layers and by equations."""
-        for backend in self.pools:
-            for name, case in worked.cases().items():
-                for impl in ("native", "equations"):
-                    problem = replace(case, impl=impl)
-                    then = partial(self._worked, backend, name, problem)
-                    self._ask(backend, then, probes.probe, problem)
-
-    def _worked(self, backend: str, name: str, problem: Problem, found: Pass) -> None:
-        self.rows.append(worked_row(backend, name, problem, found))
-
-    def updates(self) -> None:
-        """One update by each rule, against the framework's formula, and across where the formula is the same."""
-        for backend in self.pools:
-            for rule in RULES:
-                self._ask(backend, partial(self._update, backend, rule), probes.updated, *update_problem(rule))
-
-    def _update(self, backend: str, rule: str, found: tuple[Tree, Tree]) -> None:
-        self.rows.append(update_row(backend, rule, found))
-        self._updates[rule][backend] = found
-        if len(self._updates[rule]) == len(BACKENDS) and not isinstance(RULES[rule], RmsProp):
-            self.rows.append(agreement_row(rule, *self._updates[rule].values()))
-
-    def trainings(self, works: Iterable[Training]) -> None:
-        """One framework trains first, the other one follows."""
-        for work in works:
-            self._ask(trainings.LEADER, partial(self._taught, work), trainings.taught, work)
-
-    def _taught(self, work: Training, found: Lesson) -> None:
-        self._ask(trainings.FOLLOWER, partial(self._compared, work), trainings.compared, work, found)
-
-    def _compared(self, work: Training, found: Curves) -> None:
-        self.curves[work.task, work.cell, work.dtype] = found
-        self.rows += training_rows(work, found)
-
-    def transfers(self, runs: Iterable[Trained]) -> None:
-        """Trained networks, each loaded in the framework that did not train it."""
-        for run in runs:
-            self._ask(run.other, partial(self._transferred, run), probes.predictions, run.problem)
-
-    def _transferred(self, run: Trained, found: np.ndarray) -> None:
-        self.rows.append(transfer_row(run, found))
-
-    def finish(self) -> Iterator[tuple[int, int]]:
-        """Wait for everything; yields jobs done and jobs known so far. Leaves `rows` and `curves` in order."""
-        for pool in self.pools.values():
-            pool.wait()
-        while self._jobs:
-            done, _ = wait(self._jobs, return_when=FIRST_COMPLETED)
-            for job in done:
-                backend, then = self._jobs.pop(job)
-                with self.pools[backend].one_line():
-                    then(job.result())
-                yield self._total - len(self._jobs), self._total
-        cells = list(CELLS)
-        self.rows.sort(
-            key=lambda row: (
-                CHECKS.index(row["check"]),
-                list(BOUNDS).index(row["dtype"]),
-                cells.index(row["cell"]),
-                row["framework"],
-                row["case"],
-            )
-        )
-        order = sorted(self.curves, key=lambda key: (key[0], cells.index(key[1]), list(BOUNDS).index(key[2])))
-        self.curves = {key: self.curves[key] for key in order}

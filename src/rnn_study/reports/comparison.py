@@ -1,78 +1,16 @@
-"""Results to figures and tables. Each figure comes with its alternative text; text from data is escaped."""
+"""What the comparison of the cells and frameworks shows: figures, tables, and findings made from the statistics."""
 
-import base64
-import io
-from collections.abc import Iterable, Sequence
-from html import escape
+from typing import Any
 
 import numpy as np
-from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
+from rnn_study.stats import CLAIM_FROM
+from rnn_study.task import unpack_texts
+
+from .display import LINES, MARKERS, PALETTE, STYLE, show, show_table
 from .study import Study
-from .task import unpack_texts
-from .wording import data, deviation, interval, label, number, origin, p_value
-
-# Okabe & Ito's palette, told apart by readers of every colour vision; cells take its colours in order.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-LINES = ("-", "--")  # a line style a framework
-MARKERS = ("o", "s")
-STYLE = {"figsize": (7.2, 4.2), "layout": "constrained", "dpi": 110}
-
-
-def show(figure: Figure, alt: str, study: Study, task: str, name: str) -> None:
-    """Display `figure` with its data below and its alternative text; MLflow keeps it as `name` of `task`."""
-    _show(figure, alt, data(study.tasks[task]), task, name)
-
-
-def _show(figure: Figure, alt: str, origin: str, task: str, name: str) -> None:
-    figure.supxlabel(origin, fontsize=7, color="#5a6473")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    bundle = {"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}, "study": {"task": task, "name": name}})
-
-
-def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> None:
-    """Display a table; every cell is escaped, the first of a row is its heading."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-        for row in rows
-    )
-    display(
-        HTML(
-            f'<div class="table"><table><caption>{escape(caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
-    )
-
-
-def show_findings(study: Study, task: str | None, sentences: Iterable[str]) -> None:
-    """Display what was found, in `task` or in none, as a list, escaped, with its data above."""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    about = f"; {data(study.tasks[task])}" if task else ""
-    display(HTML(f'<p class="data">Findings{escape(about)}.</p><ul>{items}</ul>'))
-
-
-def show_text(text: str) -> None:
-    """Display a paragraph, escaped."""
-    display(HTML(f"<p>{escape(text)}</p>"))
-
-
-def show_banner(study: Study) -> None:
-    """Display where the data comes from, before any figure."""
-    lines = []
-    for record in {r["source"]: r for t in study.tasks.values() for r in t["card"]["provenance"]}.values():
-        rows = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in record["rows"].items())
-        files = ", ".join(f"{file['file']} (SHA-256 {file['sha256'][:12]}…)" for file in record["files"])
-        lines.append(
-            f"<li><strong>{escape(origin(record))}</strong>: {escape(rows)}. {escape(record['note'])}. "
-            f"Licence: {escape(record['licence'])}. "
-            f"<details><summary>files</summary>{escape(files)}</details></li>"
-        )
-    title = f"This is the {escape(study.summary['study'])} study. What it ran on:"
-    display(HTML(f'<div class="banner"><p><strong>{title}</strong></p><ul>{"".join(lines)}</ul></div>'))
+from .wording import data, interval, label, number, p_value, sequence
 
 
 def _pairs(study: Study, task: str) -> list[tuple[int, str, int, str]]:
@@ -146,7 +84,7 @@ def learning_curves(study: Study, task: str) -> None:
         f"Learning curves of {label(task)}: validation loss by epoch, median and range over the seeds, "
         "a colour a cell, solid PyTorch, dashed TensorFlow. A curve ends where half of its seeds have stopped."
     )
-    show(figure, alt, study, task, "learning-curves")
+    show(figure, alt, data(study.tasks[task]), task, "learning-curves")
 
 
 def seed_scores(study: Study, task: str, part: str) -> None:
@@ -176,7 +114,7 @@ def seed_scores(study: Study, task: str, part: str) -> None:
         f"Scores of {label(task)} on the {label(part)}: a point a seed, the interquartile mean with its "
         "95 % interval in black, the baselines as grey lines. The table above holds the same figures."
     )
-    show(figure, alt, study, task, f"scores-{part}")
+    show(figure, alt, data(study.tasks[task]), task, f"scores-{part}")
 
 
 def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
@@ -212,7 +150,7 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
         f"Confusion matrices of {label(task)}, {label(backend)}, all seeds, rows true, columns predicted, in "
         f"per cent of the row. Most often, {'; '.join(worst)}."
     )
-    show(figure, alt, study, task, f"confusion-{part}")
+    show(figure, alt, data(study.tasks[task]), task, f"confusion-{part}")
 
 
 def worst_tweets(study: Study, part: str = "test", count: int = 8) -> None:
@@ -264,10 +202,10 @@ def forecast(study: Study) -> None:
         f"and each cell's forecasts ({label(backend)}) of the test months {months[test[0]]} to {months[test[-1]]}: "
         "the median over seeds with their range."
     )
-    show(figure, alt, study, "airline", "forecast")
+    show(figure, alt, data(study.tasks["airline"]), "airline", "forecast")
 
 
-def comparison_table(study: Study, task: str) -> None:
+def table(study: Study, task: str) -> None:
     """Every paired comparison of the task with its corrected p-value."""
     found = study.tasks[task]
     scale, unit = (100, "points") if found["score"] == "accuracy" else (1, found["unit"])
@@ -305,111 +243,90 @@ def comparison_table(study: Study, task: str) -> None:
     )
 
 
-def deviations(study: Study) -> None:
-    """Every deviation of the parity checks beside its bound, but for the gaps, which are counted in floors."""
-    groups: dict[tuple[str, str], list[dict]] = {}
-    for row in study.parity:
-        if row["check"] != "free-running gap":
-            groups.setdefault((row["check"], row["dtype"]), []).append(row)
-    frameworks = list(dict.fromkeys(row["framework"] for row in study.parity))
-    lowest = 1e-17  # an exact agreement is drawn here: a logarithm has no zero
-    figure = Figure(figsize=(7.2, 0.9 + 0.36 * len(groups)), layout="constrained", dpi=110)
-    axes = figure.subplots()
-    for place, rows in enumerate(groups.values()):
-        for f, framework in enumerate(frameworks):
-            found = [max(row["deviation"], lowest) for row in rows if row["framework"] == framework]
-            at = np.full(len(found), place + 0.2 * (f - (len(frameworks) - 1) / 2))
-            name = label(framework) if place == 0 else None
-            axes.plot(found, at, "o", color=PALETTE[f], alpha=0.5, markersize=4, label=name)
-        axes.plot([rows[0]["bound"]] * 2, [place - 0.4, place + 0.4], color="black", linewidth=2)
-    for f, framework in enumerate(frameworks):  # every framework in the legend, wherever it first occurs
-        axes.plot([], [], "o", color=PALETTE[f], markersize=4, label=label(framework))
-    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    axes.legend(handles.values(), handles.keys(), fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=3)
-    axes.set_yticks(range(len(groups)), [f"{check}, {dtype}" for check, dtype in groups], fontsize=8)
-    axes.set(xscale="log", xlabel="deviation; exact agreement at 1e-17; bound in black", ylim=(len(groups) - 0.4, -0.6))
-    axes.grid(alpha=0.3, axis="x")
-    alt = (
-        "Every deviation of the parity checks on a logarithmic axis, a line for each check and precision, a point a "
-        "case, coloured by framework, with the check's bound as a black bar. The tables below hold the same figures."
-    )
-    _show(figure, alt, "random weights and data; trainings and transfers: the study's own", "parity", "deviations")
+def _sentence(clauses: list[str]) -> str:
+    text = "; ".join(clauses)
+    return text[0].upper() + text[1:]
 
 
-def loss_gaps(study: Study, task: str) -> None:
-    """The gap between the frameworks' losses at each update, beside the floor that rounding alone sets."""
-    curves = {key: found for key, found in study.curves.items() if key[0] == task}
-    cells = list(dict.fromkeys(cell for _, cell, _ in curves))
-    dtypes = list(dict.fromkeys(dtype for _, _, dtype in curves))
-    bound = next(row["bound"] for row in study.parity if row["check"] == "free-running gap")
-    size = (2.6 * len(cells) + 0.6, 2.5 * len(dtypes) + 0.8)
-    figure = Figure(figsize=size, layout="constrained", dpi=110)
-    for axes, (dtype, cell) in zip(
-        figure.subplots(len(dtypes), len(cells), sharex=True, sharey="row", squeeze=False).flat,
-        [(dtype, cell) for dtype in dtypes for cell in cells],
-        strict=True,
-    ):
-        found = curves[task, cell, dtype]
-        updates = np.arange(1, len(found["gap"]) + 1)
-        least = found["floor"].min() / 1e3
-        axes.plot(updates, np.maximum(found["habits"], least), color=PALETTE[1], linewidth=1, label="own habits")
-        axes.fill_between(updates, least, bound * found["floor"], color="grey", alpha=0.2, label=f"{bound:.0f} floors")
-        axes.plot(updates, found["floor"], color="black", linewidth=1, label="floor: rounding against itself")
-        axes.plot(updates, np.maximum(found["gap"], least), color=PALETTE[0], linewidth=1, label="harmonised")
-        axes.set(yscale="log", title=f"{label(cell)}, {dtype}")
-        axes.title.set_fontsize(9)
-        axes.grid(alpha=0.3)
-    figure.supylabel("gap between the losses", fontsize=9)
-    figure.axes[-1].set_xlabel("update")
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, fontsize=8, loc="outside upper center", ncols=4)
-    alt = (
-        f"{label(task)}: the gap between PyTorch's and TensorFlow's loss at each of {len(updates)} updates from equal "
-        "weights, on a logarithmic axis, a panel a cell and precision: blue with equal formulas, orange with each "
-        "framework's own habits, black the largest gap of one framework to itself with one weight moved by one unit "
-        f"in the last place, grey up to {bound:.0f} times that."
-    )
-    show(figure, alt, study, task, "loss-gaps")
-
-
-def parity_table(study: Study, check: str) -> None:
-    """Every row of one parity check."""
-    rows = [
+def _scores(task: dict[str, Any], part: str, backend: str) -> str:
+    score = task["score"]
+    return sequence(
         [
-            label(row["cell"]),
-            label(row["framework"]),
-            row["dtype"],
-            row["case"],
-            deviation(row["deviation"], check),
-            deviation(row["bound"], check),
-            "within" if row["deviation"] <= row["bound"] else "BEYOND",
+            f"{label(cell)} {number(run['iqm'][part], score)} ({interval(run['interval'][part], score)})"
+            for cell, run in task["backends"][backend]["cells"].items()
         ]
-        for row in study.parity
-        if row["check"] == check
-    ]
-    worst = "gap in floors" if check == "free-running gap" else "deviation"
-    header = ["cell", "framework", "precision", "case", worst, "bound", ""]
-    show_table(header, rows, f"{check.capitalize()}: {len(rows)} checks.")
+    )
 
 
-def hello_table(study: Study) -> None:
-    """The probabilities of the next letter after each letter of "hell", in both variants of the worked example."""
-    rows = [
-        [f"{variant}, after “{'hell'[: n + 1]}”", *(f"{p:.4f}" for p in odds), "helo"[int(np.argmax(odds))]]
-        for variant, found in study.worked["hello"].items()
-        for n, odds in enumerate(found)
-    ]
-    caption = "“hello” with the weights of the worked example, untrained: probability of each next letter."
-    show_table(["recurrent kernel", *"helo", "likeliest"], rows, caption)
+def _gap(task: dict[str, Any], row: dict[str, Any]) -> str:
+    """The size of a mean difference with its interval, both counted in favour of the better side."""
+    scale, unit = (100, "points") if task["score"] == "accuracy" else (1, task["unit"])
+    low, high = sorted(abs(scale * bound) for bound in row["interval"])
+    size, p = abs(scale * row["difference"]), p_value(row["p_adjusted"])
+    return f"{size:.2f} {unit} on average ({low:.2f} to {high:.2f}, {p})"
 
 
-def through_time_table(study: Study) -> None:
-    """The gradient by each formula of back-propagation through time."""
-    found = study.worked["bptt"]
-    rows = [
-        [name, f"{value:.6f}", f"{found['deviations'][name]:.1e}" if name in found["deviations"] else "–"]
-        for name, value in found["norms"].items()
-    ]
-    rows += [[f"term k = {k}", f"{norm:.6f}", "–"] for k, norm in enumerate(found["terms"])]
-    caption = "dE₃/dU on “hell”: norm of the gradient by each formula and of the terms of the corrected one."
-    show_table(["formula", "norm", "deviation from the gradient"], rows, caption)
+def _compared(task: dict[str, Any], rows: list[dict[str, Any]], where: str, subject: str | None = None) -> str:
+    """One sentence about comparisons made in one place; `subject` is the key that names each, if not its pair."""
+    if all(row["better"] == "too few seeds" for row in rows):
+        return f"{where}, no claim is made from {rows[0]['n']} seeds; it takes {CLAIM_FROM}."
+    told, alike = [], []
+    for row in rows:
+        name = label(row[subject]) + ": " if subject else ""
+        if row["better"] == "none":
+            pair = label(row[subject]) if subject else f"{label(row['a'])} and {label(row['b'])}"
+            alike.append(f"{pair} ({p_value(row['p_adjusted'])})")
+        else:
+            better, worse = (row["a"], row["b"]) if row["better"] == "a" else (row["b"], row["a"])
+            told.append(f"{name}{label(better)} is better than {label(worse)} by {_gap(task, row)}")
+    if alike:
+        told.append(f"no difference detected {'for' if subject else 'between'} {'; '.join(alike)}")
+    return f"{where}, {'; '.join(told)}."
+
+
+def findings(study: Study, name: str) -> list[str]:
+    """What the comparison of task `name` found, a list of sentences, test part by test part."""
+    task = study.tasks[name]
+    sentences = []
+    for part in task["parts"]:
+        for backend in task["backends"]:
+            found = f"{label(task['score'])} of {_scores(task, part, backend)}"
+            sentences.append(f"{label(part).capitalize()}, {label(backend)}: {found}.")
+            rows = [r for r in task["between_cells"] if (r["part"], r["backend"]) == (part, backend)]
+            if rows:
+                sentences.append(_compared(task, rows, f"Between cells in {label(backend)}"))
+        rows = [r for r in task["between_frameworks"] if r["part"] == part]
+        if rows:
+            sentences.append(_compared(task, rows, "Between the frameworks", subject="cell"))
+        sentences += baselines(study, name, part)
+    return sentences + diverged(study, name)
+
+
+def baselines(study: Study, name: str, part: str) -> list[str]:
+    """For each baseline of task `name`, which cells beat it, lose to it, or cannot be told from it."""
+    task = study.tasks[name]
+    sentences = []
+    for baseline, scores in task["baselines"].items():
+        rows = [r for r in task["against_baselines"] if (r["part"], r["b"]) == (part, baseline)]
+        told = []
+        verdicts = {"a": "better than it", "b": "worse", "none": "no difference detected"}
+        for better, words in (verdicts | {"too few seeds": "no claim, too few seeds"}).items():
+            runs = [f"{label(r['a'])} ({label(r['backend'])})" for r in rows if r["better"] == better]
+            if runs:
+                told.append(f"{words}: {sequence(runs)}")
+        value = number(scores[part], task["score"])
+        sentences.append(f"Baseline “{baseline}” reaches {value} on the {label(part)}. {_sentence(told)}.")
+    return sentences
+
+
+def diverged(study: Study, name: str) -> list[str]:
+    """A sentence for each cell of task `name` of which runs diverged; none where none did."""
+    sentences = []
+    for backend, found in study.tasks[name]["backends"].items():
+        for cell, run in found["cells"].items():
+            if any(run["diverged"]):
+                sentences.append(
+                    f"{label(cell)} in {label(backend)} diverged in {sum(run['diverged'])} of {len(run['seeds'])} "
+                    "runs; these count with the weights of their best epoch before."
+                )
+    return sentences

@@ -16,8 +16,9 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets import default
 
-from .errors import StudyError
-from .files import atomic
+from rnn_study.errors import StudyError
+from rnn_study.files import atomic
+
 from .wording import interval, label, number, origin
 
 

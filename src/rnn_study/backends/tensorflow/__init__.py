@@ -1,170 +1,29 @@
-"""TensorFlow: `keras.layers.SimpleRNN`, `LSTM` and `GRU`, or the equations of `cells.py`, under the network of
-`network.py`.
+"""TensorFlow: the network of `network.py`, its training and its probes.
 
-Keras' kernels stand as in the canonical tree but for the GRU's: its gates are z, r, n, its two biases two rows.
 An update is one compiled function and an epoch a loop over it inside the framework, which is several times faster
 than `fit` for networks of this size. Models of one shape share these functions: their weights, slots and settings
 are assigned into them.
 """
 
-import os
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import numpy as np
 
-from rnn_study.cells import CELLS, Ops, Weights
+from rnn_study.backends import EpochTrace, require_native
 from rnn_study.network import Network, Pass
 from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import Batch
 
-from . import EpochTrace, require_native
+from .layers import IMPLS, Native, Plain
+from .runtime import allow_tf32, keras, tf
 
+__all__ = ["allow_tf32"]
 
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """TensorFlow's C++ start-up notes come before any setting that could hush them."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as sink:
-        os.dup2(sink.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# XLA's older way of generating code: a third less time to compile a network, and no slower to run.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
-with _hushed():
-    import keras
-    import tensorflow as tf
-
-_LAYERS = {
-    "vanilla": keras.layers.SimpleRNN,
-    "vanilla_relu": partial(keras.layers.SimpleRNN, activation="relu"),
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
-}
-_OPS = Ops(tanh=tf.tanh, sigmoid=tf.sigmoid, relu=tf.nn.relu)
 _CHUNK = 1024  # rows predicted at a time: bounds memory, not results
-
-tf.get_logger().setLevel("ERROR")  # several graphs, one for each shape, are meant
-
-
-def allow_tf32(allowed: bool) -> None:
-    tf.config.experimental.enable_tensor_float_32_execution(allowed)
-
-
-# What makes runs repeatable on one machine; one thread, for a study keeps its cores busy with processes.
-tf.config.experimental.enable_op_determinism()
-allow_tf32(False)
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
-for _gpu in tf.config.list_physical_devices("GPU"):
-    tf.config.experimental.set_memory_growth(_gpu, True)
-
-
-def _zrn(array: np.ndarray) -> np.ndarray:
-    """Gates r, z, n as z, r, n along the last axis, or back."""
-    first, second, third = np.split(array, 3, axis=-1)
-    return np.concatenate([second, first, third], axis=-1)
-
-
-class _Plain:
-    """Variables that hold canonical arrays as they are."""
-
-    def __init__(self, dtype: str, trainable: bool = True, **shapes: tuple[int, ...]):
-        self.variables = [
-            keras.Variable(np.zeros(shape), dtype=dtype, trainable=trainable) for shape in shapes.values()
-        ]
-        self.kinds = list(shapes)
-
-    def canonical(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """Arrays in the layout and order of `variables`, as canonical ones by kind."""
-        return dict(zip(self.kinds, arrays, strict=True))
-
-    def own(self, tree: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """The way back."""
-        return [tree[kind] for kind in self.kinds]
-
-
-class _Native:
-    """Keras' own layer; `variables`, `canonical` and `own` as in `_Plain`."""
-
-    def __init__(self, cell: str, width: int, units: int, second_bias: bool, dtype: str):
-        if second_bias and not CELLS[cell].recurrent_bias:
-            raise ValueError(f"impl native: TensorFlow's {cell} layer has one bias: expected equations")
-        self.cell = cell
-        self.layer = _LAYERS[cell](units, dtype=dtype, zero_output_for_mask=True)
-        self.layer.build((None, None, width))
-        self.variables = self.layer.trainable_variables
-
-    def canonical(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-        W, U, b = arrays
-        if self.cell != "gru":
-            return {"W": W, "U": U, "b": b}
-        return {"W": _zrn(W), "U": _zrn(U), "b": _zrn(b[0]), "b_rec": _zrn(b[1])}
-
-    def own(self, tree: dict[str, np.ndarray]) -> list[np.ndarray]:
-        if self.cell != "gru":
-            return [tree["W"], tree["U"], tree["b"]]
-        return [_zrn(tree["W"]), _zrn(tree["U"]), _zrn(np.stack([tree["b"], tree["b_rec"]]))]
-
-    def hidden(self, x: tf.Tensor, sequence: bool) -> tf.Tensor:
-        """h at every step (N, T, H), or at the last one (N, H): half of the gradient's cost where that is enough."""
-        self.layer.return_sequences, self.layer.return_state = sequence, False
-        return self.layer(x)
-
-    def states(self, x: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """h at every step (N, T, H), zero past a row's end, and each state (N, H) at the end of its row."""
-        self.layer.return_sequences, self.layer.return_state = True, True
-        hidden, *final = self.layer(x, mask=mask)
-        return hidden, tuple(final)
-
-
-class _Equations(_Plain):
-    """A cell of `cells.py`, stepped over time by TensorFlow."""
-
-    def __init__(self, cell: str, width: int, units: int, second_bias: bool, dtype: str):
-        self.cell = CELLS[cell]
-        columns = len(self.cell.gates) * units
-        biases = ["b", "b_rec"][: 1 + (self.cell.recurrent_bias or second_bias)]
-        super().__init__(dtype, W=(width, columns), U=(units, columns), **dict.fromkeys(biases, (columns,)))
-
-    def _scan(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Every state at every step, each (T, N, H)."""
-        W, U, b, *b_rec = (variable.value for variable in self.variables)
-        if b_rec and not self.cell.recurrent_bias:
-            b, b_rec = b + b_rec[0], []
-        w = Weights(W, U, b, *b_rec)
-        zero = tf.zeros((tf.shape(x)[0], U.shape[0]), x.dtype)
-        start = (zero,) * self.cell.states
-        return tf.scan(lambda state, now: self.cell.step(_OPS, w, state, now), tf.transpose(x, (1, 0, 2)), start)
-
-    def hidden(self, x: tf.Tensor, sequence: bool) -> tf.Tensor:
-        """As `_Native.hidden`."""
-        h = self._scan(x)[0]
-        return tf.transpose(h, (1, 0, 2)) if sequence else h[-1]
-
-    def states(self, x: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """As `_Native.states`."""
-        every = [tf.transpose(states, (1, 0, 2)) for states in self._scan(x)]
-        if mask is None:
-            return every[0], tuple(states[:, -1] for states in every)
-        last = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1) - 1
-        final = tuple(tf.gather(states, last, axis=1, batch_dims=1) for states in every)
-        return tf.where(mask[..., None], every[0], 0), final
-
-
-_IMPLS = {"native": _Native, "equations": _Equations}
 
 
 def _rule(rule: Sgd | RmsProp | Adam) -> keras.optimizers.Optimizer:
@@ -188,12 +47,12 @@ class _Graph:
             self.embedding = None
             if network.embedding:
                 shape = (network.embedding.words, width)
-                self.embedding = _Plain(dtype, network.embedding.trainable, embedding=shape)
+                self.embedding = Plain(dtype, network.embedding.trainable, embedding=shape)
             self.layers = []
             for layer in network.layers:
-                self.layers.append(_IMPLS[impl](layer.cell, width, layer.units, network.second_bias, dtype))
+                self.layers.append(IMPLS[impl](layer.cell, width, layer.units, network.second_bias, dtype))
                 width = layer.units
-            self.head = _Plain(dtype, W=(width, network.outputs), b=(network.outputs,))
+            self.head = Plain(dtype, W=(width, network.outputs), b=(network.outputs,))
             self.clip, self.clip_margin = tf.Variable(np.inf, dtype=dtype), tf.Variable(0.0, dtype=dtype)
             self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
             self.rule, self.slots = _rule(rule), rule.slots
@@ -207,7 +66,7 @@ class _Graph:
         self.predict = tf.function(lambda x: self.forward(self.embed(x), None), input_signature=[x])
         self.predict_masked = tf.function(lambda x, last: self.forward(self.embed(x), last), input_signature=[x, last])
 
-    def holders(self, trained: bool) -> dict[str, _Plain | _Native]:
+    def holders(self, trained: bool) -> dict[str, Plain | Native]:
         """What holds the arrays of the canonical tree, in its order, by the prefix of their names."""
         found = {f"layers.{index}.": layer for index, layer in enumerate(self.layers)} | {"head.": self.head}
         if self.embedding is None or (trained and not self.network.embedding.trainable):

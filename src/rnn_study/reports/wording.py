@@ -25,6 +25,11 @@ def label(name: str) -> str:
     return NAMES.get(name, name)
 
 
+def sequence(words: Sequence[str]) -> str:
+    """Words in a row, the last one after `and`."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
 def number(value: float, score: str) -> str:
     """A score as a report writes it: accuracy in per cent, an error with two decimals."""
     return f"{100 * value:.1f} %" if score == "accuracy" else f"{value:.2f}"

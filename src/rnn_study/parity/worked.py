@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from . import reference
-from .network import Layer, Network
-from .optimisers import Optimiser
+from rnn_study import reference
+from rnn_study.network import Layer, Network
+from rnn_study.optimisers import Optimiser
+from rnn_study.task import Batch
+
 from .probes import Problem, deviation
-from .task import Batch
 
 LETTERS = "helo"
 NETWORK = Network(4, (Layer("vanilla", 3),), 4)  # "hello": one-hot letters, 3 units, softmax over 4

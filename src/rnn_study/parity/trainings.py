@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import init, probes
-from .backends import default_impl
-from .network import Embedding, Layer, Network, shapes
-from .optimisers import Adam, Optimiser
-from .probes import Problem, Trajectory
-from .task import Batch, Task
+from rnn_study import init
+from rnn_study.backends import default_impl
+from rnn_study.network import Embedding, Layer, Network, shapes
+from rnn_study.optimisers import Adam, Optimiser
+from rnn_study.task import Batch, Task
 
-STEPS, PERTURBED = 200, 8  # updates; starts with one weight moved by one unit in the last place
-UNITS, EXAMPLES, LENGTH, BATCH = 16, 128, 12, 8  # they read the first steps of a task's first examples
+from . import probes
+from .probes import Problem, Trajectory
+
+UNITS, EXAMPLES, LENGTH, BATCH = 16, 128, 8, 8  # they read the first steps of a task's first examples
 CLIP = 0.25
 LEADER, FOLLOWER = "tensorflow", "pytorch"  # the leader runs each network many times, which TensorFlow compiles once
 # Numbers that float32 holds exactly, for Keras keeps its learning rate and betas in it.
@@ -27,8 +28,6 @@ HABITS = {
     "tensorflow": {"rule": Adam(BETA, LATE, 1e-7, hat=True), "clip_margin": 0.0, "second_bias": False},
 }
 SETTINGS = {
-    "updates": STEPS,
-    "perturbed": PERTURBED,
     "units": UNITS,
     "examples": EXAMPLES,
     "steps": LENGTH,
@@ -48,6 +47,7 @@ class Training:
     dtype: str
     problem: Problem
     order: np.ndarray  # (S, B) indices into the examples
+    starts: int  # that are moved by one unit in the last place
 
     def by_habit(self, backend: str) -> Problem:
         """The same training as the framework does it by itself: its epsilon, its clipping, its biases."""
@@ -60,12 +60,12 @@ class Training:
         return replace(self.problem, network=network, optimiser=optimiser, weights=weights)
 
     def perturbed(self) -> list[Problem]:
-        """PERTURBED starts with one weight of a kernel moved by one unit in the last place (biases start at zero,
+        """Starts with one weight of a kernel moved by one unit in the last place (biases start at zero,
         whose next number is too small to change anything)."""
         names = [name for name in self.problem.weights if name.endswith((".W", ".U"))]
         places = [(name, place) for name in names for place in np.ndindex(self.problem.weights[name].shape)]
         found = []
-        for chosen in np.random.default_rng(0).choice(len(places), PERTURBED, replace=False):
+        for chosen in np.random.default_rng(0).choice(len(places), self.starts, replace=False):
             name, place = places[chosen]
             array = self.problem.weights[name].copy()
             array[place] = np.nextafter(array[place], array.dtype.type(np.inf))
@@ -99,7 +99,7 @@ class Curves:
     steps: np.ndarray
 
 
-def training(task: Task, cell: str, dtype: str) -> Training:
+def training(task: Task, cell: str, dtype: str, updates: int, perturbed: int) -> Training:
     """The training of `cell` on the beginnings of the first examples of `task`, with the words that occur there."""
     x, y, mask = (None if array is None else array[:EXAMPLES] for array in task.train)
     x, mask = x[:, :LENGTH], None if mask is None else mask[:, :LENGTH]
@@ -113,8 +113,9 @@ def training(task: Task, cell: str, dtype: str) -> Training:
     weights = init.draw(network, rng, table)
     optimiser = Optimiser(RATE, CLIP, Adam(BETA, LATE))
     problem = Problem(network, task.loss, optimiser, weights, Batch(x, y, mask), default_impl(cell))
-    order = np.concatenate([rng.permutation(len(y)) for _ in range(STEPS * BATCH // len(y) + 1)])
-    return Training(task.name, cell, dtype, problem.cast(dtype), order[: STEPS * BATCH].reshape(STEPS, BATCH))
+    order = np.concatenate([rng.permutation(len(y)) for _ in range(updates * BATCH // len(y) + 1)])
+    order = order[: updates * BATCH].reshape(updates, BATCH)
+    return Training(task.name, cell, dtype, problem.cast(dtype), order, perturbed)
 
 
 def taught(backend: str, work: Training) -> Lesson:

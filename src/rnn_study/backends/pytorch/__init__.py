@@ -1,118 +1,20 @@
-"""PyTorch: `torch.nn.RNN`, `LSTM` and `GRU`, or the equations of `cells.py`, under the network of `network.py`.
-
-torch's kernels are the canonical ones transposed, with the same gate order. Its RNN and LSTM have a second
-bias that duplicates the first: unless the network asks for it, it stays at zero here, for under Adam two biases
-move twice as far as one.
-"""
-
-import os
-from functools import partial
+"""PyTorch: the network of `network.py`, its training and its probes."""
 
 import numpy as np
-import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnn_study.cells import CELLS, Ops, Weights
+from rnn_study.backends import EpochTrace, require_native
 from rnn_study.network import Network, Pass
 from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import Batch
 
-from . import EpochTrace, require_native
+from .layers import IMPLS
+from .runtime import allow_tf32, torch
 
-_LAYERS = {
-    "vanilla": nn.RNN,
-    "vanilla_relu": partial(nn.RNN, nonlinearity="relu"),
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-}
-_OPS = Ops(tanh=torch.tanh, sigmoid=torch.sigmoid, relu=torch.relu)
+__all__ = ["allow_tf32"]
+
+
 _CHUNK = 1024  # rows predicted at a time: bounds memory, not results
-
-
-def allow_tf32(allowed: bool) -> None:
-    torch.backends.cudnn.allow_tf32 = allowed
-    torch.backends.cuda.matmul.allow_tf32 = allowed
-
-
-# What makes runs repeatable on one machine; one thread, for a study keeps its cores busy with processes.
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-torch.use_deterministic_algorithms(True)
-torch.backends.cudnn.benchmark = False
-allow_tf32(False)
-torch.set_num_threads(1)
-
-
-class _Native(nn.Module):
-    """torch's own layer. `arrays` names what holds each canonical array, and whether it stands transposed."""
-
-    def __init__(self, cell: str, width: int, units: int, second_bias: bool, make: dict):
-        super().__init__()
-        self.layer = _LAYERS[cell](width, units, batch_first=True, **make)
-        self.arrays = {
-            "W": (self.layer.weight_ih_l0, True),
-            "U": (self.layer.weight_hh_l0, True),
-            "b": (self.layer.bias_ih_l0, False),
-        }
-        if CELLS[cell].recurrent_bias or second_bias:
-            self.arrays["b_rec"] = (self.layer.bias_hh_l0, False)
-        else:
-            nn.init.zeros_(self.layer.bias_hh_l0.requires_grad_(False))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x)[0]
-
-    def states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """h at every step (N, T, H), zero past a row's end, and each state (N, H) at the end of its row."""
-        if lengths is None:
-            hidden, final = self.layer(x)
-        else:
-            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            hidden, final = self.layer(packed)
-            hidden = pad_packed_sequence(hidden, batch_first=True, total_length=x.shape[1])[0]
-        return hidden, tuple(state[0] for state in (final if isinstance(final, tuple) else (final,)))
-
-
-class _Equations(nn.Module):
-    """A cell of `cells.py`, stepped over time by PyTorch; the canonical arrays as they are."""
-
-    def __init__(self, cell: str, width: int, units: int, second_bias: bool, make: dict):
-        super().__init__()
-        self.cell = CELLS[cell]
-        columns = len(self.cell.gates) * units
-        shapes = {"W": (width, columns), "U": (units, columns), "b": (columns,)}
-        if self.cell.recurrent_bias or second_bias:
-            shapes["b_rec"] = (columns,)
-        for name, shape in shapes.items():
-            self.register_parameter(name, nn.Parameter(torch.empty(shape, **make)))
-        self.arrays = {name: (getattr(self, name), False) for name in shapes}
-
-    def _scan(self, x: Tensor) -> list[tuple[Tensor, ...]]:
-        b, b_rec = self.b, self.arrays.get("b_rec", (None,))[0]
-        if b_rec is not None and not self.cell.recurrent_bias:
-            b, b_rec = b + b_rec, None
-        w = Weights(self.W, self.U, b, b_rec)
-        state = (x.new_zeros(len(x), self.U.shape[0]),) * self.cell.states
-        history = []
-        for now in x.unbind(1):
-            state = self.cell.step(_OPS, w, state, now)
-            history.append(state)
-        return history
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([state[0] for state in self._scan(x)], dim=1)
-
-    def states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As `_Native.states`."""
-        every = [torch.stack(states, dim=1) for states in zip(*self._scan(x), strict=True)]
-        if lengths is None:
-            return every[0], tuple(states[:, -1] for states in every)
-        valid = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
-        rows = torch.arange(len(x), device=x.device)
-        return every[0] * valid[..., None], tuple(states[rows, lengths - 1] for states in every)
-
-
-_IMPLS = {"native": _Native, "equations": _Equations}
 
 
 class _Net(nn.Module):
@@ -129,7 +31,7 @@ class _Net(nn.Module):
             self.embedding = nn.Parameter(table, requires_grad=network.embedding.trainable)
         self.layers = nn.ModuleList()
         for layer in network.layers:
-            self.layers.append(_IMPLS[impl](layer.cell, width, layer.units, network.second_bias, make))
+            self.layers.append(IMPLS[impl](layer.cell, width, layer.units, network.second_bias, make))
             width = layer.units
         self.head = nn.Linear(width, network.outputs, **make)
         self.trained = [tensor for tensor in self.parameters() if tensor.requires_grad]

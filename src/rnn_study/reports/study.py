@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from . import results, task
-from .files import read_arrays, read_json
-from .task import Task
+from rnn_study import results, task
+from rnn_study.files import read_arrays, read_json
+from rnn_study.task import Task
 
 
 class Study:
@@ -44,12 +44,12 @@ class Study:
 
     @cached_property
     def parity(self) -> list[dict[str, Any]]:
-        """metrics/parity.json: a row a check, see `parity.Row`."""
+        """metrics/parity.json: a row a check, see `parity.checks.Row`."""
         return read_json(self.root / "metrics" / "parity.json")
 
     @cached_property
     def curves(self) -> dict[tuple[str, str, str], dict[str, np.ndarray]]:
-        """Of every short training, by (task, cell, dtype), what `trainings.Curves` names."""
+        """Of every short training, by (task, cell, dtype), what `parity.trainings.Curves` names."""
         found: dict[tuple[str, str, str], dict[str, np.ndarray]] = defaultdict(dict)
         for key, array in read_arrays(self.root / "runs" / "parity" / "curves.npz").items():
             task, cell, dtype, name = key.split("/")
@@ -58,10 +58,10 @@ class Study:
 
     @cached_property
     def worked(self) -> dict[str, Any]:
-        """The worked cases, see `worked.figures`."""
+        """The worked cases, see `parity.worked.figures`."""
         return read_json(self.root / "runs" / "parity" / "worked.json")
 
     @cached_property
     def training_settings(self) -> dict[str, Any]:
-        """How the short trainings are made, see `trainings.SETTINGS`."""
+        """How the short trainings are made, see `parity.trainings.SETTINGS`."""
         return read_json(self.root / "runs" / "parity" / "settings.json")

@@ -1,0 +1,44 @@
+"""TensorFlow and its Keras, set up for repeatable runs; import them from here."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """TensorFlow's C++ start-up notes come before any setting that could hush them."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as sink:
+        os.dup2(sink.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# XLA's older way of generating code: a third less time to compile a network, and no slower to run.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+with _hushed():
+    import keras
+    import tensorflow as tf
+
+__all__ = ["allow_tf32", "keras", "tf"]
+
+tf.get_logger().setLevel("ERROR")  # several graphs, one for each shape, are meant
+
+
+def allow_tf32(allowed: bool) -> None:
+    tf.config.experimental.enable_tensor_float_32_execution(allowed)
+
+
+# What makes runs repeatable on one machine; one thread, for a study keeps its cores busy with processes.
+tf.config.experimental.enable_op_determinism()
+allow_tf32(False)
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+for _gpu in tf.config.list_physical_devices("GPU"):
+    tf.config.experimental.set_memory_growth(_gpu, True)

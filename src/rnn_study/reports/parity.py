@@ -1,0 +1,205 @@
+"""What the parity checks show: figures, tables and findings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .display import PALETTE, show, show_table
+from .study import Study
+from .wording import data, deviation, label, sequence
+
+
+def deviations(study: Study) -> None:
+    """Every deviation of the parity checks beside its bound, but for the gaps, which are counted in floors."""
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for row in study.parity:
+        if row["check"] != "free-running gap":
+            groups.setdefault((row["check"], row["dtype"]), []).append(row)
+    frameworks = list(dict.fromkeys(row["framework"] for row in study.parity))
+    lowest = 1e-17  # an exact agreement is drawn here: a logarithm has no zero
+    figure = Figure(figsize=(7.2, 0.9 + 0.36 * len(groups)), layout="constrained", dpi=110)
+    axes = figure.subplots()
+    for place, rows in enumerate(groups.values()):
+        for f, framework in enumerate(frameworks):
+            found = [max(row["deviation"], lowest) for row in rows if row["framework"] == framework]
+            at = np.full(len(found), place + 0.2 * (f - (len(frameworks) - 1) / 2))
+            axes.plot(found, at, "o", color=PALETTE[f], alpha=0.5, markersize=4)
+        axes.plot([rows[0]["bound"]] * 2, [place - 0.4, place + 0.4], color="black", linewidth=2)
+    for f, framework in enumerate(frameworks):
+        axes.plot([], [], "o", color=PALETTE[f], markersize=4, label=label(framework))
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=3)
+    axes.set_yticks(range(len(groups)), [f"{check}, {dtype}" for check, dtype in groups], fontsize=8)
+    axes.set(xscale="log", xlabel="deviation; exact agreement at 1e-17; bound in black", ylim=(len(groups) - 0.4, -0.6))
+    axes.grid(alpha=0.3, axis="x")
+    alt = (
+        "Every deviation of the parity checks on a logarithmic axis, a line for each check and precision, a point a "
+        "case, coloured by framework, with the check's bound as a black bar. The tables below hold the same figures."
+    )
+    show(figure, alt, "random weights and data; trainings and transfers: the study's own", "parity", "deviations")
+
+
+def loss_gaps(study: Study, task: str) -> None:
+    """The gap between the frameworks' losses at each update, beside the floor that rounding alone sets."""
+    curves = {key: found for key, found in study.curves.items() if key[0] == task}
+    cells = list(dict.fromkeys(cell for _, cell, _ in curves))
+    dtypes = list(dict.fromkeys(dtype for _, _, dtype in curves))
+    bound = next(row["bound"] for row in study.parity if row["check"] == "free-running gap")
+    size = (2.6 * len(cells) + 0.6, 2.5 * len(dtypes) + 0.8)
+    figure = Figure(figsize=size, layout="constrained", dpi=110)
+    panels = figure.subplots(len(dtypes), len(cells), sharey="row", squeeze=False)
+    for row, column in np.ndindex(panels.shape):
+        axes, dtype, cell = panels[row, column], dtypes[row], cells[column]
+        if (task, cell, dtype) not in curves:
+            axes.remove()
+            continue
+        found = curves[task, cell, dtype]
+        updates = np.arange(1, len(found["gap"]) + 1)
+        least = found["floor"].min() / 1e3
+        axes.plot(updates, np.maximum(found["habits"], least), color=PALETTE[1], linewidth=1, label="own habits")
+        axes.fill_between(updates, least, bound * found["floor"], color="grey", alpha=0.2, label=f"{bound:.0f} floors")
+        axes.plot(updates, found["floor"], color="black", linewidth=1, label="floor: rounding against itself")
+        axes.plot(updates, np.maximum(found["gap"], least), color=PALETTE[0], linewidth=1, label="harmonised")
+        axes.set(yscale="log", xlabel="update")
+        axes.set_title(f"{label(cell)}, {dtype}", fontsize=9)
+        axes.grid(alpha=0.3)
+    figure.supylabel("gap between the losses", fontsize=9)
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=8, loc="outside upper center", ncols=4)
+    alt = (
+        f"{label(task)}: the gap between PyTorch's and TensorFlow's loss at each of {len(updates)} updates from equal "
+        "weights, on a logarithmic axis, a panel a cell and precision: blue with equal formulas, orange with each "
+        "framework's own habits, black the largest gap of one framework to itself with one weight moved by one unit "
+        f"in the last place, grey up to {bound:.0f} times that."
+    )
+    show(figure, alt, data(study.tasks[task]), task, "loss-gaps")
+
+
+def table(study: Study, check: str) -> None:
+    """Every row of one parity check."""
+    rows = [
+        [
+            label(row["cell"]),
+            label(row["framework"]),
+            row["dtype"],
+            ", ".join(map(label, row["case"].split(", "))),
+            deviation(row["deviation"], check),
+            deviation(row["bound"], check),
+            "within" if row["deviation"] <= row["bound"] else "BEYOND",
+        ]
+        for row in study.parity
+        if row["check"] == check
+    ]
+    worst = "gap in floors" if check == "free-running gap" else "deviation"
+    header = ["cell", "framework", "precision", "case", worst, "bound", ""]
+    show_table(header, rows, f"{check.capitalize()}: {len(rows)} checks.")
+
+
+def hello_table(study: Study) -> None:
+    """The probabilities of the next letter after each letter of "hell", in both variants of the worked example."""
+    rows = [
+        [f"{variant}, after “{'hell'[: n + 1]}”", *(f"{p:.4f}" for p in odds), "helo"[int(np.argmax(odds))]]
+        for variant, found in study.worked["hello"].items()
+        for n, odds in enumerate(found)
+    ]
+    caption = "“hello” with the weights of the worked example, untrained: probability of each next letter."
+    show_table(["recurrent kernel", *"helo", "likeliest"], rows, caption)
+
+
+def through_time_table(study: Study) -> None:
+    """The gradient by each formula of back-propagation through time."""
+    found = study.worked["bptt"]
+    rows = [
+        [name, f"{value:.6f}", f"{found['deviations'][name]:.1e}" if name in found["deviations"] else "–"]
+        for name, value in found["norms"].items()
+    ]
+    rows += [[f"term k = {k}", f"{norm:.6f}", "–"] for k, norm in enumerate(found["terms"])]
+    caption = "dE₃/dU on “hell”: norm of the gradient by each formula and of the terms of the corrected one."
+    show_table(["formula", "norm", "deviation from the gradient"], rows, caption)
+
+
+def findings(study: Study) -> list[str]:
+    """Whether the frameworks compute the same, from the rows of metrics/parity.json and the short trainings."""
+    return [_free_running(study), _by_habit(study), *_within_bounds(study.parity)]
+
+
+def short_trainings(study: Study) -> str:
+    """How the short trainings of the parity checks are made."""
+    of = study.training_settings
+    return (
+        f"Each training is {of['updates']} updates of one layer of {of['units']} units on batches of {of['batch']}, "
+        f"from the first {of['steps']} steps of a task's first {of['examples']} examples, by Adam with learning rate "
+        f"{of['learning_rate']} and betas {' and '.join(map(str, of['betas']))}, the gradient's norm clipped at "
+        f"{of['clip']}; the floor is that of {of['perturbed']} perturbed starts."
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _named(keys: Sequence[tuple[str, str, str]]) -> str:
+    return sequence([f"{label(cell)} on {label(task)} in {dtype}" for task, cell, dtype in keys])
+
+
+def _free_running(study: Study) -> str:
+    ratios = {key: float((found["gap"] / found["floor"]).max()) for key, found in study.curves.items()}
+    bound = next(row["bound"] for row in study.parity if row["check"] == "free-running gap")
+    beyond = [key for key, ratio in ratios.items() if ratio >= bound]
+    steps = len(next(iter(study.curves.values()))["gap"])
+    if beyond:
+        return (
+            f"In {len(beyond)} of {len(ratios)} trainings of {steps} updates the frameworks part further than rounding "
+            f"explains, beyond {bound:.0f} times the gap of one framework to itself: {_named(beyond)}."
+        )
+    return (
+        f"The frameworks disagree no more than rounding disagrees with itself: in {_count(len(ratios), 'training')} of "
+        f"{steps} updates, from equal weights and with equal formulas, their losses were never further apart than "
+        f"{max(ratios.values()):.1f} times the gap that one framework opens to itself when one weight is moved by one "
+        f"unit in the last place (bound: {bound:.0f} times)."
+    )
+
+
+def _by_habit(study: Study) -> str:
+    """How far the losses are apart when each framework keeps its habits, cell by cell over the tasks."""
+    told = []
+    for cell in dict.fromkeys(cell for _, cell, _ in study.curves):
+        found = [found for (_, other, _), found in study.curves.items() if other == cell]
+        worst = max(float(one["habits"].max()) for one in found)
+        floors = min(float((one["habits"] / one["floor"]).max()) for one in found)
+        told.append(f"{label(cell)} {worst:.2g} (in every training {float(f'{floors:.0g}'):,.0f} floors or more)")
+    return (
+        "Left to its own habits (epsilon, clipping, the number of biases) each framework goes its own way from the "
+        f"same weights; at worst the losses were apart by {sequence(told)}."
+    )
+
+
+def _within_bounds(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """For each check and precision the worst deviation beside its bound; what is beyond it by name."""
+    sentences = []
+    for check, dtype in dict.fromkeys((row["check"], row["dtype"]) for row in rows):
+        if check == "free-running gap":  # has a sentence of its own
+            continue
+        found = [row for row in rows if (row["check"], row["dtype"]) == (check, dtype)]
+        beyond = [row for row in found if not row["deviation"] <= row["bound"]]
+        worst = max(found, key=lambda row: row["deviation"] / row["bound"])
+        size = deviation(worst["deviation"], check)
+        text = f"{check.capitalize()}, {dtype}: {_count(len(found), 'check')}, the worst {size}, "
+        if beyond:
+            names = [f"{label(row['cell'])} in {label(row['framework'])} ({row['case']})" for row in beyond]
+            sentences.append(f"{text}beyond the bound of {deviation(worst['bound'], check)}: {'; '.join(names)}.")
+        else:
+            sentences.append(f"{text}within the bound of {deviation(worst['bound'], check)}.")
+    return sentences
+
+
+def through_time(study: Study) -> list[str]:
+    """Which formula of back-propagation through time gives the gradient."""
+    found = study.worked["bptt"]["deviations"]
+    return [
+        f"The formula “{name}” gives the gradient, to rounding."
+        if value < 1e-12
+        else f"The formula “{name}” does not: it is off by {100 * value:.0f} % of the gradient's largest entry."
+        for name, value in found.items()
+    ]
