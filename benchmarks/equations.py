@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 
 from rnn_study import backends, init
-from rnn_study.network import Layer, Network
+from rnn_study.network import NATIVE, Layer, Network
 from rnn_study.optimisers import Optimiser
 from rnn_study.task import Batch
 
@@ -26,7 +26,7 @@ def main(name: str) -> None:
     x, y = rng.normal(size=(512, 28, 28)).astype(np.float32), rng.integers(0, 10, 512)
     order = rng.integers(0, len(y), (UPDATES, BATCH))
     print(f"{backend.environment()}: milliseconds an update, batch {BATCH}, float32")
-    for cell in backends.NATIVE:
+    for cell in NATIVE:
         for units in (30, 150):
             network = Network(28, (Layer(cell, units),), 10)
             weights = {key: array.astype(np.float32) for key, array in init.draw(network, rng).items()}

@@ -20,10 +20,13 @@ def main() -> None:
     with Workers(BACKENDS[0], "parity", 1) as first, Workers(BACKENDS[1], "parity") as second:
         parity = Parity({BACKENDS[0]: first, BACKENDS[1]: second})
         for one in tasks:
-            cells = {"float64": parameters.task(one.name).cells, "float32": short.float32.get(one.name, ())}
+            cells = {"float64": parameters.task(one.name).kinds, "float32": short.float32.get(one.name, ())}
             for dtype, chosen in cells.items():
                 parity.trainings(training(one, cell, dtype, short.updates, short.perturbed) for cell in chosen)
+            of = short.habits.get(one.name, ())
+            parity.habits(training(one, cell, "float64", short.updates, short.perturbed) for cell in of)
         parity.layers(checks.options())
+        parity.knobs()
         parity.worked()
         parity.updates()
         for one in tasks:
@@ -32,6 +35,7 @@ def main() -> None:
     write_rows(Path("metrics/parity.json"), parity.rows)
     curves = {"/".join((*key, name)): a for key, found in parity.curves.items() for name, a in vars(found).items()}
     write_arrays(RUNS / "parity" / "curves.npz", curves)
+    write_json(RUNS / "parity" / "habits.json", {"/".join(key): found for key, found in parity.gaps.items()})
     write_json(RUNS / "parity" / "worked.json", worked.figures())
     write_json(RUNS / "parity" / "settings.json", {"updates": short.updates, "perturbed": short.perturbed, **SETTINGS})
 

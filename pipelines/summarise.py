@@ -14,7 +14,8 @@ def main() -> None:
     tasks = {}
     for name in type(parameters.tasks).model_fields:
         stages = [read_json(METRICS / "train" / f"{name}-{backend}.json") for backend in BACKENDS]
-        tasks[name] = summary.task_summary(read_json(METRICS / "data" / f"{name}.json"), stages)
+        card, margin = read_json(METRICS / "data" / f"{name}.json"), parameters.task(name).margin
+        tasks[name] = summary.task_summary(card, stages, margin)
     write_json(METRICS / "summary.json", {"study": parameters.study, "tasks": tasks})
 
 

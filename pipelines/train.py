@@ -28,7 +28,7 @@ def main(name: str, backend: str) -> None:
             events.append(event)
         finished = in_order(specs, events)
         for run in finished:
-            target = results.run_folder(Path("runs"), name, backend, run.spec.cell, run.spec.seed)
+            target = results.run_folder(Path("runs"), name, backend, run.spec.variant, run.spec.seed)
             run_store.publish(run.folder, target)
         metrics = summary.training(prepared, card, baselines, finished)
         tracker.summarise(finished, metrics)

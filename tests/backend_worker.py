@@ -12,7 +12,7 @@ import numpy as np
 
 from rnn_study import backends
 from rnn_study.cells import CELLS
-from rnn_study.network import Embedding, Layer, Network, shapes
+from rnn_study.network import Embedding, Layer, Network, default_impl, shapes
 from rnn_study.optimisers import Adam, Optimiser
 from rnn_study.task import Batch
 
@@ -85,7 +85,7 @@ class Recorder:
 
     def build(self, case: Case, optimiser: Optimiser = OPTIMISER, dtype: type = np.float64):
         weights = {name: array.astype(dtype) for name, array in case.weights.items()}
-        return self.backend.build(case.network, case.loss, optimiser, weights, "cpu", "native")
+        return self.backend.build(case.network, case.loss, optimiser, weights, "cpu", default_impl(case.network))
 
     def train(self, model, case: Case, keep: list[np.ndarray] | None = None):
         return self.backend.epoch(model, self.backend.place(case.batch, model), ORDER, keep)
@@ -98,12 +98,16 @@ class Recorder:
         self.arrays[f"{prefix}/names"] = np.array(list(found))
         self.arrays |= {f"{prefix}/{name}": array for name, array in found.items()}
 
+    def keep_trace(self, prefix: str, model, case: Case, keep=None) -> None:
+        for kind, found in self.train(model, case, keep)._asdict().items():
+            self.arrays[f"{prefix}/{kind}"] = found
+
     def case(self, name: str, case: Case) -> None:
         model = self.build(case)
         self.keep_tree(f"{name}/given", model)
         self.arrays[f"{name}/outputs"] = self.predict(model, case)
         if name.endswith(TRAINED):
-            self.arrays[f"{name}/losses"], self.arrays[f"{name}/norms"] = self.train(model, case)
+            self.keep_trace(name, model, case)
             self.keep_tree(f"{name}/trained", model)
         self.backend.set_weights(model, case.others)
         self.keep_tree(f"{name}/others", model)
@@ -149,11 +153,11 @@ class Recorder:
             self.case(name, case)
         case = frozen()
         model = self.build(case)
-        self.arrays["frozen/losses"], self.arrays["frozen/norms"] = self.train(model, case)
+        self.keep_trace("frozen", model, case)
         self.keep_tree("frozen/trained", model)
         case, keep = dropped()
         model = self.build(case)
-        self.arrays["dropped/losses"], self.arrays["dropped/norms"] = self.train(model, case, keep)
+        self.keep_trace("dropped", model, case, keep)
         self.keep_tree("dropped/trained", model)
         self.arrays["dropped/outputs"] = self.predict(model, case)
 
@@ -164,7 +168,7 @@ def second_biases(recorder: Recorder) -> None:
         case = cases()[f"{cell}-dense-2"]
         model = recorder.build(case)
         recorder.train(model, case)
-        biases = [layer.layer.bias_hh_l0.detach().numpy() for layer in model.layers]
+        biases = [layer.directions[0].layer.bias_hh_l0.detach().numpy() for layer in model.layers]
         recorder.arrays[f"second_bias/{cell}"] = np.concatenate(biases)
 
 

@@ -5,10 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from rnn_study.workers import Workers
+
+FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -31,25 +36,28 @@ tuning:
   learning_rate: {low: 0.001, high: 0.03}
   clip: {low: 0.25, high: 8.0}
   dropout: {low: 0.0, high: 0.4}
-parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}}
+parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}, habits: {airline: [lstm]}}
 tasks:
   mnist_rows:
     prepare: {validation: 0.15, seed: 0}
     network: {parameters: 500, units: null, depth: 1, finetune: false}
     training: {batch_size: 128, epochs: 2, patience: 2}
     tuning: {epochs: 1, examples: 128}
+    margin: 0.01
     cells: {vanilla: {}, lstm: {}}
   tweets:
     prepare: {validation: 0.15, test: 0.2, seed: 0, vocabulary: 400, max_tokens: 24}
     network: {parameters: 500, units: null, depth: 1, finetune: true}
     training: {batch_size: 128, epochs: 1, patience: 2}
     tuning: {epochs: 1, examples: 128}
+    margin: 0.003
     cells: {vanilla: {}, lstm: {}}
   airline:
     prepare: {look_back: 12, logarithm: true, first_difference: true, seasonal_difference: true, validation: 12}
     network: {parameters: 100, units: null, depth: 1, finetune: false}
     training: {batch_size: 8, epochs: 3, patience: 2}
     tuning: {epochs: 1, examples: 32}
+    margin: 1.0
     cells: {vanilla: {}, lstm: {}}
 """
 
@@ -111,3 +119,27 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(tmp_path: Path) -> Project:
     """A fresh copy of the project, nothing run."""
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """The worker of a backend, by name, started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(backend):
+            if importlib.util.find_spec(FRAMEWORK[backend]) is None:
+                pytest.skip(f"{FRAMEWORK[backend]} is not installed")
+            return stack.enter_context(Workers(backend, "test", 1))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def ask(pool):
+    """Call a function of `probes` or `stock_worker` in a backend's worker, its name the first argument."""
+
+    def call(function, backend, *arguments):
+        return pool(backend).submit(function, backend, *arguments).result()
+
+    return call

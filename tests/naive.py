@@ -2,6 +2,8 @@
 
 import math
 
+CELLS = ("vanilla", "lstm", "gru", "ugrnn", "lstm_peephole")
+
 
 def sigmoid(a):
     return 1 / (1 + math.exp(-a))
@@ -12,7 +14,7 @@ def product(row, kernel, column):
 
 
 def step(cell, w, state, x):
-    """One step of `cell`: `w` is a dict of W, U, b and b_rec, `state` a tuple of lists of H numbers."""
+    """One step of `cell`, one of CELLS: `w` is a dict of W, U, b and b_rec, `state` a tuple of lists of H numbers."""
     h, units = state[0], len(state[0])
 
     def inputs(gate, j):
@@ -28,17 +30,23 @@ def step(cell, w, state, x):
     for j in range(units):
         if cell == "vanilla":
             new.append(math.tanh(both(0, j)))
-        elif cell == "vanilla_relu":
-            new.append(max(0.0, both(0, j)))
         elif cell == "lstm":
             take, keep, give = (sigmoid(both(gate, j)) for gate in (0, 1, 3))
             memory.append(keep * state[1][j] + take * math.tanh(both(2, j)))
             new.append(give * math.tanh(memory[j]))
-        else:
+        elif cell == "lstm_peephole":
+            peep = {gate: float(w[f"p_{gate}"][j]) for gate in "ifo"}
+            take, keep = sigmoid(both(0, j) + peep["i"] * state[1][j]), sigmoid(both(1, j) + peep["f"] * state[1][j])
+            memory.append(keep * state[1][j] + take * math.tanh(both(2, j)))
+            new.append(sigmoid(both(3, j) + peep["o"] * memory[j]) * math.tanh(memory[j]))
+        elif cell == "ugrnn":
+            keep = sigmoid(both(0, j))
+            new.append(keep * h[j] + (1 - keep) * math.tanh(both(1, j)))
+        elif cell == "gru":
             reset, keep = sigmoid(both(0, j)), sigmoid(both(1, j))
             proposal = math.tanh(inputs(2, j) + reset * recurrent(2, j))
             new.append(keep * h[j] + (1 - keep) * proposal)
-    return (new, memory) if cell == "lstm" else (new,)
+    return (new, memory) if memory else (new,)
 
 
 def forward(network, tree, x, length, keep=None):
@@ -50,7 +58,7 @@ def forward(network, tree, x, length, keep=None):
     for index, layer in enumerate(network.layers):
         prefix = f"layers.{index}."
         w = {name.removeprefix(prefix): array for name, array in tree.items() if name.startswith(prefix)}
-        state = tuple([0.0] * layer.units for _ in range(2 if layer.cell == "lstm" else 1))
+        state = tuple([0.0] * layer.units for _ in range(2 if "lstm" in layer.cell else 1))
         outputs = []
         for row in rows:
             state = step(layer.cell, w, state, row)

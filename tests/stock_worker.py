@@ -36,6 +36,36 @@ def trained(backend: str, problem: Problem, order: np.ndarray, test: Batch) -> t
     return module.weights(model), module.predict(model, module.place(test, model))
 
 
+def torch_both_ways(layer: str, arrays: list[Tree], x: np.ndarray) -> np.ndarray:
+    """Every output (N, T, 2 H) of a bidirectional layer of torch.nn that holds the arrays of the two directions."""
+    import torch
+
+    first, *_ = arrays
+    made = getattr(torch.nn, layer)(x.shape[2], first["U"].shape[0], batch_first=True, bidirectional=True).double()
+    for suffix, tree in zip(("", "_reverse"), arrays, strict=True):
+        held = {"weight_ih": tree["W"].T, "weight_hh": tree["U"].T, "bias_ih": tree["b"], "bias_hh": tree["b_rec"]}
+        for name, array in held.items():
+            getattr(made, f"{name}_l0{suffix}").data.copy_(torch.from_numpy(array))
+    with torch.no_grad():
+        return made(torch.from_numpy(x))[0].numpy()
+
+
+def drawn(backend: str, layer: str, width: int, units: int) -> Tree:
+    """The arrays that a layer of the framework starts with by itself, by the framework's names."""
+    if backend == "pytorch":
+        import torch
+
+        torch.manual_seed(0)
+        made = getattr(torch.nn, layer)(width, units)
+        return {name: array.detach().numpy() for name, array in made.named_parameters()}
+    import keras
+
+    keras.utils.set_random_seed(0)
+    made = getattr(keras.layers, layer)(units)
+    made.build((None, None, width))
+    return {variable.name: variable.numpy() for variable in made.trainable_variables}
+
+
 def torch_outputs(layer: str, state: Tree, head: Tree, x: np.ndarray) -> np.ndarray:
     """A layer of torch.nn and a Linear on its last output, holding what `state` and `head` name."""
     import torch

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rnn_study import cells
-from rnn_study.cells import CELLS, Ops, Weights
+from rnn_study.cells import CELLS, Ops
+from rnn_study.reference import Weights
 
 OPS = Ops(tanh=np.tanh, sigmoid=lambda a: 1 / (1 + np.exp(-a)), relu=lambda a: np.maximum(a, 0))
 BATCH, INPUTS, UNITS = 3, 2, 4
@@ -19,25 +20,38 @@ def column(*values):
     return np.array([values], dtype=float)
 
 
+def step(cell, w, state, x):
+    """The new state, from the two sums that a step is given."""
+    recurrent = state[0] @ w.U + (0 if w.b_rec is None else w.b_rec)
+    return CELLS[cell].step(OPS, state, x @ w.W + w.b, recurrent, *w.vectors)
+
+
+def part(w, index):
+    """The weights of one of several seeds."""
+    return Weights(*(None if array is None else array[index] for array in w[:4]), tuple(p[index] for p in w.vectors))
+
+
 def draw(cell, seed=0, lead=()):
     """Random weights, state and input, all of them non-zero."""
     rng = np.random.default_rng(seed)
     width = len(CELLS[cell].gates) * UNITS
     biases = [rng.normal(size=(*lead, 1, width)) for _ in range(1 + CELLS[cell].recurrent_bias)]
-    w = Weights(rng.normal(size=(*lead, INPUTS, width)), rng.normal(size=(*lead, UNITS, width)), *biases)
+    vectors = tuple(rng.normal(size=(*lead, 1, UNITS)) for _ in CELLS[cell].vectors)
+    biases = [*biases, None][:2]
+    w = Weights(rng.normal(size=(*lead, INPUTS, width)), rng.normal(size=(*lead, UNITS, width)), *biases, vectors)
     state = tuple(rng.normal(size=(*lead, BATCH, UNITS)) for _ in range(CELLS[cell].states))
     return w, state, rng.normal(size=(*lead, BATCH, INPUTS))
 
 
 def test_vanilla_by_hand():
     w = Weights(column(0.5), column(-0.25), column(0.1))
-    (h,) = CELLS["vanilla"].step(OPS, w, (column(0.8),), column(2.0))
+    (h,) = step("vanilla", w, (column(0.8),), column(2.0))
     assert h.item() == pytest.approx(math.tanh(0.5 * 2 - 0.25 * 0.8 + 0.1), rel=1e-15)
 
 
 def test_lstm_by_hand():
     w = Weights(column(0.1, 0.2, 0.3, 0.4), column(0.5, 0.6, 0.7, 0.8), column(0.01, 0.02, 0.03, 0.04))
-    h, c = CELLS["lstm"].step(OPS, w, (column(0.5), column(-1.5)), column(2.0))
+    h, c = step("lstm", w, (column(0.5), column(-1.5)), column(2.0))
     i = 1 / (1 + math.exp(-(0.2 + 0.25 + 0.01)))
     f = 1 / (1 + math.exp(-(0.4 + 0.30 + 0.02)))
     g = math.tanh(0.6 + 0.35 + 0.03)
@@ -48,18 +62,19 @@ def test_lstm_by_hand():
 
 def test_gru_by_hand():
     w = Weights(column(0.1, 0.2, 0.3), column(0.5, 0.6, 0.7), column(0.01, 0.02, 0.03), column(0.04, 0.05, 0.06))
-    (h,) = CELLS["gru"].step(OPS, w, (column(0.5),), column(2.0))
+    (h,) = step("gru", w, (column(0.5),), column(2.0))
     r = 1 / (1 + math.exp(-(0.2 + 0.01 + 0.25 + 0.04)))
     z = 1 / (1 + math.exp(-(0.4 + 0.02 + 0.30 + 0.05)))
     n = math.tanh(0.6 + 0.03 + r * (0.35 + 0.06))
     assert h.item() == pytest.approx(z * 0.5 + (1 - z) * n, rel=1e-15)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", naive.CELLS)
 def test_a_step_equals_a_loop_over_single_numbers(cell):
     w, state, x = draw(cell)
-    found = CELLS[cell].step(OPS, w, state, x)
+    found = step(cell, w, state, x)
     arrays = {"W": w.W, "U": w.U, "b": w.b[0]} | ({} if w.b_rec is None else {"b_rec": w.b_rec[0]})
+    arrays |= {name: array[0] for name, array in zip(CELLS[cell].vectors, w.vectors, strict=True)}
     assert len(found) == CELLS[cell].states
     for row in range(BATCH):
         expected = naive.step(cell, arrays, tuple(list(s[row]) for s in state), list(x[row]))
@@ -74,7 +89,7 @@ def saturated(cell, **gates):
     for name, bias in gates.items():
         at = CELLS[cell].gates.index(name) * UNITS
         b[..., at : at + UNITS] = bias
-    return w._replace(b=b), state, x, CELLS[cell].step(OPS, w._replace(b=b), state, x)
+    return w._replace(b=b), state, x, step(cell, w._replace(b=b), state, x)
 
 
 def test_the_lstm_gates_stand_in_the_order_of_their_names():
@@ -102,10 +117,9 @@ def test_the_gru_gates_stand_in_the_order_of_their_names():
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_step_broadcasts_over_a_leading_seeds_axis(cell):
     w, state, x = draw(cell, lead=(5,))
-    found = CELLS[cell].step(OPS, w, state, x)
+    found = step(cell, w, state, x)
     for seed in range(5):
-        one = Weights(*(None if array is None else array[seed] for array in w))
-        expected = CELLS[cell].step(OPS, one, tuple(s[seed] for s in state), x[seed])
+        expected = step(cell, part(w, seed), tuple(s[seed] for s in state), x[seed])
         for new, array in zip(found, expected, strict=True):
             assert new.shape == (5, BATCH, UNITS)
             np.testing.assert_allclose(new[seed], array, rtol=1e-14)
@@ -114,8 +128,8 @@ def test_a_step_broadcasts_over_a_leading_seeds_axis(cell):
 def test_weights_of_many_seeds_read_one_batch():
     w, _, _ = draw("gru", lead=(5,))
     _, state, x = draw("gru", seed=1)
-    (found,) = CELLS["gru"].step(OPS, w, state, x)
-    (expected,) = CELLS["gru"].step(OPS, Weights(*(array[2] for array in w)), state, x)
+    (found,) = step("gru", w, state, x)
+    (expected,) = step("gru", part(w, 2), state, x)
     np.testing.assert_allclose(found[2], expected, rtol=1e-14)
 
 
@@ -128,7 +142,7 @@ def test_the_complex_step_jacobian_equals_central_differences(cell):
 
     def new_state(values):
         *states, inputs = np.split(values, cuts)
-        return np.concatenate([s[0] for s in CELLS[cell].step(OPS, w, tuple(s[None] for s in states), inputs[None])])
+        return np.concatenate([s[0] for s in step(cell, w, tuple(s[None] for s in states), inputs[None])])
 
     exact, differences = [], []
     for direction in np.eye(len(flat)):

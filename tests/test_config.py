@@ -13,7 +13,7 @@ from rnn_study.errors import StudyError
 
 ROOT = Path(__file__).parents[1]
 QUICK = (ROOT / "studies" / "quick.yaml").read_text(encoding="utf-8")
-SEEDS = "seeds: [0, 1, 2, 3, 4, 5, 6, 7]"
+SEEDS = "seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
 CELLS = "cells: {vanilla: {}, lstm: {}, gru: {}}"  # of the first task, mnist_rows
 
 
@@ -41,6 +41,13 @@ def test_parameters_are_frozen():
         config.load(ROOT / "studies" / "quick.yaml").seeds = (1, 2)
 
 
+AIRLINE = """\
+    training: {batch_size: 8, epochs: 100, patience: 20}
+    tuning: {epochs: 60, examples: null}
+    margin: 1.0
+    cells: {vanilla: {}, lstm: {}, gru: {}}
+"""
+
 FAULTS = {
     "unknown key": ("study: quick", "study: quick\nspeed: 9", "speed: unknown key"),
     "unknown key below": ("trials: 8", "trials: 8\n  pruner: x", "tuning.pruner: unknown key"),
@@ -66,7 +73,7 @@ FAULTS = {
     "unknown cell": (
         CELLS,
         "cells: {rnn: {}}",
-        "mnist_rows: unknown cell 'rnn': expected one of vanilla, vanilla_relu",
+        "mnist_rows: cells.rnn: unknown cell 'rnn': expected one of vanilla, lstm, gru",
     ),
     "no cell": (CELLS, "cells: {}", "tasks.mnist_rows: expected at least one cell"),
     "both widths": (
@@ -83,10 +90,57 @@ FAULTS = {
     "not a number": ("clip: {low: 0.25", "clip: {low: .nan", "tuning.clip.low: got nan: "),
     "seed twice": (SEEDS, "seeds: [0, 4, 4]", "seeds [0, 4, 4]: expected each seed once"),
     "tuning seed": ("seed: 1000", "seed: 3", "tuning.seed 3: expected a seed that is not in seeds"),
+    "a name that is no folder": (
+        CELLS,
+        'cells: {"../x": {cell: lstm}}',
+        "cells.../x: got the name '../x'",
+    ),
+    "no layer": (CELLS, "cells: {lstm: {cell: []}}", "cells.lstm: cell []: expected the cell of each layer"),
+    "unknown cell of a variant": (CELLS, "cells: {mine: {cell: rnn}}", "cells.mine.cell"),
+    "variant without a cell": (CELLS, "cells: {mine: {}}", "cells.mine: unknown cell 'mine': expected one of vanilla"),
+    "native normalisation": (CELLS, "cells: {lstm: {impl: native, norm: layer}}", "impl native with norm layer: "),
+    "native window": (CELLS, "cells: {gru: {impl: native, window: 5}}", "impl native with window 5: pytorch has no"),
+    "native rectifier": (
+        CELLS,
+        "cells: {lstm: {impl: native, activation: relu}}",
+        "cells.lstm: impl native with activation relu with cell lstm: pytorch has no such layer: expected equations",
+    ),
+    "native cell of ours": (
+        CELLS,
+        "cells: {ugrnn: {impl: native}}",
+        "impl native with cell ugrnn: pytorch has",
+    ),
+    "native second bias": (
+        CELLS,
+        "cells: {lstm: {impl: native, habits: pytorch}}",
+        "impl native with a second bias with cell lstm: tensorflow has no such layer: expected equations",
+    ),
+    "forget bias without a gate": (
+        CELLS,
+        "cells: {gru: {forget_bias: 1.0}}",
+        "forget_bias with cell gru: it has no",
+    ),
+    "both ways into the future": (
+        AIRLINE,
+        AIRLINE.replace("lstm: {}", "lstm: {bidirectional: true}"),
+        "cells.lstm: bidirectional in a task that forecasts: expected a classification",
+    ),
+    "a batch of one": (
+        AIRLINE,
+        AIRLINE.replace("batch_size: 8", "batch_size: 1").replace("lstm: {}", "lstm: {norm: batch}"),
+        "cells.lstm: norm batch with training.batch_size 1: expected at least 2",
+    ),
+    "clipping and not": (
+        CELLS,
+        "cells: {lstm: {clip: 1.0, clip_by: nothing}}",
+        "clip 1.0 with clip_by nothing",
+    ),
+    "no such kernel": (CELLS, "cells: {lstm: {recurrent: zeros}}", "cells.lstm.recurrent: got 'zeros': "),
+    "no margin": ("margin: 0.01", "margin: 0.0", "tasks.mnist_rows.margin: got 0.0: "),
     "parity of a cell that does not run": (
         "float32: {airline: [lstm]}",
         "float32: {airline: [gnu]}",
-        "parity.float32.airline: got 'gnu': expected one of tasks.airline.cells: vanilla, lstm, gru",
+        "parity.float32.airline: got 'gnu': expected a cell of tasks.airline: vanilla, lstm, gru",
     ),
     "parity of no task": ("float32: {airline: [lstm]}", "float32: {airlines: []}", "parity.float32.airlines"),
     "value over two lines": ("device: auto", 'device: "a\\nb"', r"device: got 'a\nb': "),

@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT, Project, needs
 
 from rnn_study import config, run_store
+from rnn_study.cells import CELLS
 from rnn_study.errors import StudyError
 from rnn_study.executor import Executor
 from rnn_study.workers import worker_count
@@ -90,19 +91,22 @@ def test_the_id_covers_the_files_that_a_run_imports(airline):
         import sys
         from pathlib import Path
         from rnn_study import task
+        from rnn_study.init import Init
         from rnn_study.optimisers import Optimiser
         from rnn_study.network import Layer, Network
         from rnn_study.train import RunSpec, train
 
         data, network = "data/prepared/airline.npz", Network(1, (Layer("lstm", 3),), 1)
         adam = Optimiser(0.01, 1.0)
-        spec = RunSpec("airline", data, "pytorch", "native", "cpu", network, adam, 8, 2, 2, None, True, 0)
+        layer = ("pytorch", "native", "cpu", network)
+        spec = RunSpec("airline", "lstm", data, *layer, Init(), adam, 8, 2, 2, None, True, 0)
         list(train(spec, task.load(Path(data))))
         files = [Path(m.__file__) for name, m in sys.modules.items() if name.split(".")[0] == "rnn_study"]
         print(*(path.relative_to(Path(task.__file__).parents[1]).as_posix() for path in files))
     """
     imported = airline.run("python", "-c", textwrap.dedent(script)).stdout.split()
-    assert set(imported) == set(run_store.sources("pytorch"))
+    (named,) = (name for name in run_store.sources(specs()[0]) if name.startswith("cell "))
+    assert set(imported) == set(run_store.sources(specs()[0])) - {named} | {"rnn_study/cells.py"}
     assert {"rnn_study/cells.py", "rnn_study/backends/pytorch/layers.py"} <= set(imported)
 
 
@@ -122,6 +126,23 @@ def test_what_changes_an_id(airline):
     data.write_bytes(data.read_bytes() + b"\0")
     others.append(run_store.run_id(spec, environment))
     assert len({base, *others}) == 6
+
+
+def test_a_cell_that_is_added_or_edited_leaves_the_ids_of_the_others(airline, monkeypatch):
+    environment = {"framework": "torch", "version": "2"}
+
+    def ids():
+        return {spec.variant: run_store.run_id(spec, environment) for spec in specs()}
+
+    before = ids()
+    assert before.keys() == {"vanilla", "lstm"}
+    monkeypatch.setitem(CELLS, "another", CELLS["gru"])
+    assert ids() == before
+    monkeypatch.setitem(CELLS, "lstm", CELLS["lstm"]._replace(label="Long short-term memory"))
+    assert ids() == before
+    monkeypatch.setitem(CELLS, "lstm", CELLS["lstm"]._replace(step=CELLS["lstm_peephole"].step))
+    assert ids()["vanilla"] == before["vanilla"]
+    assert ids()["lstm"] != before["lstm"]
 
 
 def test_a_gpu_that_is_not_there_is_one_clear_line(airline):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from rnn_study import backends, config, experiments
+from rnn_study import config, experiments
 from rnn_study.errors import StudyError
-from rnn_study.network import parameter_count
-from rnn_study.optimisers import Optimiser
+from rnn_study.init import SCHEMES, Init
+from rnn_study.network import Layer, parameter_count
+from rnn_study.optimisers import Adam, Optimiser, RmsProp
 from rnn_study.task import Batch, Task
 
 SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.25}
@@ -26,7 +27,7 @@ def task() -> Task:
     return Task("airline", "squared_error", 1, part, part, {"test": part})
 
 
-def changed(parameters: config.Config, **cells: config.CellParams) -> config.Config:
+def changed(parameters: config.Config, **cells: config.Variant) -> config.Config:
     """The parameters with other cells in the airline task."""
     airline = parameters.tasks.airline.model_copy(update={"cells": cells})
     return parameters.model_copy(update={"tasks": parameters.tasks.model_copy(update={"airline": airline})})
@@ -35,8 +36,8 @@ def changed(parameters: config.Config, **cells: config.CellParams) -> config.Con
 def test_the_grid_is_every_cell_with_every_seed(parameters, task):
     tuned = dict.fromkeys(("vanilla", "lstm", "gru"), SETTINGS)
     specs = experiments.grid(parameters, task, "tensorflow", tuned)
-    assert [(spec.cell, spec.seed) for spec in specs] == [
-        (cell, seed) for cell in ("vanilla", "lstm", "gru") for seed in range(8)
+    assert [(spec.variant, spec.seed) for spec in specs] == [
+        (cell, seed) for cell in ("vanilla", "lstm", "gru") for seed in range(10)
     ]
     assert {spec.backend for spec in specs} == {"tensorflow"}
     assert {spec.optimiser for spec in specs} == {Optimiser(0.01, 1.0)}
@@ -51,23 +52,59 @@ def test_cells_have_an_equal_budget_as_near_as_units_come(parameters, task):
 
 
 def test_what_a_cell_says_itself_wins(parameters, task):
-    own = changed(parameters, lstm=config.CellParams(units=5, learning_rate=0.5), gru=config.CellParams())
+    own = changed(parameters, lstm=config.Variant(units=5, learning_rate=0.5), gru=config.Variant())
     lstm, gru = (experiments.spec(own, task, cell, "pytorch", SETTINGS, 0) for cell in ("lstm", "gru"))
     assert lstm.network.layers[0].units == 5
     assert lstm.optimiser == Optimiser(0.5, 1.0)
     assert gru.optimiser == Optimiser(0.01, 1.0)
 
 
-def test_a_cell_runs_in_native_layers_where_there_are_any_or_as_it_asks(parameters, task, monkeypatch):
-    own = changed(parameters, lstm=config.CellParams(impl="equations"), gru=config.CellParams())
+def test_a_cell_runs_in_native_layers_where_there_are_any_or_as_it_asks(parameters, task):
+    own = changed(parameters, lstm=config.Variant(impl="equations"), gru=config.Variant())
     impls = [experiments.spec(own, task, cell, "pytorch", SETTINGS, 0).impl for cell in ("lstm", "gru")]
     assert impls == ["equations", "native"]
-    for module in (experiments, backends):
-        monkeypatch.setattr(module, "NATIVE", ("lstm",))
-    assert experiments.spec(own, task, "gru", "pytorch", SETTINGS, 0).impl == "equations"
-    own = changed(parameters, gru=config.CellParams(impl="native"))
-    with pytest.raises(StudyError, match=r"params.yaml: tasks.airline.cells.gru.impl: got 'native', but no framework"):
-        experiments.spec(own, task, "gru", "pytorch", SETTINGS, 0)
+
+
+VARIANTS = {
+    "irnn": {"cell": "vanilla", "activation": "relu", "recurrent": "identity"},
+    "deep": {"cell": ["lstm", "gru"], "units": 4},
+    "lstm": {"forget_bias": 5.0, "clip_by": "value", "optimiser": "rmsprop"},
+    "gru": {"norm": "batch", "window": 3, "clip_by": "nothing"},
+    "ugrnn": {"habits": "pytorch"},
+}
+
+
+def variants(parameters, task):
+    own = changed(parameters, **{name: config.Variant(**keys) for name, keys in VARIANTS.items()})
+    return {name: experiments.spec(own, task, name, "pytorch", SETTINGS, 0) for name in VARIANTS}
+
+
+def test_what_a_variant_asks_for_reaches_the_run(parameters, task):
+    specs = variants(parameters, task)
+    assert {name: spec.variant for name, spec in specs.items()} == {name: name for name in VARIANTS}
+    irnn, deep, lstm, gru, ugrnn = (specs[name] for name in VARIANTS)
+    assert (irnn.network.activation, irnn.init, irnn.impl) == ("relu", Init(recurrent="identity"), "native")
+    assert deep.network.layers == (Layer("lstm", 4), Layer("gru", 4))
+    assert lstm.init == Init(forget_bias=5.0)
+    assert lstm.optimiser == Optimiser(0.01, 1.0, RmsProp(0.9, 1e-8), clip_by="value")
+    assert (gru.network.norm, gru.network.norm_steps, gru.network.window, gru.impl) == ("batch", 12, 3, "equations")
+    assert gru.optimiser == Optimiser(0.01, None)
+    assert ugrnn.init == SCHEMES["pytorch"]
+    assert ugrnn.optimiser == Optimiser(0.01, 1.0, Adam(), 1e-6)
+    assert (ugrnn.network.second_bias, ugrnn.impl) == (True, "equations")
+
+
+def test_keras_habits(parameters, task):
+    own = changed(parameters, lstm=config.Variant(habits="keras"))
+    spec = experiments.spec(own, task, "lstm", "pytorch", SETTINGS, 0)
+    assert spec.optimiser == Optimiser(0.01, 1.0, Adam(epsilon=1e-7, hat=True))
+    assert (spec.init, spec.impl, spec.network.second_bias) == (SCHEMES["keras"], "native", False)
+
+
+def test_every_variant_has_the_budget_unless_it_names_its_width(parameters, task):
+    for name, spec in variants(parameters, task).items():
+        if name != "deep":
+            assert parameter_count(spec.network, embedding=False) == pytest.approx(300, rel=0.15)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from rnn_study.reports import comparison, parity
 from rnn_study.reports.study import Study
 from rnn_study.summary import task_summary
 
+MARGIN = 0.5
 NOISE = np.array([0.3, -1.1, 0.7, 0.2, -0.4, 1.2, -0.8, -0.1])
 OTHER = np.array([-0.5, 0.9, 0.1, -1.2, 0.6, 0.4, -0.7, 0.4])
 
@@ -43,7 +44,7 @@ def stage(cells, backend="pytorch", score="accuracy", baselines=None, part="test
 def told(tmp_path, *stages):
     """The summary of the stages, and the sentences about it."""
     record = {"source": "x", "title": "X", "origin": "embedded", "generated": False, "complete": True}
-    summary = task_summary({"provenance": [record]}, stages)
+    summary = task_summary({"provenance": [record]}, stages, MARGIN)
     (tmp_path / "metrics").mkdir(exist_ok=True)
     (tmp_path / "metrics" / "summary.json").write_text(json.dumps({"tasks": {"airline": summary}}, allow_nan=False))
     return summary, comparison.findings(Study(tmp_path), "airline")
@@ -313,3 +314,71 @@ def test_which_formula_gives_the_gradient(tmp_path):
         "The formula “corrected” gives the gradient, to rounding.",
         "The formula “product twice” does not: it is off by 20 % of the gradient's largest entry.",
     ]
+
+
+# Equivalence of the frameworks
+
+CLOSE = np.array([0.1, -0.2, 0.15, 0.05, -0.1, 0.2, -0.15, 0.0, 0.1, -0.05])
+LEVEL = np.linspace(70, 75, 10)
+
+
+def equivalence_of(tmp_path, apart, others=None):
+    """The rows and the sentence where the second framework's GRU is `apart` from the first one's."""
+    cells = [{"gru": LEVEL}, {"gru": LEVEL + apart}]
+    if others is not None:
+        cells = [one | {"lstm": LEVEL + others} for one in cells]
+    stages = [stage(one, backend, score="rmse") for one, backend in zip(cells, ("pytorch", "tensorflow"), strict=True)]
+    summary, sentences = told(tmp_path, *stages)
+    (sentence,) = [text for text in sentences if text.startswith("Equivalence")]
+    return summary, sentence
+
+
+def test_close_frameworks_are_equivalent_and_far_ones_are_not(tmp_path):
+    summary, sentence = equivalence_of(tmp_path, CLOSE)
+    (row,) = summary["equivalence"]
+    assert (row["verdict"], row["margin"], row["n"], row["cell"]) == ("equivalent", MARGIN, 10, "gru")
+    assert sentence.startswith(
+        "Equivalence of the frameworks within 0.5 thousand passengers: shown for GRU (p < 0.001)"
+    )
+    summary, sentence = equivalence_of(tmp_path, CLOSE + 0.6)
+    assert summary["equivalence"][0]["verdict"] == "not shown"
+    assert "not shown for GRU (p = " in sentence
+    assert ", power 100 %)" in sentence
+
+
+def test_noise_is_not_equivalence(tmp_path):
+    """No difference is detected, and yet none is excluded: the power says so."""
+    summary, sentence = equivalence_of(tmp_path, 20 * CLOSE)
+    assert summary["between_frameworks"][0]["better"] == "none"
+    assert summary["equivalence"][0]["verdict"] == "not shown"
+    assert re.search(r"not shown for GRU \(p = 0\.\d+, power \d %\)", sentence)
+
+
+def test_few_seeds_are_not_tested(tmp_path):
+    stages = [stage({"gru": LEVEL[:8]}, backend, score="rmse") for backend in ("pytorch", "tensorflow")]
+    summary, sentences = told(tmp_path, *stages)
+    assert summary["equivalence"][0]["verdict"] == "too few seeds"
+    assert any("untested for GRU" in text for text in sentences)
+
+
+def test_equivalence_is_corrected_for_the_number_of_cells(tmp_path):
+    summary, _ = equivalence_of(tmp_path, CLOSE, others=CLOSE[::-1] + 30)
+    rows = {row["cell"]: row for row in summary["equivalence"]}
+    assert rows["gru"]["p_adjusted"] >= rows["gru"]["p"]
+    ps = np.array([row["p"] for row in rows.values()])
+    assert max(row["p_adjusted"] for row in rows.values()) <= min(1, 2 * ps.max())
+
+
+@pytest.mark.parametrize(
+    ("others", "rule"),
+    [
+        (0.7, "wider than half of the smallest difference claimed, 0.7"),
+        (3.0, "the margin is at most half of the smallest difference between cells"),
+        (None, "nothing is claimed between cells"),
+    ],
+)
+def test_the_margin_is_held_against_the_smallest_claim(tmp_path, others, rule):
+    apart = None if others is None else others + CLOSE[::-1] / 10
+    summary, sentence = equivalence_of(tmp_path, CLOSE / 10, apart)
+    assert (summary["smallest_claim"] is None) == (others is None)
+    assert rule in sentence

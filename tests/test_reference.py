@@ -37,7 +37,7 @@ def make(cell, depth, words, units=(4, 3)):
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("words", [False, True], ids=["dense", "words"])
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", naive.CELLS)
 def test_outputs_equal_the_loop(cell, depth, words, masked):
     network = make(cell, depth, words)
     tree, data = random_tree(network), batch(network, MASK if masked else None)
@@ -45,7 +45,7 @@ def test_outputs_equal_the_loop(cell, depth, words, masked):
     np.testing.assert_allclose(reference.forward(network, tree, data), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", naive.CELLS)
 def test_dropout_masks_act_on_each_layers_outputs_at_every_step(cell):
     network = make(cell, 2, words=False)
     tree, data = random_tree(network), batch(network, MASK)
@@ -69,7 +69,7 @@ def test_what_stands_in_the_padding_has_no_influence(words):
     np.testing.assert_array_equal(found, reference.forward(network, tree, data))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", naive.CELLS)
 def test_scan_returns_every_state_at_every_step(cell):
     network = make(cell, 1, words=False)
     tree, x = random_tree(network), batch(network, None).x
@@ -162,8 +162,8 @@ def test_every_gradient_equals_the_complex_step(cell, depth, steps, setting):
     assert list(found.gradients) == list(case[1])
     for name, gradient in (found.gradients | {"inputs": found.inputs}).items():
         expected = complex_step(*case, name)
-        unused = steps == 1 and name.endswith(".U")  # the first step's old state is zero
-        assert (np.abs(expected).max() > 1e-4) != unused
+        unused = steps == 1 and name.endswith((".U", ".p_i", ".p_f"))  # the first step's old state is zero
+        assert (np.abs(expected).max() > 1e-6) != unused
         assert_close(gradient, expected, 1e-12, name)
 
 
@@ -191,7 +191,7 @@ def naive_states(network, tree, x):
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda value: "-".join(str(part) for part in value.values()))
 @pytest.mark.parametrize("depth", [1, 3])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", naive.CELLS)
 def test_a_pass_equals_the_loop_over_each_sequence_cut_to_its_length(cell, depth, setting):
     network, tree, data, kind = problem(cell, depth, **setting)
     found = reference.run(network, tree, data, kind)
@@ -228,7 +228,7 @@ def test_a_frozen_embedding_has_no_gradient_and_changes_no_other():
     np.testing.assert_array_equal(frozen.inputs, trained.inputs)
 
 
-@pytest.mark.parametrize("cell", ["vanilla", "vanilla_relu", "lstm"])
+@pytest.mark.parametrize("cell", ["vanilla", "lstm"])
 def test_a_second_bias_is_added_to_the_first(cell):
     network, tree, data, kind = problem(cell, second_bias=True)
     one = {name: array for name, array in tree.items() if not name.endswith(".b_rec")}
@@ -237,12 +237,11 @@ def test_a_second_bias_is_added_to_the_first(cell):
     assert list(single_shapes := shapes(single)) == list(one)
     assert single_shapes == {name: array.shape for name, array in one.items()}
     found, expected = reference.run(network, tree, data, kind), reference.run(single, summed, data, kind)
-    np.testing.assert_array_equal(reference.forward(network, tree, data), reference.forward(single, summed, data))
-    np.testing.assert_array_equal(found.outputs, expected.outputs)
+    np.testing.assert_allclose(found.outputs, expected.outputs, rtol=1e-13)
     assert not np.allclose(found.outputs, reference.run(single, one, data, kind).outputs)
     for i in range(3):
         for bias in (f"layers.{i}.b", f"layers.{i}.b_rec"):
-            np.testing.assert_array_equal(found.gradients[bias], expected.gradients[f"layers.{i}.b"])
+            assert_close(found.gradients[bias], expected.gradients[f"layers.{i}.b"], 1e-13, bias)
 
 
 def test_a_second_bias_changes_nothing_for_the_gru():

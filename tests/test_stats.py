@@ -141,3 +141,50 @@ def test_holm_bounds_the_error_of_the_family():
     p = np.random.default_rng(1).random((4000, 6))
     wrong = np.mean([(stats.holm(row) < 0.05).any() for row in p])
     assert wrong == pytest.approx(1 - (1 - 0.05 / 6) ** 6, abs=0.011)  # three standard errors
+
+
+def pairs_of(differences):
+    """Scores whose differences are these."""
+    a = np.linspace(70, 80, len(differences))
+    return a + differences, a
+
+
+@pytest.mark.parametrize("shift", [-0.6, 0.0, 0.3, 2.0])
+def test_equivalence_is_two_one_sided_t_tests(shift):
+    differences = np.random.default_rng(0).normal(shift, 0.5, 10)
+    found = stats.equivalence(*pairs_of(differences), margin=0.8)
+    above = scipy_stats.ttest_1samp(differences, -0.8, alternative="greater").pvalue
+    below = scipy_stats.ttest_1samp(differences, 0.8, alternative="less").pvalue
+    assert found.p == pytest.approx(max(above, below), rel=1e-9)
+    interval = scipy_stats.ttest_1samp(differences, 0).confidence_interval(0.9)
+    assert found.interval == pytest.approx((differences.mean(), interval.low, interval.high), rel=1e-9)
+    assert (found.p < 0.05) == (interval.low > -0.8 and interval.high < 0.8)
+    assert found.n == 10
+
+
+def test_equivalence_by_hand():
+    # Differences -1 0 1 over 3 seeds: mean 0, error sqrt(1 / 3). Against a margin of sqrt(3): t = 3, two degrees of
+    # freedom, whose distribution has a closed form: 1/2 - t / (2 sqrt(2 + t^2)).
+    found = stats.equivalence(*pairs_of(np.array([-1.0, 0.0, 1.0])), margin=math.sqrt(3))
+    assert found.p == pytest.approx(0.5 - 3 / (2 * math.sqrt(11)), rel=1e-9)
+
+
+@pytest.mark.parametrize("margin", [0.3, 0.5, 0.8])
+def test_the_power_of_equivalence_is_what_a_simulation_finds(margin):
+    rng = np.random.default_rng(1)
+    sample = rng.normal(0, 0.5, 10)
+    sample = 0.5 * (sample - sample.mean()) / sample.std(ddof=1)  # its spread is the true one
+    draws = rng.normal(0, 0.5, (20_000, 10))
+    error = draws.std(axis=1, ddof=1) / math.sqrt(10)
+    shown = np.abs(draws.mean(axis=1)) + scipy_stats.t.ppf(0.95, 9) * error < margin
+    found = stats.equivalence(*pairs_of(sample), margin).power
+    # Where both tests are likely to fail at once, less is promised than there is.
+    assert found <= shown.mean() + 0.01
+    assert found == pytest.approx(shown.mean(), abs=0.01) or shown.mean() < 0.5
+
+
+@pytest.mark.parametrize(("shift", "p"), [(0.0, 2**-10), (0.5, 2**-10), (-2.0, 1.0)])
+def test_equivalence_where_every_difference_is_the_same(shift, p):
+    found = stats.equivalence(*pairs_of(np.full(10, shift)), margin=1.0)
+    assert found.p == pytest.approx(p)
+    assert found.interval == pytest.approx((shift,) * 3)

@@ -103,6 +103,56 @@ def test_a_run_computed_again_is_not_logged_again(client, study):
     assert len(runs(client, "airline", "train")[1]) == before
 
 
+def test_every_option_shows(project):
+    """Its value in the parameters of a run, its effect in the curves."""
+    from mlflow import MlflowClient
+
+    for stage in ("fetch.py airline", "prepare.py airline", "baseline.py airline"):
+        project.run("python", *f"pipelines/{stage}".split())
+    options = {
+        "plain": ("", None, None),
+        "relu": ("activation: relu", "network.activation", "relu"),
+        "identity": ("recurrent: identity", "init.recurrent", "identity"),
+        "he": ("kernel: he", "init.kernel", "he"),
+        "forgets": ("forget_bias: -3.0", "init.forget_bias", "-3.0"),
+        "deep": ("cell: [lstm, gru]", "network.layers.1.cell", "gru"),
+        "dropped": ("dropout: 0.4", "network.dropout", "0.4"),
+        "layer_norm": ("norm: layer", "network.norm", "layer"),
+        "batch_norm": ("norm: batch", "network.norm", "batch"),
+        "momentum": ("optimiser: momentum", "optimiser.rule.momentum", "0.9"),
+        "value": ("clip_by: value, clip: 0.01", "optimiser.clip_by", "value"),
+        "truncated": ("window: 2", "network.window", "2"),
+        "pytorchs": ("habits: pytorch", "network.second_bias", "True"),
+    }
+    settings = "{settings: {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}"
+    (project.folder / "tuned").mkdir()
+    project.write("tuned/airline.yaml", "".join(f"{name}: {settings}\n" for name in options))
+    cells = ", ".join(
+        f"{name}: {{{keys}}}" if "cell:" in keys else f"{name}: {{cell: lstm, {keys}}}"
+        for name, (keys, *_) in options.items()
+    ).replace(", }", "}")
+    text = (project.folder / "params.yaml").read_text()
+    start = text.rindex("    cells: ")
+    project.write(
+        "params.yaml", text[:start].replace("habits: {airline: [lstm]}", "habits: {}") + f"    cells: {{{cells}}}\n"
+    )
+    project.run("python", "pipelines/train.py", "airline", "pytorch")
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    _, children = runs(client, "airline", "train")
+    found = {run.data.params["variant"]: run for run in children if run.data.params["seed"] == "0"}
+    assert found.keys() == options.keys()
+    curves = set()
+    for name, (_, key, value) in options.items():
+        assert key is None or found[name].data.params[key] == value
+        curve = client.get_metric_history(found[name].info.run_id, "train_loss")
+        curves.add(tuple(point.value for point in curve))
+    assert len(curves) == len(options)  # none is like another
+    assert found["value"].data.metrics["clipped_share"] > 0.5
+    impls = {name: run.data.params["impl"] for name, run in found.items()}
+    others = {"relu", "layer_norm", "batch_norm", "truncated", "pytorchs"}
+    assert {name for name, impl in impls.items() if impl == "equations"} == others
+
+
 def test_a_broken_store_is_one_clear_line(project):
     for stage in ("fetch.py airline", "prepare.py airline", "baseline.py airline"):
         project.run("python", *f"pipelines/{stage}".split())
@@ -125,13 +175,16 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
 
     from rnn_study import tracking
     from rnn_study.events import Progress
+    from rnn_study.init import Init
     from rnn_study.network import Layer, Network
     from rnn_study.optimisers import Optimiser
     from rnn_study.train import RunSpec
 
     monkeypatch.chdir(tmp_path)
     network = Network(1, (Layer("lstm", 3),), 1)
-    spec = RunSpec("t", "d", "pytorch", "native", "cpu", network, Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0)
+    spec = RunSpec(
+        "t", "lstm", "d", "pytorch", "native", "cpu", network, Init(), Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0
+    )
     tracker = tracking.Tracker("t", "train", "pytorch", {})
     for epoch in (1, 2):
         tracker.log(Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch}))

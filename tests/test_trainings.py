@@ -8,7 +8,7 @@ from conftest import needs
 
 from rnn_study import init
 from rnn_study.backends import BACKENDS
-from rnn_study.cells import CELLS, Cell
+from rnn_study.cells import CELLS
 from rnn_study.network import Embedding, Layer, Network, shapes
 from rnn_study.optimisers import Adam, Optimiser
 from rnn_study.parity import probes, trainings
@@ -100,7 +100,7 @@ def test_a_training_is_the_same_every_time(task):
 
 
 def test_a_cell_without_a_native_layer_is_trained_as_equations(monkeypatch):
-    monkeypatch.setitem(CELLS, "fifth", Cell(("h",), 1, False, CELLS["vanilla"].step))
+    monkeypatch.setitem(CELLS, "fifth", CELLS["vanilla"])
     assert training(numbers(), "fifth", "float64").problem.impl == "equations"
 
 
@@ -130,7 +130,7 @@ def test_a_perturbed_start_has_one_number_moved_by_one_unit_in_the_last_place(ta
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_each_framework_does_by_habit(cell, dtype):
     work = training(words(), cell, dtype)
-    one, other = (work.by_habit(backend) for backend in ("pytorch", "tensorflow"))
+    one, other = (work.by(trainings.OWN[backend]) for backend in ("pytorch", "tensorflow"))
     assert one.optimiser == Optimiser(RATE, 0.25, Adam(BETA, LATE, 1e-8, hat=False), clip_margin=1e-6)
     assert other.optimiser == Optimiser(RATE, 0.25, Adam(BETA, LATE, 1e-7, hat=True), clip_margin=0.0)
     assert other.network == work.problem.network
@@ -156,7 +156,7 @@ def test_the_frameworks_stay_in_step(pools, dtype):
     assert list(parity.curves) == [("words", "vanilla", dtype)]
     assert all(len(curve) == 30 for curve in (curves.loss, curves.gap, curves.habits, curves.floor))
     losses = {
-        name: pools[name].submit(probes.losses, name, [work.problem, work.by_habit(name)], work.order).result()
+        name: pools[name].submit(probes.losses, name, [work.problem, work.by(trainings.OWN[name])], work.order).result()
         for name in BACKENDS
     }
     one, other = (losses[name].astype(np.float64) for name in BACKENDS)

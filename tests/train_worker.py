@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_study import backends, results
+from rnn_study.init import Init
 from rnn_study.network import Layer, Network
 from rnn_study.optimisers import Optimiser
 from rnn_study.results import RunResult
@@ -20,11 +21,13 @@ from rnn_study.train import RunSpec, train
 
 BASE = RunSpec(
     task="digits",
+    variant="gru",
     data="",
     backend="pytorch",
     impl="native",
     device="cpu",
     network=Network(3, (Layer("gru", 6),), 2, dropout=0.25),
+    init=Init(),
     optimiser=Optimiser(0.02, 1.0),
     batch_size=8,
     epochs=4,

@@ -5,20 +5,25 @@ Every implementation, NumPy's or a framework's, fused or not, is checked against
 Glossary (`...` are leading axes that broadcast, seeds for example)
 
     x      (..., B, D)     input of this step, B sequences of D features
-    h, c   (..., B, H)     hidden state; the LSTM's memory
+    h, c   (..., B, H)     hidden state, always the first of `state`; the LSTM's memory
     W      (..., D, G*H)   input kernel, G gates side by side in the order of `Cell.gates`
     U      (..., H, G*H)   recurrent kernel
     b      (..., 1, G*H)   bias, given a row axis so that it broadcasts over B
-    b_rec  (..., 1, G*H)   the bias beside h U, of the GRU alone; None for the others
+    b_rec  (..., 1, G*H)   the bias beside h U, of the GRU alone
+    a, s   (..., B, G*H)   what the input and the old state add up to: a = x W + b, s = h U (+ b_rec)
+    p_*    (..., 1, H)     weights of single units, `Cell.vectors`
+
+A step is what comes after the two products: a and s can then be normalised, or multiplied for many steps at once,
+whatever the cell. `ops.tanh` is the cell's activation; a network may put another function in its place.
 
 Variants: the GRU applies its reset gate after the recurrent product (`reset_after` in Keras, the only form in
-PyTorch) and z = 1 keeps the old state; the LSTM has no peepholes.
+PyTorch) and z = 1 keeps the old state.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-Array = Any  # NumPy, PyTorch or TensorFlow: the steps use only @ + * - and slicing
+Array = Any  # NumPy, PyTorch or TensorFlow: the steps use only + * - and slicing
 State = tuple[Array, ...]
 
 
@@ -30,41 +35,30 @@ class Ops(NamedTuple):
     relu: Callable[[Array], Array]
 
 
-class Weights(NamedTuple):
-    """The arrays of one recurrent layer; shapes in the glossary above."""
-
-    W: Array
-    U: Array
-    b: Array
-    b_rec: Array | None = None
-
-
 class Cell(NamedTuple):
-    """A recurrence: its gates in the order of the kernels, the arrays of its state, its step."""
+    """A recurrence: its name in reports, its gates in the order of the kernels, the arrays of its state, its step.
 
+    `step(ops, state, a, s, *vectors)` returns the new state.
+    """
+
+    label: str
     gates: tuple[str, ...]
     states: int
-    recurrent_bias: bool
-    step: Callable[[Ops, Weights, State, Array], State]
+    step: Callable[..., State]
+    recurrent_bias: bool = False
+    vectors: tuple[str, ...] = ()
 
 
-def vanilla_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
+def vanilla_step(ops: Ops, state: State, a: Array, s: Array) -> State:
     """Elman 1990, eq. on p. 182 with tanh: h = tanh(x W + h U + b)."""
-    (h,) = state
-    return (ops.tanh(x @ w.W + h @ w.U + w.b),)
+    return (ops.tanh(a + s),)
 
 
-def vanilla_relu_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
-    """The vanilla cell with a rectifier (Le et al. 2015, arXiv 1504.00941): h = max(0, x W + h U + b)."""
-    (h,) = state
-    return (ops.relu(x @ w.W + h @ w.U + w.b),)
-
-
-def lstm_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
+def lstm_step(ops: Ops, state: State, a: Array, s: Array) -> State:
     """Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000."""
     h, c = state
     n = h.shape[-1]
-    a = x @ w.W + h @ w.U + w.b
+    a = a + s
     i = ops.sigmoid(a[..., :n])
     f = ops.sigmoid(a[..., n : 2 * n])
     g = ops.tanh(a[..., 2 * n : 3 * n])
@@ -73,21 +67,48 @@ def lstm_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
     return (o * ops.tanh(c), c)
 
 
-def gru_step(ops: Ops, w: Weights, state: State, x: Array) -> State:
+def gru_step(ops: Ops, state: State, a: Array, s: Array) -> State:
     """Cho et al. 2014 (arXiv 1406.1078v1), reset after the product: n = tanh(x W_n + b_n + r * (h U_n + b_rec_n))."""
     (h,) = state
     n = h.shape[-1]
-    a = x @ w.W + w.b
-    s = h @ w.U + w.b_rec
     r = ops.sigmoid(a[..., :n] + s[..., :n])
     z = ops.sigmoid(a[..., n : 2 * n] + s[..., n : 2 * n])
     g = ops.tanh(a[..., 2 * n :] + r * s[..., 2 * n :])
     return (z * h + (1 - z) * g,)
 
 
+def ugrnn_step(ops: Ops, state: State, a: Array, s: Array) -> State:
+    """Collins et al. 2016 (arXiv 1611.09913), section 1: one gate keeps the old state or takes the candidate."""
+    (h,) = state
+    n = h.shape[-1]
+    a = a + s
+    keep = ops.sigmoid(a[..., :n])
+    return (keep * h + (1 - keep) * ops.tanh(a[..., n:]),)
+
+
+def lstm_peephole_step(ops: Ops, state: State, a: Array, s: Array, p_i: Array, p_f: Array, p_o: Array) -> State:
+    """Gers et al. 2002 (JMLR 3), the gates see the memory: i and f the old one, o the new one."""
+    h, c = state
+    n = h.shape[-1]
+    a = a + s
+    i = ops.sigmoid(a[..., :n] + p_i * c)
+    f = ops.sigmoid(a[..., n : 2 * n] + p_f * c)
+    g = ops.tanh(a[..., 2 * n : 3 * n])
+    c = f * c + i * g
+    o = ops.sigmoid(a[..., 3 * n :] + p_o * c)
+    return (o * ops.tanh(c), c)
+
+
 CELLS = {
-    "vanilla": Cell(gates=("h",), states=1, recurrent_bias=False, step=vanilla_step),
-    "vanilla_relu": Cell(gates=("h",), states=1, recurrent_bias=False, step=vanilla_relu_step),
-    "lstm": Cell(gates=("i", "f", "g", "o"), states=2, recurrent_bias=False, step=lstm_step),
-    "gru": Cell(gates=("r", "z", "n"), states=1, recurrent_bias=True, step=gru_step),
+    "vanilla": Cell("vanilla RNN", gates=("h",), states=1, step=vanilla_step),
+    "lstm": Cell("LSTM", gates=("i", "f", "g", "o"), states=2, step=lstm_step),
+    "gru": Cell("GRU", gates=("r", "z", "n"), states=1, step=gru_step, recurrent_bias=True),
+    "ugrnn": Cell("UGRNN", gates=("g", "c"), states=1, step=ugrnn_step),
+    "lstm_peephole": Cell(
+        "LSTM with peepholes",
+        gates=("i", "f", "g", "o"),
+        states=2,
+        step=lstm_peephole_step,
+        vectors=("p_i", "p_f", "p_o"),
+    ),
 }

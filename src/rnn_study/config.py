@@ -1,13 +1,17 @@
 """params.yaml as frozen, strict models. A key that is unknown, missing or out of range is one clear line."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from .cells import CELLS
 from .errors import StudyError
+from .habits import HABITS, OPTIMISERS
+from .init import KERNELS
+from .network import Layer, Network, why_not_native
 
 PARAMS = Path("params.yaml")
 
@@ -57,11 +61,13 @@ class Data(_Model):
 
 
 class MnistRows(_Model):
+    classifies: ClassVar[bool] = True
     validation: Fraction  # share of the training images held out
     seed: Seed  # of the split
 
 
 class Tweets(_Model):
+    classifies: ClassVar[bool] = True
     validation: Fraction  # share of the distinct tweets
     test: Fraction  # share of the distinct tweets
     seed: Seed  # of the split
@@ -76,6 +82,7 @@ class Tweets(_Model):
 
 
 class Airline(_Model):
+    classifies: ClassVar[bool] = False
     look_back: Annotated[int, Field(ge=1, le=36)]  # months in a window
     logarithm: bool
     first_difference: bool
@@ -110,14 +117,47 @@ class TaskTuning(_Model):
     examples: Count | None  # of the training part, from its start; null: all
 
 
-class CellParams(_Model):
-    """What one cell does differently in one task: these win over the solved width and the tuned values."""
+CellName = Literal[tuple(CELLS)]
+Kernel = Literal[(*KERNELS, "uniform")]
 
-    units: Count | None = None
-    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
+
+class Variant(_Model):
+    """One thing that is compared in a task: a cell, and what it does differently. Every key may be left out."""
+
+    cell: CellName | list[CellName] | None = None  # of each layer, if a list; left out: the entry's own name
+    units: Count | None = None  # of every layer; left out: as `network` says
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None  # this and the next two: left out: tuned
     clip: Annotated[float, Field(gt=0)] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
-    impl: Literal["native", "equations"] | None = None  # the frameworks' own layers (where they have one) or cells.py
+    clip_by: Literal["norm", "value", "nothing"] = "norm"  # of all gradients together, each number, not at all
+    optimiser: Literal[OPTIMISERS] = "adam"
+    activation: Literal["tanh", "relu"] = "tanh"
+    norm: Literal["layer", "batch"] | None = None  # normalisation of the products with both kernels
+    window: Count | None = None  # steps that the gradient reaches back: truncated back-propagation through time
+    bidirectional: bool = False
+    kernel: Kernel | None = None  # how the input kernel starts
+    recurrent: Kernel | None = None  # how the recurrent kernel starts
+    forget_bias: Annotated[float, Field(ge=-20, le=20)] | None = None  # what a forget gate's bias starts at
+    habits: Literal[tuple(HABITS)] = "matched"  # or what a framework does by itself: habits.py
+    impl: Literal["native", "equations"] | None = None  # the frameworks' own layers (where they can) or cells.py
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Variant":
+        if self.clip_by == "nothing" and self.clip is not None:
+            raise ValueError(f"clip {self.clip} with clip_by nothing: expected one of the two")
+        return self
+
+    def cells(self, name: str, depth: int) -> tuple[str, ...]:
+        """The cell of each layer, for the entry `name` where the task has `depth` layers."""
+        if isinstance(self.cell, list):
+            return tuple(self.cell)
+        return (self.cell or name,) * depth
+
+    def network(self, inputs: int, layers: tuple[Layer, ...], outputs: int, **more: Any) -> Network:
+        """The network of these layers with what this variant says of all of them."""
+        second = HABITS[self.habits].second_bias
+        own = {"activation": self.activation, "norm": self.norm, "window": self.window}
+        return Network(inputs, layers, outputs, bidirectional=self.bidirectional, second_bias=second, **own, **more)
 
 
 P = TypeVar("P", bound=_Model)
@@ -128,16 +168,45 @@ class TaskParams(_Model, Generic[P]):
     network: NetworkParams
     training: Training
     tuning: TaskTuning
-    cells: dict[str, CellParams]  # which cells run, in the order of the reports
+    margin: Annotated[float, Field(gt=0)]  # of the score: frameworks closer than this count as equivalent
+    cells: dict[str, Variant]  # what runs, in the order of the reports; a key is a cell, or names one in `cell`
 
     @model_validator(mode="after")
-    def _known_cells(self) -> "TaskParams[P]":
-        for cell in self.cells:
-            if cell not in CELLS:
-                raise ValueError(f"unknown cell {cell!r}: expected one of {', '.join(CELLS)}")
+    def _possible(self) -> "TaskParams[P]":
         if not self.cells:
             raise ValueError("expected at least one cell")
+        for name, variant in self.cells.items():
+            if fault := self._fault(name, variant):
+                raise ValueError(f"cells.{name}: {fault}")
         return self
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The cells that occur, each once."""
+        depth = self.network.depth
+        return tuple(dict.fromkeys(cell for name, one in self.cells.items() for cell in one.cells(name, depth)))
+
+    def _fault(self, name: str, variant: Variant) -> str | None:
+        """What cannot be, in `variant` itself or in this task."""
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", name):
+            return f"got the name {name!r}: expected small letters, digits, - and _"
+        cells = variant.cells(name, self.network.depth)
+        if not cells:
+            return "cell []: expected the cell of each layer"
+        if not set(cells) <= CELLS.keys():
+            return f"unknown cell {name!r}: expected one of {', '.join(CELLS)}, or `cell` to name one"
+        network = variant.network(1, tuple(Layer(cell, 1) for cell in cells), 1)
+        if variant.impl == "native":
+            for backend in ("pytorch", "tensorflow"):
+                if reason := why_not_native(network, backend):
+                    return f"impl native with {reason}: {backend} has no such layer: expected equations"
+        if variant.norm == "batch" and self.training.batch_size == 1:
+            return "norm batch with training.batch_size 1: expected at least 2, one row has no variance"
+        if variant.bidirectional and not self.prepare.classifies:
+            return "bidirectional in a task that forecasts: expected a classification"
+        if variant.forget_bias is not None and not any("f" in CELLS[cell].gates for cell in cells):
+            return f"forget_bias with cell {cells[0]}: it has no forget gate: expected none"
+        return None
 
 
 class Tasks(_Model):
@@ -161,6 +230,7 @@ class Parity(_Model):
     updates: Count
     perturbed: Count  # trainings from a start moved by rounding, which set the floor
     float32: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, once more
+    habits: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, with each framework's defaults apart
 
 
 class Config(_Model):
@@ -182,13 +252,13 @@ class Config(_Model):
 
     @model_validator(mode="after")
     def _parity_of_cells(self) -> "Config":
-        for name, cells in self.parity.float32.items():
-            for cell in cells:
-                if cell not in self.task(name).cells:
-                    expected = ", ".join(self.task(name).cells)
-                    raise ValueError(
-                        f"parity.float32.{name}: got {cell!r}: expected one of tasks.{name}.cells: {expected}"
-                    )
+        for key in ("float32", "habits"):
+            for name, cells in getattr(self.parity, key).items():
+                kinds = self.task(name).kinds
+                for cell in cells:
+                    if cell not in kinds:
+                        expected = f"a cell of tasks.{name}: {', '.join(kinds)}"
+                        raise ValueError(f"parity.{key}.{name}: got {cell!r}: expected {expected}")
         return self
 
     def task(self, name: str) -> TaskParams:

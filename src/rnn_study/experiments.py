@@ -1,17 +1,18 @@
 """From the configuration to lists of runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
-from .backends import NATIVE, default_impl
 from .config import Config, read_yaml
 from .errors import StudyError
 from .files import atomic
-from .network import Embedding, Layer, Network, units_for
+from .habits import HABITS, rule
+from .network import Embedding, Layer, Network, default_impl, units_for
 from .optimisers import Optimiser
 from .task import Task, prepared_file
 from .train import RunSpec
@@ -21,32 +22,45 @@ TUNED = Path("tuned")
 Settings = dict[str, float]  # learning_rate, clip, dropout
 
 
-def network(config: Config, task: Task, cell: str, dropout: float) -> Network:
-    """The network of `cell` in `task`: its own width if it names one, else equal units, else an equal budget."""
+def network(config: Config, task: Task, name: str, dropout: float) -> Network:
+    """The network of variant `name` in `task`: its own width if it names one, else equal units, else an equal
+    budget."""
     params = config.task(task.name)
-    shape = params.network
-    units = params.cells[cell].units or shape.units
-    if units is None:
-        units = units_for(shape.parameters, cell, inputs=task.inputs, depth=shape.depth, outputs=task.outputs)
+    shape, variant = params.network, params.cells[name]
     embedding = None
     if task.embedding is not None:
         embedding = Embedding(len(task.embedding), shape.finetune)
-    return Network(task.inputs, (Layer(cell, units),) * shape.depth, task.outputs, embedding, dropout)
+    layers = tuple(Layer(cell, 1) for cell in variant.cells(name, shape.depth))
+    steps = task.train.x.shape[1] if variant.norm == "batch" else 0
+    found = variant.network(task.inputs, layers, task.outputs, embedding=embedding, dropout=dropout, norm_steps=steps)
+    units = variant.units or shape.units or units_for(shape.parameters, found)
+    return replace(found, layers=tuple(Layer(layer.cell, units) for layer in layers))
 
 
-def spec(config: Config, task: Task, cell: str, backend: str, settings: Settings, seed: int) -> RunSpec:
-    """One run of the study; what params.yaml says of the cell wins over `settings`."""
+def spec(config: Config, task: Task, name: str, backend: str, settings: Settings, seed: int) -> RunSpec:
+    """One run of the study; what params.yaml says of variant `name` wins over `settings`."""
     params = config.task(task.name)
-    own = params.cells[cell].model_dump(exclude_none=True, include={"learning_rate", "clip", "dropout"})
-    settings = settings | own
+    variant = params.cells[name]
+    own = variant.model_dump(exclude_none=True, include={"learning_rate", "clip", "dropout"})
+    settings, habits = settings | own, HABITS[variant.habits]
+    init = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias"})
+    clips = variant.clip_by != "nothing"
     return RunSpec(
         task=task.name,
+        variant=name,
         data=prepared_file(task.name).as_posix(),
         backend=backend,
-        impl=implementation(config, task.name, cell),
+        impl=implementation(config, task, name),
         device=config.device,
-        network=network(config, task, cell, settings["dropout"]),
-        optimiser=Optimiser(settings["learning_rate"], settings["clip"]),
+        network=network(config, task, name, settings["dropout"]),
+        init=replace(habits.init, **init),
+        optimiser=Optimiser(
+            settings["learning_rate"],
+            settings["clip"] if clips else None,
+            rule(variant.optimiser, habits),
+            habits.clip_margin,
+            variant.clip_by if clips else "norm",
+        ),
         batch_size=params.training.batch_size,
         epochs=params.training.epochs,
         patience=params.training.patience,
@@ -56,15 +70,9 @@ def spec(config: Config, task: Task, cell: str, backend: str, settings: Settings
     )
 
 
-def implementation(config: Config, task: str, cell: str) -> str:
-    """What params.yaml asks for, else the frameworks' own layer where they have one."""
-    asked = config.task(task).cells[cell].impl
-    if asked == "native" and cell not in NATIVE:
-        raise StudyError(
-            f"params.yaml: tasks.{task}.cells.{cell}.impl: got 'native', but no framework has such a layer: "
-            "expected equations"
-        )
-    return asked or default_impl(cell)
+def implementation(config: Config, task: Task, name: str) -> str:
+    """What params.yaml asks for, else the frameworks' own layers where they can do what the variant asks."""
+    return config.task(task.name).cells[name].impl or default_impl(network(config, task, name, 0.0))
 
 
 def grid(config: Config, task: Task, backend: str, tuned: dict[str, Settings]) -> list[RunSpec]:

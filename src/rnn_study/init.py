@@ -1,49 +1,119 @@
 """Initial weights, drawn once in NumPy from an explicit generator and handed to every framework alike."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from .cells import CELLS
-from .network import Network, shapes
+from .network import Network, layer_shapes, shapes
+
+Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
-def _glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+def glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     """Uniform in +-sqrt(6 / (rows + columns)): Glorot & Bengio 2010, eq. 16."""
     limit = np.sqrt(6.0 / (rows + columns))
     return rng.uniform(-limit, limit, (rows, columns))
 
 
-def _orthogonal(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A random orthogonal matrix: Saxe et al. 2013 (arXiv 1312.6120), section 3; Haar by Mezzadri 2006."""
-    q, r = np.linalg.qr(rng.normal(size=(size, size)))
-    return q * np.sign(np.diag(r))
+def he(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Normal with variance 2 / rows, for rectifiers: He et al. 2015 (arXiv 1502.01852), eq. 10."""
+    return rng.normal(0.0, np.sqrt(2.0 / rows), (rows, columns))
 
 
-def draw(network: Network, rng: np.random.Generator, embedding: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """A canonical weight tree in float64.
+def orthogonal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Orthonormal rows or columns, whichever are fewer: Saxe et al. 2013 (arXiv 1312.6120), section 3; Haar by
+    Mezzadri 2006."""
+    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diag(r))
+    return q if rows >= columns else q.T
 
-    Gate by gate: input kernels Glorot uniform, recurrent kernels orthogonal; biases zero, but 1 for the
-    LSTM's forget gate (Jozefowicz et al. 2015). `embedding` (V, D) becomes the table, as it is.
+
+def identity(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """The identity matrix, nothing drawn: Le et al. 2015 (arXiv 1504.00941)."""
+    return np.eye(rows, columns)
+
+
+KERNELS: dict[str, Draw] = {"glorot": glorot, "he": he, "orthogonal": orthogonal, "identity": identity}
+
+
+@dataclass(frozen=True)
+class Init:
+    """How weights start; a named scheme of `SCHEMES`, or one with other choices.
+
+    kernel, recurrent: keys of `KERNELS` for W and U, or `uniform`, PyTorch's +-1/sqrt(H). whole: a kernel is drawn as
+    one matrix, not gate by gate. biases: `zeros`, or `uniform` as PyTorch's. forget_bias: what is put in place of the
+    bias of a forget gate, None: nothing. head: the dense kernel, a key of `KERNELS`, or `uniform`: kernel and bias in
+    +-1/sqrt(inputs), PyTorch's.
     """
-    tree: dict[str, np.ndarray] = {}
-    for name, shape in shapes(network).items():
-        kind = name.rpartition(".")[2]
-        if name == "embedding":
-            if embedding is None or embedding.shape != shape:
-                raise ValueError(f"embedding: expected an array of shape {shape}")
-            tree[name] = embedding.astype(np.float64)
-        elif name == "head.W":
-            tree[name] = _glorot(rng, *shape)
-        elif kind in ("b", "b_rec"):
-            tree[name] = np.zeros(shape)
+
+    kernel: str = "glorot"
+    recurrent: str = "orthogonal"
+    whole: bool = False
+    biases: str = "zeros"
+    forget_bias: float | None = 1.0
+    head: str = "glorot"
+
+
+SCHEMES = {
+    "study": Init(),  # gate by gate; forget bias 1 (Jozefowicz et al. 2015)
+    "keras": Init(whole=True),  # the defaults of keras.layers.LSTM and Dense
+    "pytorch": Init("uniform", "uniform", whole=True, biases="uniform", forget_bias=None, head="uniform"),
+}
+
+
+def _uniform(rng: np.random.Generator, fan: int, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.uniform(-1 / np.sqrt(fan), 1 / np.sqrt(fan), shape)
+
+
+def _layer(network: Network, index: int, rng: np.random.Generator, init: Init) -> dict[str, np.ndarray]:
+    """The arrays of one direction of layer `index`."""
+    cell, units = CELLS[network.layers[index].cell], network.layers[index].units
+
+    def kernel(choice: str, shape: tuple[int, ...]) -> np.ndarray:
+        if choice == "uniform":
+            return _uniform(rng, units, shape)
+        if init.whole:
+            return KERNELS[choice](rng, *shape)
+        return np.concatenate([KERNELS[choice](rng, shape[0], units) for _ in cell.gates], axis=1)
+
+    found: dict[str, np.ndarray] = {}
+    for name, shape in layer_shapes(network, index).items():
+        if name in ("W", "U"):
+            found[name] = kernel(init.kernel if name == "W" else init.recurrent, shape)
+        elif name.startswith(("gain", "variance")):
+            found[name] = np.ones(shape)
+        elif init.biases == "uniform" and not name.startswith("mean"):
+            found[name] = _uniform(rng, units, shape)
         else:
-            layer = network.layers[int(name.split(".")[1])]
-            rows, units = shape[0], layer.units
-            gates = CELLS[layer.cell].gates
-            blocks = [_glorot(rng, rows, units) if kind == "W" else _orthogonal(rng, units) for _ in gates]
-            tree[name] = np.concatenate(blocks, axis=1)
-    for index, layer in enumerate(network.layers):
-        gates = CELLS[layer.cell].gates
-        if "f" in gates:
-            start = gates.index("f") * layer.units
-            tree[f"layers.{index}.b"][start : start + layer.units] = 1.0
-    return tree
+            found[name] = np.zeros(shape)
+    if "f" in cell.gates and init.forget_bias is not None:
+        forget = slice(cell.gates.index("f") * units, (cell.gates.index("f") + 1) * units)
+        found["b"][forget] = init.forget_bias
+        if "b_rec" in found:
+            found["b_rec"][forget] = 0.0  # the gate's bias is the sum of the two
+    return found
+
+
+def draw(
+    network: Network, rng: np.random.Generator, embedding: np.ndarray | None = None, init: Init = SCHEMES["study"]
+) -> dict[str, np.ndarray]:
+    """A canonical weight tree in float64; `embedding` (V, D) becomes the table, as it is.
+
+    Gains of normalisation start at 1, running statistics at mean 0 and variance 1.
+    """
+    expected = shapes(network)
+    tree: dict[str, np.ndarray] = {}
+    if network.embedding:
+        if embedding is None or embedding.shape != expected["embedding"]:
+            raise ValueError(f"embedding: expected an array of shape {expected['embedding']}")
+        tree["embedding"] = embedding.astype(np.float64)
+    for index in range(len(network.layers)):
+        for direction in network.directions:
+            arrays = _layer(network, index, rng, init)
+            tree |= {f"layers.{index}.{direction}{name}": array for name, array in arrays.items()}
+    rows, columns = expected["head.W"]
+    if init.head == "uniform":
+        return tree | {"head.W": _uniform(rng, rows, (rows, columns)), "head.b": _uniform(rng, rows, (columns,))}
+    return tree | {"head.W": KERNELS[init.head](rng, rows, columns), "head.b": np.zeros(columns)}

@@ -50,13 +50,15 @@ class Adam:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """A rule, its learning rate, and where the gradients' global norm is clipped (None: nowhere).
+    """A rule, its learning rate, and where the gradients are clipped (None: nowhere).
 
-    Gradients are multiplied by min(1, clip / (norm + clip_margin)); PyTorch's `clip_grad_norm_` has a margin of
-    1e-6, Keras' `global_clipnorm` none.
+    By `norm`: all are multiplied by min(1, clip / (norm + clip_margin)), the norm that of all of them together
+    (Pascanu et al. 2013, arXiv 1211.5063, algorithm 1); PyTorch's `clip_grad_norm_` has a margin of 1e-6, Keras'
+    `global_clipnorm` none. By `value`: each number is cut to between -clip and clip.
     """
 
     learning_rate: float
     clip: float | None
     rule: Sgd | RmsProp | Adam = Adam()
     clip_margin: float = 0.0
+    clip_by: str = "norm"

@@ -55,5 +55,5 @@ def _bar(events: Iterable[Event], title: str, total: int) -> Iterator[Event]:
             if isinstance(event, Finished):
                 bar.advance(shown)
             else:
-                now = f"{event.spec.cell} seed {event.spec.seed} epoch {event.row['epoch']:.0f}"
+                now = f"{event.spec.variant} seed {event.spec.seed} epoch {event.row['epoch']:.0f}"
                 bar.update(shown, now=now)

@@ -1,5 +1,6 @@
 """Finished runs by id. The id covers all that can change a run's bytes, so a run is never computed twice."""
 
+import inspect
 import json
 import os
 import shutil
@@ -11,7 +12,8 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from . import backends, results, train
+from . import backends, cells, results, train
+from .cells import CELLS
 from .closure import SRC, closure
 from .files import read_json, write_json
 from .files import sha256 as file_sha256
@@ -25,10 +27,22 @@ def _data_digest(path: str, changed: int) -> str:
 
 
 @cache
-def sources(backend: str) -> dict[str, str]:
+def _files(backend: str) -> dict[str, str]:
     """SHA-256 of every file of the package that a run in `backend` imports, by its path under src."""
     files = closure(Path(train.__file__), Path(backends.__file__).parent / backend / "__init__.py")
     return {path.relative_to(SRC).as_posix(): file_sha256(path) for path in files}
+
+
+def sources(spec: train.RunSpec) -> dict[str, str]:
+    """SHA-256 of the code behind a run: every file it imports, but of `cells.py` its own cells' definitions alone, so
+    that a cell that is added or edited leaves the others' runs as they are."""
+    found = dict(_files(spec.backend))
+    del found[Path(cells.__file__).relative_to(SRC).as_posix()]
+    for name in sorted({layer.cell for layer in spec.network.layers}):
+        cell = CELLS[name]
+        definition = repr(cell._replace(step=inspect.getsource(cell.step), label=""))
+        found[f"cell {name}"] = sha256(definition.encode()).hexdigest()
+    return found
 
 
 def run_id(spec: train.RunSpec, environment: dict[str, str]) -> str:
@@ -37,7 +51,7 @@ def run_id(spec: train.RunSpec, environment: dict[str, str]) -> str:
         "spec": asdict(spec),
         "data": _data_digest(spec.data, Path(spec.data).stat().st_mtime_ns),
         "environment": environment,
-        "sources": sources(spec.backend),
+        "sources": sources(spec),
     }
     return sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
 

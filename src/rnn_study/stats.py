@@ -15,6 +15,7 @@ LEVEL = 0.95
 BOOTSTRAP_FROM = 10  # seeds
 ALPHA = 0.05
 SMALLEST = {"accuracy": 0.0005, "rmse": 0.005}  # what a report would round to nothing is never claimed
+EQUIVALENCE_FROM = 10  # seeds
 CLAIM_FROM = 3  # seeds: below, a t test has no spread to speak of, and no claim is made
 
 
@@ -77,6 +78,38 @@ def compare(a: np.ndarray, b: np.ndarray, level: float = LEVEL) -> Comparison:
     interval = test.confidence_interval(level)
     estimate = Estimate(mean, float(interval.low), float(interval.high))
     return Comparison(estimate, float(test.pvalue), improvement, n)
+
+
+class Equivalence(NamedTuple):
+    """Two one-sided t tests of n paired differences against -margin and margin.
+
+    p: the larger of the two p-values. interval: the mean difference with its 90 % interval, which lies within the
+    margin exactly where p < 0.05. power: the chance that both tests succeed if there is no difference, at the spread
+    that was seen; at least this much.
+    """
+
+    p: float
+    interval: Estimate
+    power: float
+    n: int
+
+
+def equivalence(a: np.ndarray, b: np.ndarray, margin: float) -> Equivalence:
+    """Are scores a (n,) and b (n,) of the same seeds closer together than `margin`? Schuirmann 1987, paired.
+
+    The power is from the noncentral t distributions of the two tests (Phillips 1990), their overlap left out.
+    """
+    differences = np.asarray(a, float) - np.asarray(b, float)
+    n, mean = len(differences), float(differences.mean())
+    error = float(differences.std(ddof=1)) / np.sqrt(n)
+    if np.ptp(differences) <= 1e-9 * max(abs(mean), margin):  # no spread for a t test: the sign test's exact p-value
+        inside = abs(mean) < margin
+        return Equivalence(0.5**n if inside else 1.0, Estimate(mean, mean, mean), 1.0 if 0.5**n < ALPHA else 0.0, n)
+    p = max(stats.t.sf((mean + margin) / error, n - 1), stats.t.cdf((mean - margin) / error, n - 1))
+    critical = float(stats.t.ppf(1 - ALPHA, n - 1))
+    missed = float(stats.nct.cdf(critical, n - 1, margin / error))  # by either of the two
+    half = critical * error
+    return Equivalence(float(p), Estimate(mean, mean - half, mean + half), max(0.0, 1 - 2 * missed), n)
 
 
 def holm(p: np.ndarray) -> np.ndarray:

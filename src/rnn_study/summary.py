@@ -23,8 +23,8 @@ def training(
 ) -> dict[str, Any]:
     """The content of metrics/train/<task>-<backend>.json: for each cell what was run and what it scored."""
     cells: dict[str, dict[str, Any]] = {}
-    for cell in dict.fromkeys(run.spec.cell for run in finished):
-        runs = [run for run in finished if run.spec.cell == cell]
+    for cell in dict.fromkeys(run.spec.variant for run in finished):
+        runs = [run for run in finished if run.spec.variant == cell]
         summaries = [results.read_summary(run.folder) for run in runs]
         spec, first = runs[0].spec, summaries[0]
         scores = {part: [summary["scores"][part] for summary in summaries] for part in first["scores"]}
@@ -101,16 +101,34 @@ def _against_baselines(stage: dict[str, Any], part: str) -> Iterator[dict[str, A
             yield row | _pair(seeds, [scores[part]] * len(seeds), stage["higher_is_better"])
 
 
-def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One task over its backends.
+def _equivalence(a: Sequence[float], b: Sequence[float], margin: float) -> dict[str, Any]:
+    """Whether paired scores are within `margin` of each other, in units of the score."""
+    found = stats.equivalence(np.array(a), np.array(b), margin)
+    interval = [found.interval.low, found.interval.high]
+    return {"margin": margin, "interval": interval, "p": found.p, "power": found.power, "n": found.n}
 
-    A family of comparisons is one test part: its cells, its frameworks, or its cells against the baselines.
+
+def _settle(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Correct a family of equivalence tests and name the verdict: `equivalent`, `not shown`, or `too few seeds`."""
+    adjusted = stats.holm(np.array([row["p"] for row in rows])) if rows else []
+    for row, p in zip(rows, adjusted, strict=True):
+        row["p_adjusted"] = float(p)
+        few = row["n"] < stats.EQUIVALENCE_FROM
+        row["verdict"] = "too few seeds" if few else "equivalent" if p < stats.ALPHA else "not shown"
+    return rows
+
+
+def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]], margin: float) -> dict[str, Any]:
+    """One task over its backends; `margin` is how far apart frameworks may be and still count as equivalent.
+
+    A family of comparisons is one test part: its cells, its frameworks (for a difference, and for equivalence), or its
+    cells against the baselines.
     """
     first = stages[0]
     higher = first["higher_is_better"]
     cells = list(first["cells"])
     parts = [part for part in first["cells"][cells[0]]["scores"] if part != "validation"]
-    between_cells, between_frameworks, against = [], [], []
+    between_cells, between_frameworks, against, equivalence = [], [], [], []
     for part in parts:
         family = []
         for stage in stages:
@@ -120,13 +138,16 @@ def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]]) -> dict
                 family.append(row | _pair(scores[a], scores[b], higher))
         between_cells += _judge(family, first["score"], higher)
         against += _judge([row for s in stages for row in _against_baselines(s, part)], first["score"], higher)
-        family = []
+        family, closeness = [], []
         for one, other in combinations(stages, 2):
             for cell in cells:
                 row = {"part": part, "cell": cell, "a": one["backend"], "b": other["backend"]}
                 a, b = (stage["cells"][cell]["scores"][part] for stage in (one, other))
                 family.append(row | _pair(a, b, higher))
+                closeness.append(row | _equivalence(a, b, margin))
         between_frameworks += _judge(family, first["score"], higher)
+        equivalence += _settle(closeness)
+    claimed = [abs(row["difference"]) for row in between_cells if row["better"] in ("a", "b")]
     return {
         "score": first["score"],
         "unit": first["unit"],
@@ -138,4 +159,6 @@ def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]]) -> dict
         "between_cells": between_cells,
         "between_frameworks": between_frameworks,
         "against_baselines": against,
+        "equivalence": equivalence,
+        "smallest_claim": min(claimed, default=None),
     }

@@ -143,19 +143,19 @@ class Tracker:
         common = asdict(replace(spec, seed=0))
         if self._kind == "tune":
             common["optimiser"] = common["network"]["dropout"] = None
-        described = [common, self._tags, run_store.sources(spec.backend)]
+        described = [common, self._tags, run_store.sources(spec)]
         digest = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
-        group = f"{self._kind}/{spec.cell}/{spec.backend}/{digest}"
+        group = f"{self._kind}/{spec.variant}/{spec.backend}/{digest}"
         if group not in self._parents:
             found = list(self._search(f"tags.`{_GROUP}` = '{group}'"))
             if found:
                 run = found[0].info.run_id
                 self._client.update_run(run, "RUNNING")
             else:
-                name = f"{self._kind} {spec.cell} {spec.backend}"
+                name = f"{self._kind} {spec.variant} {spec.backend}"
                 tags = self._about | {_GROUP: group}
                 run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
-                fixed = {"task": spec.task, "backend": spec.backend, "cell": spec.cell, "impl": spec.impl}
+                fixed = {"task": spec.task, "backend": spec.backend, "variant": spec.variant, "impl": spec.impl}
                 self._client.log_batch(run, params=[Param(key, value) for key, value in fixed.items()])
             self._parents[group] = run
         return self._parents[group]
@@ -164,13 +164,13 @@ class Tracker:
         if event.run not in self._open:
             spec, parent = event.spec, self._parent(event.spec)
             if self._kind == "train":
-                name = f"{spec.cell} {spec.backend} seed {spec.seed}"
+                name = f"{spec.variant} {spec.backend} seed {spec.seed}"
             else:
-                name = f"{spec.cell} lr {spec.optimiser.learning_rate:.2g}"
+                name = f"{spec.variant} lr {spec.optimiser.learning_rate:.2g}"
             tags = self._about | {_PARENT: parent, _RUN: event.run}
             run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
             params = [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
-            self._client.log_batch(run, params=[*params, Param("cell", spec.cell)])
+            self._client.log_batch(run, params=params)
             self._open[event.run] = run
         return self._open[event.run]
 
@@ -221,7 +221,7 @@ class Tracker:
     def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
         """Put each cell's IQM and interval on its parent run; `metrics` as `summary.training` gives them."""
         now = int(time.time() * 1000)
-        for cell, spec in {run.spec.cell: run.spec for run in finished}.items():
+        for cell, spec in {run.spec.variant: run.spec for run in finished}.items():
             found = metrics["cells"][cell]
             values = _flat({key: found[key] for key in ("iqm", "interval", "parameters")})
             rows = [Metric(key, float(value), now, 0) for key, value in values.items()]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import backends, init
+from . import backends
+from .init import Init, draw
 from .network import Network, parameter_count
 from .optimisers import Optimiser
 from .results import RunResult
@@ -15,7 +16,7 @@ from .task import WORST, Batch, Task
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything that determines a run.
+    """Everything that determines a run. `variant` names what is compared: an entry of the task's `cells`.
 
     `data` is the prepared file, relative to the project. `impl` says what computes the layers:
     `native`, the framework's own, or `equations`, those of `cells.py`. `examples` limits the training part to its
@@ -23,11 +24,13 @@ class RunSpec:
     """
 
     task: str
+    variant: str
     data: str
     backend: str
     impl: str
     device: str  # auto | cpu | gpu
     network: Network
+    init: Init
     optimiser: Optimiser
     batch_size: int
     epochs: int
@@ -35,10 +38,6 @@ class RunSpec:
     examples: int | None
     tests: bool
     seed: int
-
-    @property
-    def cell(self) -> str:
-        return self.network.layers[0].cell
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -51,7 +50,7 @@ def _dropout_masks(network: Network, rng: np.random.Generator, order: np.ndarray
     p = network.dropout
     if p == 0:
         return None
-    sizes = [(*order.shape, layer.units) for layer in network.layers]
+    sizes = [(*order.shape, network.width(index + 1)) for index in range(len(network.layers))]
     return [(rng.random(size, dtype=np.float32) >= p).astype(np.float32) / np.float32(1 - p) for size in sizes]
 
 
@@ -69,7 +68,7 @@ def train(
         rows = slice(spec.examples)
         part = Batch(*(None if array is None else array[rows] for array in task.train))
         task = replace(task, train=part)
-    initial = init.draw(spec.network, stream(spec.seed, "weights"), task.embedding)
+    initial = draw(spec.network, stream(spec.seed, "weights"), task.embedding, spec.init)
     model = backend.build(
         spec.network,
         task.loss,
@@ -92,14 +91,13 @@ def train(
         order = shuffle.permutation(examples)[: steps * batch_size].reshape(steps, batch_size)
         trace = backend.epoch(model, data, order, _dropout_masks(spec.network, drop, order))
         outputs = backend.predict(model, validation)
-        clip = spec.optimiser.clip
         row = {
             "epoch": epoch,
             "train_loss": float(trace.losses.mean()),
             "validation_loss": task.mean_loss(outputs, "validation"),
             "validation_score": task.score(outputs, "validation"),
             "gradient_norm": float(trace.norms.mean()),
-            "clipped_share": 0.0 if clip is None else float((trace.norms > clip).mean()),
+            "clipped_share": float(trace.clipped.mean()),
         }
         history.append(row)
         yield row

@@ -5,20 +5,20 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from rnn_study.network import Network, Pass
+from rnn_study.network import Network, Pass, why_not_native
 from rnn_study.optimisers import Optimiser
 from rnn_study.task import Batch
 
 BACKENDS = ("pytorch", "tensorflow")
-# Cells that every framework has a layer of its own for; every cell of `cells.CELLS` runs as equations.
-NATIVE = ("vanilla", "vanilla_relu", "lstm", "gru")
 
 
 class EpochTrace(NamedTuple):
-    """What each of the S updates of an epoch saw: mean loss (S,), global gradient norm before clipping (S,)."""
+    """What each of the S updates of an epoch saw, all (S,): mean loss, the gradients' global norm before clipping,
+    whether clipping changed any."""
 
     losses: np.ndarray
     norms: np.ndarray
+    clipped: np.ndarray
 
 
 class Backend(Protocol):
@@ -39,7 +39,7 @@ class Backend(Protocol):
         """A model on `device` (cpu | gpu) holding `weights`, its optimiser before the first update.
 
         `impl` says what computes the layers: `native`, the framework's own, or `equations`, those of `cells.py`.
-        A ValueError where the framework's own cannot (a cell not in NATIVE; TensorFlow: a second bias).
+        A ValueError where the framework's own cannot (`why_not_native`).
         """
 
     def place(self, batch: Batch, model: Any) -> Any:
@@ -58,7 +58,10 @@ class Backend(Protocol):
         """Outputs (N, K) of the whole of `data`, without dropout."""
 
     def probe(self, model: Any, data: Any) -> Pass:
-        """One pass over the whole of `data`, forward and back, with everything it computes; no update."""
+        """One pass over the whole of `data`, forward and back, with everything it computes; no update.
+
+        Batch normalisation takes the statistics of `data`, as an update would, and keeps none.
+        """
 
     def weights(self, model: Any) -> dict[str, np.ndarray]:
         """The model's canonical weight tree, copied."""
@@ -84,13 +87,7 @@ def load(name: str) -> Backend:
     return import_module(f"{__name__}.{name}")
 
 
-def default_impl(cell: str) -> str:
-    """The frameworks' own layer where they have one."""
-    return "native" if cell in NATIVE else "equations"
-
-
-def require_native(network: Network) -> None:
-    """A ValueError that names the layer for which there is no native implementation."""
-    for layer in network.layers:
-        if layer.cell not in NATIVE:
-            raise ValueError(f"impl native: no framework has a layer {layer.cell!r}: expected equations")
+def require_native(network: Network, backend: str) -> None:
+    """A ValueError that says what the framework's own layers cannot do."""
+    if reason := why_not_native(network, backend):
+        raise ValueError(f"impl native: {backend} has no layer for {reason}: expected equations")

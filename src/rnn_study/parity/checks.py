@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from rnn_study import experiments, reference, results
-from rnn_study.backends import BACKENDS, NATIVE
+from rnn_study.backends import BACKENDS
 from rnn_study.cells import CELLS
 from rnn_study.config import Config
-from rnn_study.network import Embedding, Layer, Network, Pass, shapes
+from rnn_study.network import NATIVE, Embedding, Layer, Network, Pass, shapes
 from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import WORST, Batch, Task
 
@@ -43,6 +43,9 @@ RULES = {
     "RMSprop": RmsProp(BETA),
     "Adam": Adam(BETA, LATE),
     "Adam, epsilon hat": Adam(BETA, LATE, hat=True),
+}
+UPDATES = {name: Optimiser(RATE, 2**-4, rule) for name, rule in RULES.items()} | {
+    "SGD, clipped by value": Optimiser(RATE, 2**-6, Sgd(), clip_by="value")
 }
 STEP_COUNTS = (1, 2, 28, 100)
 
@@ -104,6 +107,54 @@ def options(cells: Iterable[str] = CELLS) -> list[Options]:
     return found
 
 
+# What a network may ask for besides, each alone and some together: the cells of its two layers, the implementation,
+# the option. Every case reads sequences of unequal length.
+KNOBS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
+    "rectifier": (("vanilla", "vanilla"), "native", {"activation": "relu"}),
+    "rectifier in equations": (("vanilla", "lstm"), "equations", {"activation": "relu"}),
+    "rectifier in the GRU": (("gru", "ugrnn"), "equations", {"activation": "relu"}),
+    "different cells": (("lstm", "gru"), "native", {}),
+    "layer normalisation": (("lstm", "gru"), "equations", {"norm": "layer"}),
+    "batch normalisation": (("vanilla", "lstm"), "equations", {"norm": "batch", "norm_steps": 6}),
+    "batch normalisation past its statistics": (
+        ("gru", "gru"),
+        "equations",
+        {"norm": "batch", "norm_steps": 4},
+    ),
+    "window of 2 steps": (("lstm", "lstm"), "equations", {"window": 2}),
+    "both directions": (("gru", "lstm"), "native", {"bidirectional": True}),
+    "both directions in equations": (("lstm_peephole", "vanilla"), "equations", {"bidirectional": True}),
+    "second bias": (("vanilla", "lstm"), "equations", {"second_bias": True}),
+    "all of it": (
+        ("lstm_peephole", "gru"),
+        "equations",
+        {"activation": "relu", "norm": "layer", "window": 3, "bidirectional": True, "second_bias": True},
+    ),
+}
+
+
+def knob_problem(name: str) -> Problem:
+    """A random network with the option `name` of KNOBS, and random data of unequal lengths."""
+    cells, impl, options = KNOBS[name]
+    rng = np.random.default_rng(list(name.encode()))
+    network = Network(3, (Layer(cells[0], 4), Layer(cells[1], 3)), 2, **options)
+    weights = {}
+    for array, shape in shapes(network).items():
+        weights[array] = rng.normal(0, 0.9 / np.sqrt(shape[0]) if array.endswith((".W", ".U")) else 0.5, shape)
+        if "variance" in array or "gain" in array:
+            weights[array] = rng.uniform(0.5, 1.5, shape)
+    steps = 6
+    mask = np.arange(steps) < np.array([6, 3, 5, 4, 6])[:, None]
+    batch = Batch(rng.normal(size=(5, steps, 3)), rng.integers(0, 2, 5), mask)
+    return Problem(network, "cross_entropy", Optimiser(RATE, None), weights, batch, impl)
+
+
+def knob_rows(backend: str, name: str, problem: Problem, expected: Pass, found: Pass) -> list[Row]:
+    cells = "/".join(layer.cell for layer in problem.network.layers)
+    where = (problem.network.layers[0].cell, backend, precision(problem), f"{name}, {cells}")
+    return [_row(check, *where, value) for check, value in pass_deviations(found, expected).items()]
+
+
 def layer_problem(chosen: Options) -> Problem:
     """A random network with random biases, none of them zero, and random data."""
     rng = np.random.default_rng([chosen.steps, chosen.depth, *chosen.cell.encode()])
@@ -132,7 +183,7 @@ def oracle(problem: Problem) -> Pass:
     """
     exact = problem.cast("float64")
     x, y, mask = exact.batch
-    if mask is None:
+    if mask is None or exact.network.norm == "batch":  # whose rows are not alone
         return reference.run(exact.network, exact.weights, exact.batch, exact.loss)
     lengths, share = mask.sum(axis=1), 1 / len(x)
     alone = [
@@ -191,7 +242,7 @@ def update_problem(rule: str) -> tuple[Problem, Tree, Tree]:
     for name, array in problem.weights.items():
         slots |= {f"{slot}.{name}": rng.normal(0, 0.01, array.shape) for slot in ("mean", "velocity")}
         slots[f"square.{name}"] = rng.uniform(1e-5, 1e-3, array.shape)
-    problem = replace(problem, optimiser=Optimiser(RATE, 2**-4, RULES[rule]))
+    problem = replace(problem, optimiser=UPDATES[rule])
     return problem, slots, oracle(problem).gradients
 
 
@@ -199,7 +250,7 @@ def update_row(backend: str, rule: str, found: tuple[Tree, Tree]) -> Row:
     """One framework's update against its own formula."""
     problem, slots, gradients = update_problem(rule)
     weights, after = reference.update(problem.optimiser, backend, problem.weights, slots, gradients)
-    kept = ["updates", *(f"{slot}.{name}" for slot in RULES[rule].slots for name in gradients)]
+    kept = ["updates", *(f"{slot}.{name}" for slot in UPDATES[rule].rule.slots for name in gradients)]
     worst = max(tree_deviation(found[0], weights), slots_deviation(found[1], {name: after[name] for name in kept}))
     return _row("update", "vanilla", backend, "float64", f"{rule}, its formula", worst)
 
@@ -224,6 +275,7 @@ class Trained:
     """A trained network of the study: what it was trained in, and what it predicted there for the test part."""
 
     task: str
+    variant: str
     backend: str
     problem: Problem
     outputs: np.ndarray
@@ -236,19 +288,19 @@ class Trained:
 def trained(config: Config, task: Task, runs: Path) -> list[Trained]:
     """The networks of `task` that the study trained with its first seed, published under `runs`."""
     found = []
-    for cell in config.task(task.name).cells:
-        network = experiments.network(config, task, cell, dropout=0.0)
+    for name in config.task(task.name).cells:
+        network = experiments.network(config, task, name, dropout=0.0)
         for backend in BACKENDS:
-            folder = results.run_folder(runs, task.name, backend, cell, config.seeds[0])
+            folder = results.run_folder(runs, task.name, backend, name, config.seeds[0])
             weights, outputs = results.read_weights(folder), results.read_predictions(folder)["test"]
-            impl = experiments.implementation(config, task.name, cell)
+            impl = experiments.implementation(config, task, name)
             problem = Problem(network, task.loss, Optimiser(0.0, None), weights, task.tests["test"], impl)
-            found.append(Trained(task.name, backend, problem, outputs))
+            found.append(Trained(task.name, name, backend, problem, outputs))
     return found
 
 
 def transfer_row(run: Trained, found: np.ndarray) -> Row:
     """What the other framework predicts with the weights of `run`, against what its own one did."""
     cell = run.problem.network.layers[0].cell
-    case = f"{run.task}, trained in {run.backend}"
+    case = f"{run.task}, {'' if run.variant == cell else run.variant + ', '}trained in {run.backend}"
     return _row("transfer", cell, run.other, precision(run.problem), case, deviation(found, run.outputs))

@@ -14,7 +14,7 @@ from rnn_study.optimisers import RmsProp
 from rnn_study.workers import Workers
 
 from . import checks, probes, trainings, worked
-from .checks import BOUNDS, CHECKS, RULES, Options, Row, Trained
+from .checks import BOUNDS, CHECKS, UPDATES, Options, Row, Trained
 from .probes import Tree
 from .trainings import Curves, Lesson, Training
 
@@ -23,16 +23,17 @@ class Parity:
     """The checks, spread over the processes of one or both frameworks (`pools`, by backend).
 
     Ask for checks, then go through `finish`: `rows` then holds a row a check, `curves` every training's by (task,
-    cell, dtype).
+    cell, dtype), `gaps` what `trainings.habits` found by (task, cell).
     """
 
     def __init__(self, pools: dict[str, Workers]):
         self.pools = pools
         self.rows: list[Row] = []
         self.curves: dict[tuple[str, str, str], Curves] = {}
+        self.gaps: dict[tuple[str, str], dict[str, float]] = {}
         self._jobs: dict[Future, tuple[str, Callable[[Any], None]]] = {}
         self._total = 0
-        self._updates: dict[str, dict[str, tuple[Tree, Tree]]] = {rule: {} for rule in RULES}
+        self._updates: dict[str, dict[str, tuple[Tree, Tree]]] = {rule: {} for rule in UPDATES}
 
     def _ask(self, backend: str, then: Callable[[Any], None], function: Callable[..., Any], *arguments: Any) -> None:
         self._jobs[self.pools[backend].submit(function, backend, *arguments)] = backend, then
@@ -50,6 +51,17 @@ class Parity:
     def _layers(self, *case: Any) -> None:
         self.rows += checks.layer_rows(*case)
 
+    def knobs(self) -> None:
+        """A pass with each option of a network, in every framework."""
+        for name in checks.KNOBS:
+            problem = checks.knob_problem(name)
+            expected = checks.oracle(problem)
+            for backend in self.pools:
+                self._ask(backend, partial(self._knobs, backend, name, problem, expected), probes.probe, problem)
+
+    def _knobs(self, *case: Any) -> None:
+        self.rows += checks.knob_rows(*case)
+
     def worked(self) -> None:
         """The worked cases, by native layers and by equations."""
         for name, case in worked.cases().items():
@@ -66,13 +78,13 @@ class Parity:
     def updates(self) -> None:
         """One update by each rule, against the framework's formula, and across where the formula is the same."""
         for backend in self.pools:
-            for rule in RULES:
+            for rule in UPDATES:
                 self._ask(backend, partial(self._update, backend, rule), probes.updated, *checks.update_problem(rule))
 
     def _update(self, backend: str, rule: str, found: tuple[Tree, Tree]) -> None:
         self.rows.append(checks.update_row(backend, rule, found))
         self._updates[rule][backend] = found
-        if len(self._updates[rule]) == len(BACKENDS) and not isinstance(RULES[rule], RmsProp):
+        if len(self._updates[rule]) == len(BACKENDS) and not isinstance(UPDATES[rule].rule, RmsProp):
             self.rows.append(checks.agreement_row(rule, *self._updates[rule].values()))
 
     def trainings(self, works: Iterable[Training]) -> None:
@@ -86,6 +98,14 @@ class Parity:
     def _compared(self, work: Training, found: Curves) -> None:
         self.curves[work.task, work.cell, work.dtype] = found
         self.rows += checks.training_rows(work, found)
+
+    def habits(self, works: Iterable[Training]) -> None:
+        """What of the gap between the frameworks' defaults each habit makes, in one of them."""
+        for work in works:
+            self._ask(trainings.FOLLOWER, partial(self._habits, work), trainings.habits, work)
+
+    def _habits(self, work: Training, found: dict[str, float]) -> None:
+        self.gaps[work.task, work.cell] = found
 
     def transfers(self, runs: Iterable[Trained]) -> None:
         """Trained networks, each loaded in the framework that did not train it."""
@@ -116,5 +136,6 @@ class Parity:
                 row["case"],
             )
         )
+        self.gaps = dict(sorted(self.gaps.items(), key=lambda item: (item[0][0], cells.index(item[0][1]))))
         order = sorted(self.curves, key=lambda key: (key[0], cells.index(key[1]), list(BOUNDS).index(key[2])))
         self.curves = {key: self.curves[key] for key in order}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rnn_study import init
-from rnn_study.backends import default_impl
-from rnn_study.network import Embedding, Layer, Network, shapes
+from rnn_study.habits import HABITS, Habits
+from rnn_study.network import Embedding, Layer, Network, default_impl, shapes
 from rnn_study.optimisers import Adam, Optimiser
 from rnn_study.task import Batch, Task
 
@@ -22,11 +22,7 @@ CLIP = 0.25
 LEADER, FOLLOWER = "tensorflow", "pytorch"  # the leader runs each network many times, which TensorFlow compiles once
 # Numbers that float32 holds exactly, for Keras keeps its learning rate and betas in it.
 RATE, BETA, LATE = 2**-8, 0.875, 1 - 2**-10
-# What each framework does by itself; its betas too, but those are the same by default.
-HABITS = {
-    "pytorch": {"rule": Adam(BETA, LATE, 1e-8), "clip_margin": 1e-6, "second_bias": True},
-    "tensorflow": {"rule": Adam(BETA, LATE, 1e-7, hat=True), "clip_margin": 0.0, "second_bias": False},
-}
+OWN = {"pytorch": HABITS["pytorch"], "tensorflow": HABITS["keras"]}  # what each framework does by itself
 SETTINGS = {
     "units": UNITS,
     "examples": EXAMPLES,
@@ -49,15 +45,26 @@ class Training:
     order: np.ndarray  # (S, B) indices into the examples
     starts: int  # that are moved by one unit in the last place
 
-    def by_habit(self, backend: str) -> Problem:
-        """The same training as the framework does it by itself: its epsilon, its clipping, its biases."""
-        habits = HABITS[backend]
-        network = replace(self.problem.network, second_bias=habits["second_bias"])
-        optimiser = replace(self.problem.optimiser, rule=habits["rule"], clip_margin=habits["clip_margin"])
+    def by(self, habits: Habits) -> Problem:
+        """The same training by these habits, but for the start and the betas: the same weights, a second bias at
+        zero."""
+        problem = self.problem
+        network = replace(problem.network, second_bias=habits.second_bias)
+        optimiser = replace(
+            problem.optimiser,
+            rule=replace(problem.optimiser.rule, epsilon=habits.epsilon, hat=habits.hat),
+            clip_margin=habits.clip_margin,
+        )
         weights = {
-            name: self.problem.weights.get(name, np.zeros(shape, self.dtype)) for name, shape in shapes(network).items()
+            name: problem.weights.get(name, np.zeros(shape, self.dtype)) for name, shape in shapes(network).items()
         }
-        return replace(self.problem, network=network, optimiser=optimiser, weights=weights)
+        return replace(problem, network=network, optimiser=optimiser, weights=weights)
+
+    def started(self, habits: Habits) -> Problem:
+        """`by` these habits, from weights drawn as they draw them."""
+        problem = self.by(habits)
+        drawn = init.draw(problem.network, np.random.default_rng(0), problem.weights.get("embedding"), habits.init)
+        return replace(problem, weights=drawn).cast(self.dtype)
 
     def perturbed(self) -> list[Problem]:
         """Starts with one weight of a kernel moved by one unit in the last place (biases start at zero,
@@ -112,7 +119,7 @@ def training(task: Task, cell: str, dtype: str, updates: int, perturbed: int) ->
     rng = np.random.default_rng(0)
     weights = init.draw(network, rng, table)
     optimiser = Optimiser(RATE, CLIP, Adam(BETA, LATE))
-    problem = Problem(network, task.loss, optimiser, weights, Batch(x, y, mask), default_impl(cell))
+    problem = Problem(network, task.loss, optimiser, weights, Batch(x, y, mask), default_impl(network))
     order = np.concatenate([rng.permutation(len(y)) for _ in range(updates * BATCH // len(y) + 1)])
     order = order[: updates * BATCH].reshape(updates, BATCH)
     return Training(task.name, cell, dtype, problem.cast(dtype), order, perturbed)
@@ -122,7 +129,7 @@ def taught(backend: str, work: Training) -> Lesson:
     """The leader's part: the training step by step, by habit, and from the perturbed starts."""
     trajectory = probes.record(backend, work.problem, work.order)
     loss = trajectory.losses.astype(np.float64)
-    habits, *moved = probes.losses(backend, [work.by_habit(backend), *work.perturbed()], work.order)
+    habits, *moved = probes.losses(backend, [work.by(OWN[backend]), *work.perturbed()], work.order)
     unit = np.spacing(trajectory.losses).astype(np.float64)
     floor = np.maximum.accumulate(np.maximum(np.abs(np.array(moved, np.float64) - loss).max(axis=0), unit))
     return Lesson(trajectory, habits.astype(np.float64), floor)
@@ -133,6 +140,29 @@ def compared(backend: str, work: Training, lesson: Lesson) -> Curves:
     steps = np.empty(0)
     if work.dtype == "float64":
         steps = probes.follow(backend, work.problem, work.order, lesson.trajectory)
-    own, habits = probes.losses(backend, [work.problem, work.by_habit(backend)], work.order).astype(np.float64)
+    own, habits = probes.losses(backend, [work.problem, work.by(OWN[backend])], work.order).astype(np.float64)
     loss = lesson.trajectory.losses.astype(np.float64)
     return Curves(loss, np.abs(loss - own), np.abs(lesson.habits - habits), lesson.floor, steps)
+
+
+def habits(backend: str, work: Training) -> dict[str, float]:
+    """How far the frameworks' habits lead one training apart: by habit, the largest gap between the losses with
+    PyTorch's and with Keras' choice, all else matched; `all of them` together last. In one framework, for either can
+    have the other's."""
+    one, other = HABITS["pytorch"], HABITS["keras"]
+    matched = HABITS["matched"]
+    names = {
+        "initial weights": ("init",),
+        "Adam's epsilon": ("epsilon", "hat"),
+        "clipping": ("clip_margin",),
+        "number of biases": ("second_bias",),
+    }
+    pairs = {
+        what: [replace(matched, **{name: getattr(side, name) for name in fields}) for side in (one, other)]
+        for what, fields in names.items()
+    } | {"all of them": [one, other]}
+    wanted = dict.fromkeys(side for pair in pairs.values() for side in pair)  # some are the same
+    order = list(wanted)
+    found = probes.losses(backend, [work.started(side) for side in order], work.order).astype(np.float64)
+    losses = dict(zip(order, found, strict=True))
+    return {what: float(np.abs(losses[a] - losses[b]).max()) for what, (a, b) in pairs.items()}

@@ -208,7 +208,7 @@ def forecast(study: Study) -> None:
 def table(study: Study, task: str) -> None:
     """Every paired comparison of the task with its corrected p-value."""
     found = study.tasks[task]
-    scale, unit = (100, "points") if found["score"] == "accuracy" else (1, found["unit"])
+    scale, unit = _scale(found)
     rows = []
     for row in [*found["between_cells"], *found["between_frameworks"]]:
         where = label(row.get("backend") or row["cell"])
@@ -243,6 +243,40 @@ def table(study: Study, task: str) -> None:
     )
 
 
+def equivalence_table(study: Study, task: str) -> None:
+    """Every test of equivalence of the frameworks, with its margin and its power."""
+    found = study.tasks[task]
+    scale, unit = _scale(found)
+    rows = []
+    for row in found["equivalence"]:
+        low, high = (scale * bound for bound in row["interval"])
+        rows.append(
+            [
+                label(row["cell"]),
+                label(row["part"]),
+                f"±{scale * row['margin']:g}",
+                f"{low:+.2f} to {high:+.2f}",
+                p_value(row["p_adjusted"]),
+                f"{100 * row['power']:.0f} %",
+                str(row["n"]),
+                row["verdict"],
+            ]
+        )
+    header = ["cell", "part", f"margin, {unit}", f"90 % interval, {unit}", "p, corrected", "power", "seeds", "verdict"]
+    show_table(
+        header,
+        rows,
+        f"{label(task)}: are PyTorch and TensorFlow equivalent? Two one-sided paired t tests against the margin that "
+        "params.yaml declares, corrected by Holm's method; power (at least) if there were no difference, at the spread "
+        f"that was seen; {data(found)}.",
+    )
+
+
+def _scale(task: dict[str, Any]) -> tuple[float, str]:
+    """What differences of the score are multiplied by to be written, and their unit."""
+    return (100, "points") if task["score"] == "accuracy" else (1, task["unit"])
+
+
 def _sentence(clauses: list[str]) -> str:
     text = "; ".join(clauses)
     return text[0].upper() + text[1:]
@@ -260,7 +294,7 @@ def _scores(task: dict[str, Any], part: str, backend: str) -> str:
 
 def _gap(task: dict[str, Any], row: dict[str, Any]) -> str:
     """The size of a mean difference with its interval, both counted in favour of the better side."""
-    scale, unit = (100, "points") if task["score"] == "accuracy" else (1, task["unit"])
+    scale, unit = _scale(task)
     low, high = sorted(abs(scale * bound) for bound in row["interval"])
     size, p = abs(scale * row["difference"]), p_value(row["p_adjusted"])
     return f"{size:.2f} {unit} on average ({low:.2f} to {high:.2f}, {p})"
@@ -298,8 +332,39 @@ def findings(study: Study, name: str) -> list[str]:
         rows = [r for r in task["between_frameworks"] if r["part"] == part]
         if rows:
             sentences.append(_compared(task, rows, "Between the frameworks", subject="cell"))
+            sentences.append(_equivalent(task, part))
         sentences += baselines(study, name, part)
     return sentences + diverged(study, name)
+
+
+def _equivalent(task: dict[str, Any], part: str) -> str:
+    """One sentence about the tests of equivalence of the frameworks on one part."""
+    rows = [row for row in task["equivalence"] if row["part"] == part]
+    scale, unit = _scale(task)
+    margin = f"{scale * rows[0]['margin']:g} {unit}"
+    told = []
+    for verdict, words in (
+        ("equivalent", "shown for"),
+        ("not shown", "not shown for"),
+        ("too few seeds", "untested for"),
+    ):
+        cells = []
+        for row in rows:
+            if row["verdict"] == verdict:
+                power = "" if verdict == "equivalent" else f", power {100 * row['power']:.0f} %"
+                cells.append(f"{label(row['cell'])} ({p_value(row['p_adjusted'])}{power})")
+        if cells:
+            told.append(f"{words} {sequence(cells)}")
+    smallest = task["smallest_claim"]
+    if smallest is None:
+        rule = "nothing is claimed between cells that the margin could be held against"
+    elif rows[0]["margin"] <= smallest / 2:
+        rule = "the margin is at most half of the smallest difference between cells that is claimed"
+    else:
+        rule = (
+            f"the margin is wider than half of the smallest difference claimed, {scale * smallest:.2f} {unit}: too wide"
+        )
+    return f"Equivalence of the frameworks within {margin}: {'; '.join(told)}; {rule}."
 
 
 def baselines(study: Study, name: str, part: str) -> list[str]:

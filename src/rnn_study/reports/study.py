@@ -57,6 +57,12 @@ class Study:
         return dict(found)
 
     @cached_property
+    def habits(self) -> dict[tuple[str, str], dict[str, float]]:
+        """By (task, cell), how far apart each habit leads a short training, see `parity.trainings.habits`."""
+        found = read_json(self.root / "runs" / "parity" / "habits.json")
+        return {tuple(key.split("/")): gaps for key, gaps in found.items()}
+
+    @cached_property
     def worked(self) -> dict[str, Any]:
         """The worked cases, see `parity.worked.figures`."""
         return read_json(self.root / "runs" / "parity" / "worked.json")

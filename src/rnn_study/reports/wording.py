@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rnn_study.cells import CELLS
+
 NAMES = {
     "mnist_rows": "Images by rows",
     "tweets": "Tweets",
     "airline": "Airline passengers",
-    "vanilla": "vanilla RNN",
-    "vanilla_relu": "ReLU RNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
     "pytorch": "PyTorch",
     "tensorflow": "TensorFlow",
     "both": "PyTorch against TensorFlow",
@@ -21,8 +19,8 @@ NAMES = {
 
 
 def label(name: str) -> str:
-    """How a report writes a cell, a framework, a task, a part or a score."""
-    return NAMES.get(name, name)
+    """How a report writes a cell, a framework, a task, a part or a score; anything else as it is."""
+    return CELLS[name].label if name in CELLS else NAMES.get(name, name)
 
 
 def sequence(words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from rnn_study.network import Network, Pass
 from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import Batch
 
-from .layers import IMPLS
+from .layers import Equations, Recurrent
 from .runtime import allow_tf32, torch
 
 __all__ = ["allow_tf32"]
@@ -24,16 +24,13 @@ class _Net(nn.Module):
         self.measure = nn.functional.cross_entropy if loss == "cross_entropy" else nn.functional.mse_loss
         self.device = torch.device("cuda" if device == "gpu" else "cpu")
         make = {"dtype": dtype, "device": self.device}
-        width = network.inputs
         self.embedding = None
         if network.embedding:
-            table = torch.empty(network.embedding.words, width, **make)
+            table = torch.empty(network.embedding.words, network.inputs, **make)
             self.embedding = nn.Parameter(table, requires_grad=network.embedding.trainable)
-        self.layers = nn.ModuleList()
-        for layer in network.layers:
-            self.layers.append(IMPLS[impl](layer.cell, width, layer.units, network.second_bias, make))
-            width = layer.units
-        self.head = nn.Linear(width, network.outputs, **make)
+        depth = len(network.layers)
+        self.layers = nn.ModuleList(Recurrent(network, index, make, impl) for index in range(depth))
+        self.head = nn.Linear(network.width(depth), network.outputs, **make)
         self.trained = [tensor for tensor in self.parameters() if tensor.requires_grad]
         self.rule = _rule(self.trained, optimiser)
         kept = _SLOTS[optimiser.rule.kind]
@@ -45,12 +42,10 @@ class _Net(nn.Module):
     def forward(self, x: Tensor, last: Tensor | None, keep: list[Tensor] | None) -> Tensor:
         """Outputs (N, K) from what the first layer reads (N, T, D); `last` (N,) is each row's last valid step."""
         for index, layer in enumerate(self.layers):
-            x = layer(x)
+            x = layer(x, last)
             if keep is not None:
                 x = x * keep[index][:, None, :]
-        # Valid steps come first, so what padding does after them cannot reach the state that is read.
-        x = x[:, -1] if last is None else x[torch.arange(len(x), device=x.device), last]
-        return self.head(x)
+        return self.head(self.layers[-1].ends(x, last))
 
     def arrays(self) -> dict[str, tuple[Tensor, bool]]:
         """Each array of the canonical tree: the tensor that holds it and whether it stands transposed."""
@@ -88,7 +83,7 @@ def build(
     network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str, impl: str
 ) -> _Net:
     if impl == "native":
-        require_native(network)
+        require_native(network, "pytorch")
     model = _Net(network, loss, optimiser, getattr(torch, str(weights["head.W"].dtype)), device, impl)
     set_weights(model, weights)
     zero = {f"{slot}.{name}": np.zeros(array.shape) for slot in model.slots for name, array in weights.items()}
@@ -115,25 +110,37 @@ def epoch(
     if keep is not None:
         masks = [torch.from_numpy(mask).to(model.device, model.head.weight.dtype) for mask in keep]
     rows = torch.from_numpy(order).to(model.device)
-    losses, norms = [], []
+    losses, norms, clipped = [], [], []
+    model.train()
     for step, row in enumerate(rows):
         dropped = None if masks is None else [mask[step] for mask in masks]
         outputs = model(model.embed(x[row]), None if last is None else last[row], dropped)
         loss = model.measure(outputs, y[row])
         model.rule.zero_grad(set_to_none=True)
         loss.backward()
-        norms.append(_update(model))
+        norm, cut = _update(model)
+        norms.append(norm)
+        clipped.append(cut)
+        for layer in model.modules():
+            if isinstance(layer, Equations):
+                layer.learn()
         losses.append(loss.detach())
-    return EpochTrace(torch.stack(losses).cpu().numpy(), torch.stack(norms).cpu().numpy())
+    return EpochTrace(*(torch.stack(found).cpu().numpy() for found in (losses, norms, clipped)))
 
 
-def _update(model: _Net) -> Tensor:
-    """Clip the gradients, take the optimiser's step; the norm before clipping."""
+def _update(model: _Net) -> tuple[Tensor, Tensor]:
+    """Clip the gradients, take the optimiser's step; the norm before clipping, and whether that changed any."""
     optimiser, rule = model.optimiser, model.optimiser.rule
     norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t.grad) for t in model.trained]))
-    if optimiser.clip is not None:
+    clipped = torch.zeros_like(norm, dtype=torch.bool)
+    if optimiser.clip is not None and optimiser.clip_by == "value":
+        clipped = torch.stack([t.grad.abs().max() for t in model.trained]).max() > optimiser.clip
+        for tensor in model.trained:
+            tensor.grad.clamp_(-optimiser.clip, optimiser.clip)
+    elif optimiser.clip is not None:
         # By hand: clip_grad_norm_ has a fixed margin of 1e-6, which the other framework has not.
         scale = torch.clamp(optimiser.clip / (norm + optimiser.clip_margin), max=1.0)
+        clipped = scale < 1
         for tensor in model.trained:
             tensor.grad.mul_(scale)
     model.updates += 1
@@ -141,7 +148,7 @@ def _update(model: _Net) -> Tensor:
         # torch adds epsilon after the bias correction; divided by the correction it acts as if before.
         model.rule.param_groups[0]["eps"] = rule.epsilon / (1 - rule.beta_2**model.updates) ** 0.5
     model.rule.step()
-    return norm
+    return norm, clipped
 
 
 def apply(model: _Net, gradients: dict[str, np.ndarray]) -> None:
@@ -155,6 +162,7 @@ def apply(model: _Net, gradients: dict[str, np.ndarray]) -> None:
 @torch.no_grad()
 def predict(model: _Net, data: tuple[Tensor, Tensor, Tensor | None]) -> np.ndarray:
     x, _, last = data
+    model.eval()
     chunks = []
     for start in range(0, len(x), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -164,6 +172,7 @@ def predict(model: _Net, data: tuple[Tensor, Tensor, Tensor | None]) -> np.ndarr
 
 def probe(model: _Net, data: tuple[Tensor, Tensor, Tensor | None]) -> Pass:
     x, y, last = data
+    model.train()
     read = model.embed(x)
     if not read.requires_grad:
         read = read.detach().requires_grad_()
@@ -175,7 +184,7 @@ def probe(model: _Net, data: tuple[Tensor, Tensor, Tensor | None]) -> Pass:
     with torch.no_grad():
         x = read
         for layer in model.layers:
-            h, states = layer.states(x, None if last is None else last + 1)
+            h, states = layer.states(x, last)
             hidden.append(_numpy(h))
             final.append(tuple(map(_numpy, states)))
             x = h

@@ -1,54 +1,65 @@
-"""A recurrent layer in PyTorch: the library's own, or the equations of `cells.py`.
+"""A recurrent layer in PyTorch: the library's own, or the equations of `cells.py`; read forward or both ways.
 
 torch's kernels are the canonical ones transposed, with the same gate order. Its RNN and LSTM have a second
 bias that duplicates the first: unless the network asks for it, it stays at zero here, for under Adam two biases
 move twice as far as one.
 """
 
-from functools import partial
-
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnn_study.cells import CELLS, Ops
-from rnn_study.network import step_weights
+from rnn_study.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Network, layer_shapes
 
 from .runtime import torch
 
-_LAYERS = {
-    "vanilla": nn.RNN,
-    "vanilla_relu": partial(nn.RNN, nonlinearity="relu"),
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-}
+_LAYERS = {"vanilla": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 _OPS = Ops(tanh=torch.tanh, sigmoid=torch.sigmoid, relu=torch.relu)
+
+
+def valid_steps(x: Tensor, last: Tensor) -> Tensor:
+    """Which steps (N, T) of x (N, T, ...) are not past `last` (N,), each row's last valid one."""
+    return torch.arange(x.shape[1], device=x.device) <= last[:, None]
+
+
+def turned(x: Tensor, last: Tensor | None) -> Tensor:
+    """x (N, T, D) with the valid part of each row from its end to its start."""
+    if last is None:
+        return x.flip(1)
+    steps = torch.arange(x.shape[1], device=x.device)
+    places = torch.where(valid_steps(x, last), last[:, None] - steps, steps)
+    return x.gather(1, places[..., None].expand_as(x))
 
 
 class Native(nn.Module):
     """torch's own layer. `arrays` names what holds each canonical array, and whether it stands transposed."""
 
-    def __init__(self, cell: str, width: int, units: int, second_bias: bool, make: dict):
+    def __init__(self, network: Network, index: int, make: dict):
         super().__init__()
-        self.layer = _LAYERS[cell](width, units, batch_first=True, **make)
+        cell = network.layers[index].cell
+        options = {"nonlinearity": network.activation} if cell == "vanilla" else {}
+        width, units = network.width(index), network.layers[index].units
+        self.layer = _LAYERS[cell](width, units, batch_first=True, **options, **make)
         self.arrays = {
             "W": (self.layer.weight_ih_l0, True),
             "U": (self.layer.weight_hh_l0, True),
             "b": (self.layer.bias_ih_l0, False),
         }
-        if CELLS[cell].recurrent_bias or second_bias:
+        if "b_rec" in layer_shapes(network, index):
             self.arrays["b_rec"] = (self.layer.bias_hh_l0, False)
         else:
             nn.init.zeros_(self.layer.bias_hh_l0.requires_grad_(False))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, last: Tensor | None) -> Tensor:
+        # Valid steps come first, so what padding does after them cannot reach them.
         return self.layer(x)[0]
 
-    def states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def states(self, x: Tensor, last: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """h at every step (N, T, H), zero past a row's end, and each state (N, H) at the end of its row."""
-        if lengths is None:
+        if last is None:
             hidden, final = self.layer(x)
         else:
-            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            packed = pack_padded_sequence(x, (last + 1).cpu(), batch_first=True, enforce_sorted=False)
             hidden, final = self.layer(packed)
             hidden = pad_packed_sequence(hidden, batch_first=True, total_length=x.shape[1])[0]
         return hidden, tuple(state[0] for state in (final if isinstance(final, tuple) else (final,)))
@@ -57,37 +68,119 @@ class Native(nn.Module):
 class Equations(nn.Module):
     """A cell of `cells.py`, stepped over time by PyTorch; the canonical arrays as they are."""
 
-    def __init__(self, cell: str, width: int, units: int, second_bias: bool, make: dict):
+    def __init__(self, network: Network, index: int, make: dict):
         super().__init__()
-        self.cell = CELLS[cell]
-        columns = len(self.cell.gates) * units
-        shapes = {"W": (width, columns), "U": (units, columns), "b": (columns,)}
-        if self.cell.recurrent_bias or second_bias:
-            shapes["b_rec"] = (columns,)
+        self.network, self.cell = network, CELLS[network.layers[index].cell]
+        self.ops = _OPS._replace(tanh=getattr(_OPS, network.activation))
+        shapes = layer_shapes(network, index)
         for name, shape in shapes.items():
-            self.register_parameter(name, nn.Parameter(torch.empty(shape, **make)))
+            array = nn.Parameter(torch.empty(shape, **make), requires_grad=name not in STATISTICS)
+            self.register_parameter(name, array)
         self.arrays = {name: (getattr(self, name), False) for name in shapes}
+        self.seen: dict[str, Tensor] = {}
 
-    def _scan(self, x: Tensor) -> list[tuple[Tensor, ...]]:
-        w = step_weights(self.cell, **{name: tensor for name, (tensor, _) in self.arrays.items()})
+    def _normalised(self, kind: str, products: Tensor, steps: slice, valid: Tensor | None) -> Tensor:
+        """products (N, T, G*H) of some steps, normalised; `valid` (N, T) says which count."""
+        norm = self.network.norm
+        if norm is None:
+            return products
+        gain = getattr(self, f"gain_{kind}")
+        if norm == "layer":
+            return nn.functional.layer_norm(products, gain.shape, gain, None, NORM_EPSILON)
+        mean, variance = getattr(self, f"mean_{kind}"), getattr(self, f"variance_{kind}")
+        if self.training:
+            counted = torch.ones_like(products[..., :1]) if valid is None else valid[..., None].to(products.dtype)
+            number = counted.sum(dim=0).clamp(min=1)
+            found = (counted * products).sum(dim=0) / number
+            spread = (counted * (products - found) ** 2).sum(dim=0) / number
+            self._see(kind, steps, found.detach(), spread.detach(), counted.sum(dim=0) > 0)
+        else:
+            places = torch.arange(steps.start, steps.stop).clamp(max=len(mean) - 1)
+            found, spread = mean[places], variance[places]
+        return gain * (products - found) / torch.sqrt(spread + NORM_EPSILON)
+
+    def _see(self, kind: str, steps: slice, mean: Tensor, variance: Tensor, counted: Tensor) -> None:
+        """Note the running statistics as they are after these steps; `learn` puts them in place."""
+        for name, found in ((f"mean_{kind}", mean), (f"variance_{kind}", variance)):
+            running = self.seen.setdefault(name, getattr(self, name).detach().clone())
+            here = running[steps]  # fewer steps than were read, if the sequence is longer than the statistics
+            moved = NORM_MOMENTUM * here + (1 - NORM_MOMENTUM) * found[: len(here)]
+            running[steps] = torch.where(counted[: len(here)], moved, here)
+
+    @torch.no_grad()
+    def learn(self) -> None:
+        """Keep the running statistics of the last pass."""
+        for name, running in self.seen.items():
+            getattr(self, name).copy_(running)
+
+    def _scan(self, x: Tensor, last: Tensor | None) -> list[tuple[Tensor, ...]]:
+        valid = None if last is None else valid_steps(x, last)
+        steps, window = x.shape[1], self.network.window
+        self.seen = {}
+        read = self._normalised("a", x @ self.W, slice(0, steps), valid) + self.b
+        b_rec, vectors = self.arrays.get("b_rec", (None,))[0], [getattr(self, name) for name in self.cell.vectors]
         state = (x.new_zeros(len(x), self.U.shape[0]),) * self.cell.states
         history = []
-        for now in x.unbind(1):
-            state = self.cell.step(_OPS, w, state, now)
+        for t, a in enumerate(read.unbind(1)):
+            if window and last is None and t == steps - window:
+                state = tuple(array.detach() for array in state)
+            elif window and last is not None:
+                here = (last + 1 - window == t)[:, None]
+                state = tuple(torch.where(here, array.detach(), array) for array in state)
+            s = state[0] @ self.U
+            if self.network.norm:
+                now = None if valid is None else valid[:, t : t + 1]
+                s = self._normalised("s", s[:, None], slice(t, t + 1), now)[:, 0]
+            state = self.cell.step(self.ops, state, a, s if b_rec is None else s + b_rec, *vectors)
             history.append(state)
         return history
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([state[0] for state in self._scan(x)], dim=1)
+    def forward(self, x: Tensor, last: Tensor | None) -> Tensor:
+        return torch.stack([state[0] for state in self._scan(x, last)], dim=1)
 
-    def states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def states(self, x: Tensor, last: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """As `Native.states`."""
-        every = [torch.stack(states, dim=1) for states in zip(*self._scan(x), strict=True)]
-        if lengths is None:
+        every = [torch.stack(states, dim=1) for states in zip(*self._scan(x, last), strict=True)]
+        if last is None:
             return every[0], tuple(states[:, -1] for states in every)
-        valid = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         rows = torch.arange(len(x), device=x.device)
-        return every[0] * valid[..., None], tuple(states[rows, lengths - 1] for states in every)
+        return every[0] * valid_steps(x, last)[..., None], tuple(states[rows, last] for states in every)
 
 
-IMPLS = {"native": Native, "equations": Equations}
+_IMPLS = {"native": Native, "equations": Equations}
+
+
+class Recurrent(nn.Module):
+    """Layer `index` of `network`, in each of its directions."""
+
+    def __init__(self, network: Network, index: int, make: dict, impl: str):
+        super().__init__()
+        self.directions = nn.ModuleList(_IMPLS[impl](network, index, make) for _ in network.directions)
+        self.arrays = {
+            prefix + name: held
+            for prefix, layer in zip(network.directions, self.directions, strict=True)
+            for name, held in layer.arrays.items()
+        }
+
+    def forward(self, x: Tensor, last: Tensor | None) -> Tensor:
+        """What it finds at every step (N, T, H), or (N, T, 2 H) both ways; anything past a row's end."""
+        first, *back = self.directions
+        found = [first(x, last)] + [turned(layer(turned(x, last), last), last) for layer in back]
+        return torch.cat(found, dim=2)
+
+    def ends(self, found: Tensor, last: Tensor | None) -> Tensor:
+        """Of what it found at every step, the final state of each direction side by side."""
+        end = found[:, -1] if last is None else found[torch.arange(len(found), device=found.device), last]
+        if len(self.directions) == 1:
+            return end
+        units = found.shape[2] // 2
+        return torch.cat([end[:, :units], found[:, 0, units:]], dim=1)
+
+    def states(self, x: Tensor, last: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `Native.states`, the states of the second direction after those of the first."""
+        first, *back = self.directions
+        hidden, final = first.states(x, last)
+        for layer in back:
+            h, more = layer.states(turned(x, last), last)
+            hidden, final = torch.cat([hidden, turned(h, last)], dim=2), (*final, *more)
+        return hidden, final

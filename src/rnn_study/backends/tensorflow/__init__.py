@@ -18,7 +18,7 @@ from rnn_study.network import Network, Pass
 from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import Batch
 
-from .layers import IMPLS, Native, Plain
+from .layers import Native, Plain, Recurrent
 from .runtime import allow_tf32, keras, tf
 
 __all__ = ["allow_tf32"]
@@ -39,20 +39,26 @@ def _rule(rule: Sgd | RmsProp | Adam) -> keras.optimizers.Optimizer:
 class _Graph:
     """The variables of a network and the compiled functions over them."""
 
-    def __init__(self, network: Network, loss: str, rule: Sgd | RmsProp | Adam, dtype: str, device: str, impl: str):
-        self.network, self.loss = network, loss
+    def __init__(
+        self,
+        network: Network,
+        loss: str,
+        rule: Sgd | RmsProp | Adam,
+        clip_by: str,
+        dtype: str,
+        device: str,
+        impl: str,
+    ):
+        self.network, self.loss, self.clip_by = network, loss, clip_by
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
-        width = network.inputs
+        depth = len(network.layers)
         with tf.device(self.device):
             self.embedding = None
             if network.embedding:
-                shape = (network.embedding.words, width)
-                self.embedding = Plain(dtype, network.embedding.trainable, embedding=shape)
-            self.layers = []
-            for layer in network.layers:
-                self.layers.append(IMPLS[impl](layer.cell, width, layer.units, network.second_bias, dtype))
-                width = layer.units
-            self.head = Plain(dtype, W=(width, network.outputs), b=(network.outputs,))
+                shape = (network.embedding.words, network.inputs)
+                self.embedding = Plain(dtype, {"embedding": shape}, network.embedding.trainable)
+            self.layers = [Recurrent(network, index, dtype, impl) for index in range(depth)]
+            self.head = Plain(dtype, {"W": (network.width(depth), network.outputs), "b": (network.outputs,)})
             self.clip, self.clip_margin = tf.Variable(np.inf, dtype=dtype), tf.Variable(0.0, dtype=dtype)
             self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
             self.rule, self.slots = _rule(rule), rule.slots
@@ -63,23 +69,27 @@ class _Graph:
         words = tf.TensorSpec((None, None), tf.int32)
         x = tf.TensorSpec((None, None, network.inputs), dtype) if self.embedding is None else words
         last = tf.TensorSpec((None,), tf.int64)
-        self.predict = tf.function(lambda x: self.forward(self.embed(x), None), input_signature=[x])
-        self.predict_masked = tf.function(lambda x, last: self.forward(self.embed(x), last), input_signature=[x, last])
+        self.predict = tf.function(lambda x: self.forward(self.embed(x), None, False), input_signature=[x])
+        self.predict_masked = tf.function(
+            lambda x, last: self.forward(self.embed(x), last, False), input_signature=[x, last]
+        )
 
-    def holders(self, trained: bool) -> dict[str, Plain | Native]:
-        """What holds the arrays of the canonical tree, in its order, by the prefix of their names."""
-        found = {f"layers.{index}.": layer for index, layer in enumerate(self.layers)} | {"head.": self.head}
-        if self.embedding is None or (trained and not self.network.embedding.trainable):
-            return found
-        return {"": self.embedding} | found
+    def holders(self, trained: bool) -> list[tuple[str, Plain | Native]]:
+        """What holds the arrays of the canonical tree, in its order, with the prefix of their names."""
+        found = [] if self.embedding is None else [("", self.embedding)]
+        for index, layer in enumerate(self.layers):
+            for prefix, part in layer.parts.items():
+                found += [(f"layers.{index}.{prefix}", holder) for holder in part.holders]
+        found.append(("head.", self.head))
+        return [(prefix, holder) for prefix, holder in found if holder.trainable or not trained]
 
     def variables(self, trained: bool) -> list[keras.Variable]:
-        return [variable for holder in self.holders(trained).values() for variable in holder.variables]
+        return [variable for _, holder in self.holders(trained) for variable in holder.variables]
 
     def canonical(self, arrays: Iterable[np.ndarray], trained: bool) -> dict[str, np.ndarray]:
         """Arrays in the layout and order of `variables`, as a canonical tree."""
         tree, arrays = {}, iter(arrays)
-        for prefix, holder in self.holders(trained).items():
+        for prefix, holder in self.holders(trained):
             part = holder.canonical(list(islice(arrays, len(holder.variables))))
             tree |= {prefix + kind: array for kind, array in part.items()}
         return tree
@@ -87,23 +97,24 @@ class _Graph:
     def own(self, tree: dict[str, np.ndarray], trained: bool) -> list[np.ndarray]:
         """The way back."""
         found = []
-        for prefix, holder in self.holders(trained).items():
+        for prefix, holder in self.holders(trained):
             found += holder.own({name[len(prefix) :]: tree[name] for name in tree if name.startswith(prefix)})
         return found
 
     def embed(self, x: tf.Tensor) -> tf.Tensor:
         return x if self.embedding is None else tf.gather(self.embedding.variables[0].value, x)
 
-    def forward(self, x: tf.Tensor, last: tf.Tensor | None, keep: list[tf.Tensor] | None = None) -> tf.Tensor:
+    def forward(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, keep: list[tf.Tensor] | None = None
+    ) -> tf.Tensor:
         """Outputs (N, K) from what the first layer reads (N, T, D); `last` (N,) is each row's last valid step."""
         for index, layer in enumerate(self.layers):
             sequence = last is not None or layer is not self.layers[-1]
-            x = layer.hidden(x, sequence)
+            x = layer.hidden(x, last, training, sequence)
             if keep is not None:
                 x = x * (keep[index][:, None, :] if sequence else keep[index])
         if last is not None:
-            # Valid steps come first, so what padding does after them cannot reach the state that is read.
-            x = tf.gather(x, last, axis=1, batch_dims=1)
+            x = self.layers[-1].ends(x, last)
         kernel, bias = self.head.variables
         return x @ kernel.value + bias.value
 
@@ -114,30 +125,39 @@ class _Graph:
 
     def _update(
         self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, row: tf.Tensor, keep: list[tf.Tensor] | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One update on the examples `row`: its loss and the gradients' norm before clipping."""
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One update on the examples `row`: its loss, and what `apply` returns."""
         trained = self.variables(trained=True)
         with tf.GradientTape() as tape:
             read = self.embed(tf.gather(x, row))
-            outputs = self.forward(read, None if last is None else tf.gather(last, row), keep)
+            outputs = self.forward(read, None if last is None else tf.gather(last, row), True, keep)
             loss = self.measure(outputs, tf.gather(y, row))
         gradients = tape.gradient(loss, [variable.value for variable in trained])
+        for layer in self.layers:
+            layer.learn()
         # Dense first: the norm of a sparse gradient would not add up the rows of a repeated word.
-        return loss, self.apply([tf.convert_to_tensor(g) for g in gradients])
+        return loss, *self.apply([tf.convert_to_tensor(g) for g in gradients])
 
-    def apply(self, gradients: list[tf.Tensor]) -> tf.Tensor:
-        """Clip the gradients of the trained variables, take the optimiser's step; the norm before clipping."""
+    def apply(self, gradients: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Clip the gradients of the trained variables, take the optimiser's step; the norm before clipping, and
+        whether that changed any."""
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
-        scale = tf.minimum(tf.ones_like(norm), self.clip / (norm + self.clip_margin))
+        if self.clip_by == "value":
+            cut = tf.reduce_any([tf.reduce_max(tf.abs(g)) > self.clip for g in gradients])
+            gradients = [tf.clip_by_value(g, -self.clip, self.clip) for g in gradients]
+        else:
+            scale = tf.minimum(tf.ones_like(norm), self.clip / (norm + self.clip_margin))
+            cut = scale < 1
+            gradients = [g * scale for g in gradients]
         if isinstance(self.rule, keras.optimizers.Adam):
             # Keras adds epsilon before the bias correction; multiplied by the correction it acts as if after.
             updates = tf.cast(self.rule.iterations.value + 1, norm.dtype)
             correction = tf.sqrt(1 - tf.cast(self.rule.beta_2, norm.dtype) ** updates)
             self.rule.epsilon = tf.where(self.hat, self.epsilon, self.epsilon * correction)
-        self.rule.apply([g * scale for g in gradients], self.variables(trained=True))
-        return norm
+        self.rule.apply(gradients, self.variables(trained=True))
+        return norm, cut
 
-    def epoch(self, *arguments: tf.Tensor | list[tf.Tensor] | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def epoch(self, *arguments: tf.Tensor | list[tf.Tensor] | None) -> tuple[tf.Tensor, ...]:
         """`_epoch` compiled for any number of examples and of updates."""
 
         def loose(array: tf.Tensor | None) -> tf.TensorSpec | None:
@@ -151,16 +171,18 @@ class _Graph:
 
     def _epoch(
         self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, order: tf.Tensor, keep: list[tf.Tensor] | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, ...]:
         steps = tf.shape(order)[0]
         losses = tf.TensorArray(self.clip.dtype, size=steps)
         norms = tf.TensorArray(self.clip.dtype, size=steps)
+        cuts = tf.TensorArray(tf.bool, size=steps)
         for step in tf.range(steps):
             dropped = None if keep is None else [mask[step] for mask in keep]
-            loss, norm = self.update(x, y, last, order[step], dropped)
+            loss, norm, cut = self.update(x, y, last, order[step], dropped)
             losses = losses.write(step, loss)
             norms = norms.write(step, norm)
-        return losses.stack(), norms.stack()
+            cuts = cuts.write(step, cut)
+        return losses.stack(), norms.stack(), cuts.stack()
 
 
 @dataclass(eq=False)
@@ -185,7 +207,7 @@ def build(
     network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str, impl: str
 ) -> _Model:
     if impl == "native":
-        require_native(network)
+        require_native(network, "tensorflow")
     rule = optimiser.rule
     adam = isinstance(rule, Adam)
     # What is assigned below does not shape the graph.
@@ -193,6 +215,7 @@ def build(
         replace(network, dropout=0.0),
         loss,
         replace(rule, epsilon=0.0, hat=False) if adam else rule,
+        optimiser.clip_by,
         str(weights["head.W"].dtype),
         device,
         impl,
@@ -229,8 +252,8 @@ def epoch(
 ) -> EpochTrace:
     with tf.device(model.graph.device):
         masks = None if keep is None else [tf.constant(mask, model.graph.clip.dtype) for mask in keep]
-        losses, norms = model.graph.epoch(*data, tf.constant(order), masks)
-    return EpochTrace(losses.numpy(), norms.numpy())
+        found = model.graph.epoch(*data, tf.constant(order), masks)
+    return EpochTrace(*(array.numpy() for array in found))
 
 
 def apply(model: _Model, gradients: dict[str, np.ndarray]) -> None:
@@ -259,15 +282,14 @@ def probe(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) ->
         with tf.GradientTape() as tape:
             read = graph.embed(x)
             tape.watch(read)
-            outputs = graph.forward(read, last)
+            outputs = graph.forward(read, last, True)
             loss = graph.measure(outputs, y)
         variables = [variable.value for variable in graph.variables(trained=True)]
         d_inputs, *gradients = tape.gradient(loss, [read, *variables])
-        mask = None if last is None else tf.range(tf.shape(x, tf.int64)[1]) <= last[:, None]
         hidden, final = [], []
         now = read
         for layer in graph.layers:
-            now, states = layer.states(now, mask)
+            now, states = layer.states(now, last)
             hidden.append(now.numpy())
             final.append(tuple(state.numpy() for state in states))
     return Pass(
