@@ -41,23 +41,23 @@ tasks:
   mnist_rows:
     prepare: {validation: 0.15, seed: 0}
     network: {parameters: 500, units: null, depth: 1, finetune: false}
+    margin: 0.01
     training: {batch_size: 128, epochs: 2, patience: 2}
     tuning: {epochs: 1, examples: 128}
-    margin: 0.01
     cells: {vanilla: {}, lstm: {}}
   tweets:
     prepare: {validation: 0.15, test: 0.2, seed: 0, vocabulary: 400, max_tokens: 24}
     network: {parameters: 500, units: null, depth: 1, finetune: true}
+    margin: 0.003
     training: {batch_size: 128, epochs: 1, patience: 2}
     tuning: {epochs: 1, examples: 128}
-    margin: 0.003
     cells: {vanilla: {}, lstm: {}}
   airline:
     prepare: {look_back: 12, logarithm: true, first_difference: true, seasonal_difference: true, validation: 12}
     network: {parameters: 100, units: null, depth: 1, finetune: false}
+    margin: 1.0
     training: {batch_size: 8, epochs: 3, patience: 2}
     tuning: {epochs: 1, examples: 32}
-    margin: 1.0
     cells: {vanilla: {}, lstm: {}}
 """
 

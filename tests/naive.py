@@ -2,7 +2,8 @@
 
 import math
 
-CELLS = ("vanilla", "lstm", "gru", "ugrnn", "lstm_peephole")
+STATES = {"vanilla": 1, "lstm": 2, "gru": 1, "ugrnn": 1, "lstm_peephole": 2}
+CELLS = tuple(STATES)
 
 
 def sigmoid(a):
@@ -58,7 +59,7 @@ def forward(network, tree, x, length, keep=None):
     for index, layer in enumerate(network.layers):
         prefix = f"layers.{index}."
         w = {name.removeprefix(prefix): array for name, array in tree.items() if name.startswith(prefix)}
-        state = tuple([0.0] * layer.units for _ in range(2 if "lstm" in layer.cell else 1))
+        state = tuple([0.0] * layer.units for _ in range(STATES[layer.cell]))
         outputs = []
         for row in rows:
             state = step(layer.cell, w, state, row)

@@ -42,6 +42,7 @@ def test_parameters_are_frozen():
 
 
 AIRLINE = """\
+    network: {parameters: 300, units: null, depth: 1, finetune: false}
     training: {batch_size: 8, epochs: 100, patience: 20}
     tuning: {epochs: 60, examples: null}
     margin: 1.0
@@ -96,7 +97,11 @@ FAULTS = {
         "cells.../x: got the name '../x'",
     ),
     "no layer": (CELLS, "cells: {lstm: {cell: []}}", "cells.lstm: cell []: expected the cell of each layer"),
-    "unknown cell of a variant": (CELLS, "cells: {mine: {cell: rnn}}", "cells.mine.cell"),
+    "unknown cell of a variant": (
+        CELLS,
+        "cells: {mine: {cell: rnn}}",
+        "cells.mine: unknown cell 'rnn': expected one of vanilla, lstm, gru",
+    ),
     "variant without a cell": (CELLS, "cells: {mine: {}}", "cells.mine: unknown cell 'mine': expected one of vanilla"),
     "native normalisation": (CELLS, "cells: {lstm: {impl: native, norm: layer}}", "impl native with norm layer: "),
     "native window": (CELLS, "cells: {gru: {impl: native, window: 5}}", "impl native with window 5: pytorch has no"),
@@ -118,7 +123,7 @@ FAULTS = {
     "forget bias without a gate": (
         CELLS,
         "cells: {gru: {forget_bias: 1.0}}",
-        "forget_bias with cell gru: it has no",
+        "forget_bias with cell gru: no forget gate",
     ),
     "both ways into the future": (
         AIRLINE,
@@ -134,6 +139,17 @@ FAULTS = {
         CELLS,
         "cells: {lstm: {clip: 1.0, clip_by: nothing}}",
         "clip 1.0 with clip_by nothing",
+    ),
+    "a name that is another cell": (CELLS, "cells: {lstm: {cell: gru}}", "cells.lstm: cell gru: expected another name"),
+    "a value that is tuned": (
+        CELLS,
+        "cells: {lstm: {clip_by: value}}",
+        "cells.lstm: clip_by value without clip: expected",
+    ),
+    "two depths": (
+        AIRLINE,
+        AIRLINE.replace("depth: 1", "depth: 3").replace("lstm: {}", "deep: {cell: [lstm, gru]}"),
+        "cells.deep: 2 cells with network.depth 3: expected as many, or depth 1",
     ),
     "no such kernel": (CELLS, "cells: {lstm: {recurrent: zeros}}", "cells.lstm.recurrent: got 'zeros': "),
     "no margin": ("margin: 0.01", "margin: 0.0", "tasks.mnist_rows.margin: got 0.0: "),

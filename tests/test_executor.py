@@ -12,7 +12,6 @@ import pytest
 from conftest import ROOT, Project, needs
 
 from rnn_study import config, run_store
-from rnn_study.cells import CELLS
 from rnn_study.errors import StudyError
 from rnn_study.executor import Executor
 from rnn_study.workers import worker_count
@@ -128,21 +127,54 @@ def test_what_changes_an_id(airline):
     assert len({base, *others}) == 6
 
 
-def test_a_cell_that_is_added_or_edited_leaves_the_ids_of_the_others(airline, monkeypatch):
-    environment = {"framework": "torch", "version": "2"}
+CODE = """
+LEAK = 0.1
 
-    def ids():
-        return {spec.variant: run_store.run_id(spec, environment) for spec in specs()}
 
-    before = ids()
-    assert before.keys() == {"vanilla", "lstm"}
-    monkeypatch.setitem(CELLS, "another", CELLS["gru"])
-    assert ids() == before
-    monkeypatch.setitem(CELLS, "lstm", CELLS["lstm"]._replace(label="Long short-term memory"))
-    assert ids() == before
-    monkeypatch.setitem(CELLS, "lstm", CELLS["lstm"]._replace(step=CELLS["lstm_peephole"].step))
-    assert ids()["vanilla"] == before["vanilla"]
-    assert ids()["lstm"] != before["lstm"]
+def leaky(ops, a):
+    return ops.relu(a) - LEAK * ops.relu(-a)
+
+
+def one_step(ops, state, a, s):
+    return (leaky(ops, a + s),)
+
+
+def make(sign):
+    return lambda ops, state, a, s: (sign * ops.tanh(a + s),)
+
+
+def other_step(ops, state, a, s):
+    return (ops.tanh(a + s),)
+
+
+CELLS = {
+    "one": Cell("one", gates=("h",), states=1, step=one_step),
+    "other": Cell("other", gates=("h",), states=1, step=other_step),
+    "plus": Cell("plus", gates=("h",), states=1, step=make(1.0)),
+    "minus": Cell("minus", gates=("h",), states=1, step=make(-1.0)),
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stale"),
+    [
+        ('    "plus":', '    "new": Cell("new", gates=("h",), states=1, step=one_step),\n    "plus":', set()),
+        ("    return (ops.tanh(a + s),)", "    return (ops.sigmoid(a + s),)", {"other"}),
+        ("LEAK = 0.1", "LEAK = 0.2", {"one"}),
+        ("- LEAK *", "+ LEAK *", {"one"}),
+        ("sign * ops.tanh", "sign * ops.sigmoid", {"plus", "minus"}),
+        ("make(-1.0)", "make(-2.0)", {"minus"}),
+        ('"other", gates=("h",)', '"other", gates=("k",)', {"other"}),
+        ("def leaky(ops, a):\n", "def leaky(ops, a):\n    # a comment\n", set()),
+    ],
+)
+def test_an_edit_of_the_cells_touches_the_runs_it_can_change(old, new, stale):
+    assert CODE.count(old) == 1
+    names = {"one", "other", "plus", "minus"}
+    assert len({run_store.cell_code(CODE, name) for name in names}) == 4
+    edited = CODE.replace(old, new)
+    assert {name for name in names if run_store.cell_code(edited, name) != run_store.cell_code(CODE, name)} == stale
 
 
 def test_a_gpu_that_is_not_there_is_one_clear_line(airline):

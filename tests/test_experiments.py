@@ -10,7 +10,7 @@ from rnn_study import config, experiments
 from rnn_study.errors import StudyError
 from rnn_study.init import SCHEMES, Init
 from rnn_study.network import Layer, parameter_count
-from rnn_study.optimisers import Adam, Optimiser, RmsProp
+from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.task import Batch, Task
 
 SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.25}
@@ -68,9 +68,10 @@ def test_a_cell_runs_in_native_layers_where_there_are_any_or_as_it_asks(paramete
 VARIANTS = {
     "irnn": {"cell": "vanilla", "activation": "relu", "recurrent": "identity"},
     "deep": {"cell": ["lstm", "gru"], "units": 4},
-    "lstm": {"forget_bias": 5.0, "clip_by": "value", "optimiser": "rmsprop"},
+    "lstm": {"forget_bias": 5.0, "optimiser": "rmsprop"},
     "gru": {"norm": "batch", "window": 3, "clip_by": "nothing"},
     "ugrnn": {"habits": "pytorch"},
+    "value": {"cell": "lstm", "clip_by": "value", "clip": 0.1, "optimiser": "sgd", "impl": "equations"},
 }
 
 
@@ -82,16 +83,24 @@ def variants(parameters, task):
 def test_what_a_variant_asks_for_reaches_the_run(parameters, task):
     specs = variants(parameters, task)
     assert {name: spec.variant for name, spec in specs.items()} == {name: name for name in VARIANTS}
-    irnn, deep, lstm, gru, ugrnn = (specs[name] for name in VARIANTS)
+    irnn, deep, lstm, gru, ugrnn, value = (specs[name] for name in VARIANTS)
     assert (irnn.network.activation, irnn.init, irnn.impl) == ("relu", Init(recurrent="identity"), "native")
     assert deep.network.layers == (Layer("lstm", 4), Layer("gru", 4))
     assert lstm.init == Init(forget_bias=5.0)
-    assert lstm.optimiser == Optimiser(0.01, 1.0, RmsProp(0.9, 1e-8), clip_by="value")
+    assert lstm.optimiser == Optimiser(0.01, 1.0, RmsProp(0.9, 1e-8))
+    assert value.optimiser == Optimiser(0.01, 0.1, Sgd(), clip_by="value")
+    assert value.impl == "equations"
     assert (gru.network.norm, gru.network.norm_steps, gru.network.window, gru.impl) == ("batch", 12, 3, "equations")
     assert gru.optimiser == Optimiser(0.01, None)
     assert ugrnn.init == SCHEMES["pytorch"]
     assert ugrnn.optimiser == Optimiser(0.01, 1.0, Adam(), 1e-6)
     assert (ugrnn.network.second_bias, ugrnn.impl) == (True, "equations")
+
+
+def test_both_directions_reach_the_network():
+    layers = (Layer("gru", 4),)
+    assert config.Variant(bidirectional=True).network(3, layers, 2).bidirectional
+    assert not config.Variant().network(3, layers, 2).bidirectional
 
 
 def test_keras_habits(parameters, task):

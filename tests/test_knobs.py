@@ -71,15 +71,18 @@ def trained(problem, order):
     return tree
 
 
+@pytest.mark.parametrize("masked", [True, False], ids=["unequal lengths", "equal lengths"])
 @pytest.mark.parametrize("name", KNOBS)
-def test_updates_and_predictions_equal_the_oracles(name, backend, ask):
+def test_updates_and_predictions_equal_the_oracles(name, masked, backend, ask):
     """Batch normalisation learns statistics of each step, and predicts with those and not with the batch's."""
     problem = replace(knob_problem(name), optimiser=ADAM)
+    if not masked:
+        problem = replace(problem, batch=problem.batch._replace(mask=None))
     order = np.array([[0, 1, 2, 4], [3, 1, 0, 2], [4, 3, 2, 1]])
     expected = trained(problem, order)
     rng = np.random.default_rng(5)
     x = rng.normal(size=(3, 8, 3))  # longer than any sequence before
-    test = Batch(x, np.zeros(3, np.int64), np.arange(8) < np.array([8, 2, 5])[:, None])
+    test = Batch(x, np.zeros(3, np.int64), np.arange(8) < np.array([8, 2, 5])[:, None] if masked else None)
     weights, outputs = ask(stock_worker.trained, backend, problem, order, test)
     assert tree_deviation(weights, expected) < 1e-10
     assert list(weights) == list(shapes(problem.network))

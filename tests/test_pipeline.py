@@ -215,6 +215,26 @@ def test_an_edited_cell_retrains_its_own_runs_alone(study):
         path.write_text(before)
 
 
+def test_a_new_cell_trains_alone_and_appears_in_the_report(study):
+    path = study.folder / "params.yaml"
+    before = path.read_text()
+    start = before.rindex("    cells: ")
+    try:
+        study.write("params.yaml", before[:start] + "    cells: {vanilla: {}, lstm: {}, ugrnn: {clip_by: nothing}}\n")
+        study.run("python", "pipelines/tune.py", "airline")
+        for backend in BACKENDS:
+            assert reused(study, "pipelines/train.py", "airline", backend) == (4, 6)
+        study.run("python", "pipelines/summarise.py")
+        study.run("python", "pipelines/report.py", "comparison")
+        page = (study.folder / "reports/comparison.html").read_text()
+        assert "UGRNN, PyTorch (equations)" in page
+        assert "UGRNN, TensorFlow (equations)" in page
+        assert page.count("<td>none</td>") == 2  # it is not clipped
+    finally:
+        path.write_text(before)
+        study.repro()
+
+
 def test_the_store_of_mlflow_is_a_mirror_only(study):
     """Without it the study gives the same files, and it fills again."""
     store, aside = study.folder / "mlflow.db", study.folder / "aside.db"

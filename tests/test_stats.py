@@ -178,9 +178,10 @@ def test_the_power_of_equivalence_is_what_a_simulation_finds(margin):
     error = draws.std(axis=1, ddof=1) / math.sqrt(10)
     shown = np.abs(draws.mean(axis=1)) + scipy_stats.t.ppf(0.95, 9) * error < margin
     found = stats.equivalence(*pairs_of(sample), margin).power
-    # Where both tests are likely to fail at once, less is promised than there is.
-    assert found <= shown.mean() + 0.01
-    assert found == pytest.approx(shown.mean(), abs=0.01) or shown.mean() < 0.5
+    if margin > 0.3:
+        assert found == pytest.approx(shown.mean(), abs=0.01)
+    else:  # both tests are likely to fail at once: less is promised than there is
+        assert shown.mean() - 0.15 < found < shown.mean()
 
 
 @pytest.mark.parametrize(("shift", "p"), [(0.0, 2**-10), (0.5, 2**-10), (-2.0, 1.0)])

@@ -121,6 +121,10 @@ def test_every_option_shows(project):
         "batch_norm": ("norm: batch", "network.norm", "batch"),
         "momentum": ("optimiser: momentum", "optimiser.rule.momentum", "0.9"),
         "value": ("clip_by: value, clip: 0.01", "optimiser.clip_by", "value"),
+        "unclipped": ("clip_by: nothing", "optimiser.clip", "None"),
+        "sgd": ("optimiser: sgd", "optimiser.rule.kind", "sgd"),
+        "rmsprop": ("optimiser: rmsprop", "optimiser.rule.rho", "0.9"),
+        "kerass": ("habits: keras", "optimiser.rule.hat", "True"),
         "truncated": ("window: 2", "network.window", "2"),
         "pytorchs": ("habits: pytorch", "network.second_bias", "True"),
     }

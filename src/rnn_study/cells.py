@@ -78,7 +78,7 @@ def gru_step(ops: Ops, state: State, a: Array, s: Array) -> State:
 
 
 def ugrnn_step(ops: Ops, state: State, a: Array, s: Array) -> State:
-    """Collins et al. 2016 (arXiv 1611.09913), section 1: one gate keeps the old state or takes the candidate."""
+    """Collins et al. 2016 (arXiv 1611.09913), section 1: the gate g keeps the old state or takes the candidate c."""
     (h,) = state
     n = h.shape[-1]
     a = a + s

@@ -1,5 +1,6 @@
 """params.yaml as frozen, strict models. A key that is unknown, missing or out of range is one clear line."""
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
@@ -117,20 +118,19 @@ class TaskTuning(_Model):
     examples: Count | None  # of the training part, from its start; null: all
 
 
-CellName = Literal[tuple(CELLS)]
 Kernel = Literal[(*KERNELS, "uniform")]
 
 
 class Variant(_Model):
     """One thing that is compared in a task: a cell, and what it does differently. Every key may be left out."""
 
-    cell: CellName | list[CellName] | None = None  # of each layer, if a list; left out: the entry's own name
+    cell: str | list[str] | None = None  # of each layer, if a list; left out: the entry's own name
     units: Count | None = None  # of every layer; left out: as `network` says
     learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None  # this and the next two: left out: tuned
     clip: Annotated[float, Field(gt=0)] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     clip_by: Literal["norm", "value", "nothing"] = "norm"  # of all gradients together, each number, not at all
-    optimiser: Literal[OPTIMISERS] = "adam"
+    optimiser: Literal[tuple(OPTIMISERS)] = "adam"
     activation: Literal["tanh", "relu"] = "tanh"
     norm: Literal["layer", "batch"] | None = None  # normalisation of the products with both kernels
     window: Count | None = None  # steps that the gradient reaches back: truncated back-propagation through time
@@ -145,7 +145,15 @@ class Variant(_Model):
     def _possible(self) -> "Variant":
         if self.clip_by == "nothing" and self.clip is not None:
             raise ValueError(f"clip {self.clip} with clip_by nothing: expected one of the two")
+        if self.clip_by == "value" and self.clip is None:
+            raise ValueError("clip_by value without clip: expected clip as well, for what is tuned is a norm")
         return self
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """The settings that are not tuned. A clip of infinity stands for none."""
+        own = self.model_dump(exclude_none=True, include={"learning_rate", "clip", "dropout"})
+        return own | ({"clip": math.inf} if self.clip_by == "nothing" else {})
 
     def cells(self, name: str, depth: int) -> tuple[str, ...]:
         """The cell of each layer, for the entry `name` where the task has `depth` layers."""
@@ -193,8 +201,13 @@ class TaskParams(_Model, Generic[P]):
         cells = variant.cells(name, self.network.depth)
         if not cells:
             return "cell []: expected the cell of each layer"
-        if not set(cells) <= CELLS.keys():
-            return f"unknown cell {name!r}: expected one of {', '.join(CELLS)}, or `cell` to name one"
+        for cell in cells:
+            if cell not in CELLS:
+                return f"unknown cell {cell!r}: expected one of {', '.join(CELLS)}, in the name or in `cell`"
+        if name in CELLS and set(cells) != {name}:
+            return f"cell {', '.join(cells)}: expected another name, this one stands for {name}"
+        if isinstance(variant.cell, list) and self.network.depth not in (1, len(cells)):
+            return f"{len(cells)} cells with network.depth {self.network.depth}: expected as many, or depth 1"
         network = variant.network(1, tuple(Layer(cell, 1) for cell in cells), 1)
         if variant.impl == "native":
             for backend in ("pytorch", "tensorflow"):
@@ -205,7 +218,7 @@ class TaskParams(_Model, Generic[P]):
         if variant.bidirectional and not self.prepare.classifies:
             return "bidirectional in a task that forecasts: expected a classification"
         if variant.forget_bias is not None and not any("f" in CELLS[cell].gates for cell in cells):
-            return f"forget_bias with cell {cells[0]}: it has no forget gate: expected none"
+            return f"forget_bias with cell {', '.join(cells)}: no forget gate: expected none"
         return None
 
 

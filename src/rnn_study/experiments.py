@@ -1,5 +1,6 @@
 """From the configuration to lists of runs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from ruamel.yaml import YAML
 from .config import Config, read_yaml
 from .errors import StudyError
 from .files import atomic
-from .habits import HABITS, rule
+from .habits import HABITS, OPTIMISERS
 from .network import Embedding, Layer, Network, default_impl, units_for
 from .optimisers import Optimiser
 from .task import Task, prepared_file
@@ -41,10 +42,8 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
     """One run of the study; what params.yaml says of variant `name` wins over `settings`."""
     params = config.task(task.name)
     variant = params.cells[name]
-    own = variant.model_dump(exclude_none=True, include={"learning_rate", "clip", "dropout"})
-    settings, habits = settings | own, HABITS[variant.habits]
+    settings, habits = settings | variant.fixed, HABITS[variant.habits]
     init = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias"})
-    clips = variant.clip_by != "nothing"
     return RunSpec(
         task=task.name,
         variant=name,
@@ -56,10 +55,10 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
         init=replace(habits.init, **init),
         optimiser=Optimiser(
             settings["learning_rate"],
-            settings["clip"] if clips else None,
-            rule(variant.optimiser, habits),
+            settings["clip"] if math.isfinite(settings["clip"]) else None,
+            OPTIMISERS[variant.optimiser](habits),
             habits.clip_margin,
-            variant.clip_by if clips else "norm",
+            "value" if variant.clip_by == "value" else "norm",
         ),
         batch_size=params.training.batch_size,
         epochs=params.training.epochs,

@@ -1,5 +1,6 @@
 """What each framework does by itself where nothing is asked for, as settings that either framework can run with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .init import SCHEMES, Init
@@ -8,16 +9,14 @@ from .optimisers import Adam, RmsProp, Sgd
 
 @dataclass(frozen=True)
 class Habits:
-    """init: how weights start. epsilon, hat: Adam's, see `optimisers.Adam`; RMSprop has the same epsilon, and keeps
-    rho of its mean square. clip_margin: what clipping by norm adds to it. second_bias: RNN and LSTM have two biases,
-    as the GRU has everywhere."""
+    """One way of leaving things open."""
 
     init: Init
-    epsilon: float
-    hat: bool
-    rho: float
-    clip_margin: float
-    second_bias: bool
+    epsilon: float  # of Adam and RMSprop
+    hat: bool  # Adam's epsilon before the bias correction, see `optimisers.Adam`
+    rho: float  # what RMSprop keeps of its mean square
+    clip_margin: float  # what clipping by norm adds to the norm
+    second_bias: bool  # of RNN and LSTM; the GRU has two everywhere
 
 
 HABITS = {
@@ -25,14 +24,10 @@ HABITS = {
     "pytorch": Habits(SCHEMES["pytorch"], 1e-8, hat=False, rho=0.99, clip_margin=1e-6, second_bias=True),
     "keras": Habits(SCHEMES["keras"], 1e-7, hat=True, rho=0.9, clip_margin=0.0, second_bias=False),
 }
-OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
-
-
-def rule(name: str, habits: Habits) -> Sgd | RmsProp | Adam:
-    """The rule of `OPTIMISERS` with the settings that these habits leave to it; momentum is 0.9."""
-    return {
-        "adam": Adam(epsilon=habits.epsilon, hat=habits.hat),
-        "sgd": Sgd(),
-        "momentum": Sgd(0.9),
-        "rmsprop": RmsProp(habits.rho, habits.epsilon),
-    }[name]
+# The rules by name, with the settings that habits leave to them.
+OPTIMISERS: dict[str, Callable[[Habits], Sgd | RmsProp | Adam]] = {
+    "adam": lambda habits: Adam(epsilon=habits.epsilon, hat=habits.hat),
+    "sgd": lambda habits: Sgd(),
+    "momentum": lambda habits: Sgd(0.9),
+    "rmsprop": lambda habits: RmsProp(habits.rho, habits.epsilon),
+}

@@ -43,9 +43,9 @@ class Init:
     """How weights start; a named scheme of `SCHEMES`, or one with other choices.
 
     kernel, recurrent: keys of `KERNELS` for W and U, or `uniform`, PyTorch's +-1/sqrt(H). whole: a kernel is drawn as
-    one matrix, not gate by gate. biases: `zeros`, or `uniform` as PyTorch's. forget_bias: what is put in place of the
-    bias of a forget gate, None: nothing. head: the dense kernel, a key of `KERNELS`, or `uniform`: kernel and bias in
-    +-1/sqrt(inputs), PyTorch's.
+    one matrix, not gate by gate (the identity always is). biases: `zeros`, or `uniform` as PyTorch's. forget_bias: what
+    is put in place of the bias of a forget gate, None: nothing. head: the dense kernel, a key of `KERNELS`, or
+    `uniform`: kernel and bias in +-1/sqrt(inputs), PyTorch's.
     """
 
     kernel: str = "glorot"
@@ -74,7 +74,7 @@ def _layer(network: Network, index: int, rng: np.random.Generator, init: Init) -
     def kernel(choice: str, shape: tuple[int, ...]) -> np.ndarray:
         if choice == "uniform":
             return _uniform(rng, units, shape)
-        if init.whole:
+        if init.whole and choice != "identity":  # of which a gate would get the ones, the others nothing
             return KERNELS[choice](rng, *shape)
         return np.concatenate([KERNELS[choice](rng, shape[0], units) for _ in cell.gates], axis=1)
 

@@ -94,7 +94,7 @@ class Pass(NamedTuple):
 
     outputs: np.ndarray  # (N, K)
     loss: float
-    hidden: tuple[np.ndarray, ...]  # a layer's h at every step (N, T, H), zero past a row's end
+    hidden: tuple[np.ndarray, ...]  # a layer's h at every step (N, T, H), both ways side by side, zero past a row's end
     final: tuple[tuple[np.ndarray, ...], ...]  # a layer's states (N, H) at each row's last valid step
     gradients: dict[str, np.ndarray]  # of the loss, for every array that is trained
     inputs: np.ndarray  # its gradient for what the first layer reads (N, T, D)

@@ -70,7 +70,7 @@ class Normal:
     def _learn(self, which: str, t: int, counts: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> None:
         for name, found in ((f"mean_{which}", mean), (f"variance_{which}", variance)):
             running = self.moved.setdefault(name, self.arrays[name].copy())
-            if counts.any() and t < running.shape[-2] and running.ndim == 2:
+            if counts.sum() > 1 and t < running.shape[-2] and running.ndim == 2:
                 running[t] = NORM_MOMENTUM * running[t] + (1 - NORM_MOMENTUM) * found[0].real
 
 

@@ -1,6 +1,6 @@
 """Finished runs by id. The id covers all that can change a run's bytes, so a run is never computed twice."""
 
-import inspect
+import ast
 import json
 import os
 import shutil
@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from . import backends, cells, results, train
-from .cells import CELLS
 from .closure import SRC, closure
 from .files import read_json, write_json
 from .files import sha256 as file_sha256
@@ -33,15 +32,39 @@ def _files(backend: str) -> dict[str, str]:
     return {path.relative_to(SRC).as_posix(): file_sha256(path) for path in files}
 
 
+def cell_code(text: str, name: str) -> str:
+    """What `text`, that of `cells.py`, says of the cell `name`: its entry in CELLS and every definition of the module
+    that the entry leads to, directly or not."""
+    tree = ast.parse(text)
+    defined: dict[str, ast.AST] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                defined |= {found.id: node for found in ast.walk(target) if isinstance(found, ast.Name)}
+    table = defined["CELLS"].value
+    (entry,) = (value for key, value in zip(table.keys, table.values, strict=True) if key.value == name)
+    reached, waiting = {"CELLS"}, [entry]
+    dumps = []
+    while waiting:
+        node = waiting.pop()
+        dumps.append(ast.dump(node))
+        for found in ast.walk(node):
+            if isinstance(found, ast.Name) and found.id in defined and found.id not in reached:
+                reached.add(found.id)
+                waiting.append(defined[found.id])
+    return "\n".join(sorted(dumps))
+
+
 def sources(spec: train.RunSpec) -> dict[str, str]:
     """SHA-256 of the code behind a run: every file it imports, but of `cells.py` its own cells' definitions alone, so
     that a cell that is added or edited leaves the others' runs as they are."""
-    found = dict(_files(spec.backend))
-    del found[Path(cells.__file__).relative_to(SRC).as_posix()]
+    found, path = dict(_files(spec.backend)), Path(cells.__file__)
+    del found[path.relative_to(SRC).as_posix()]
+    text = path.read_text(encoding="utf-8")
     for name in sorted({layer.cell for layer in spec.network.layers}):
-        cell = CELLS[name]
-        definition = repr(cell._replace(step=inspect.getsource(cell.step), label=""))
-        found[f"cell {name}"] = sha256(definition.encode()).hexdigest()
+        found[f"cell {name}"] = sha256(cell_code(text, name).encode()).hexdigest()
     return found
 
 

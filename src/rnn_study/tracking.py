@@ -142,7 +142,8 @@ class Tracker:
         """The parent run of `spec`: the same for all specs that differ by seed (tuning: by settings) alone."""
         common = asdict(replace(spec, seed=0))
         if self._kind == "tune":
-            common["optimiser"] = common["network"]["dropout"] = None
+            common["optimiser"] |= {"learning_rate": None, "clip": None}
+            common["network"]["dropout"] = None
         described = [common, self._tags, run_store.sources(spec)]
         digest = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
         group = f"{self._kind}/{spec.variant}/{spec.backend}/{digest}"

@@ -39,18 +39,19 @@ def _trial_spec(config: Config, task: Task, cell: str, settings: Settings) -> Ru
     return replace(full, epochs=params.epochs, patience=params.epochs, examples=params.examples, tests=False)
 
 
-def _space(config: Config) -> dict[str, FloatDistribution]:
-    """The same space for every cell."""
+def _space(config: Config, task: str, name: str) -> dict[str, FloatDistribution]:
+    """The same space for every variant, without what variant `name` fixes."""
 
     def between(interval: Interval, log: bool) -> FloatDistribution:
         return FloatDistribution(interval.low, interval.high, log=log)
 
     space = config.tuning
-    return {
+    whole = {
         "learning_rate": between(space.learning_rate, log=True),
         "clip": between(space.clip, log=True),
         "dropout": between(space.dropout, log=False),
     }
+    return {key: found for key, found in whole.items() if key not in config.task(task).cells[name].fixed}
 
 
 def _name(task: Task, cell: str) -> str:
@@ -70,19 +71,23 @@ def _open(task: Task, cell: str) -> optuna.Study:
         raise StudyError(f"optuna.db: {fault}: expected Optuna's studies; move it away, it is made anew") from None
 
 
-def _ask(study: optuna.Study, config: Config) -> optuna.Trial:
+def _ask(study: optuna.Study, config: Config, space: dict[str, FloatDistribution]) -> optuna.Trial:
     number = len(study.get_trials(deepcopy=False))
     seed = int(np.random.SeedSequence([config.tuning.seed, number]).generate_state(1)[0])
     study.sampler = optuna.samplers.TPESampler(n_startup_trials=config.tuning.round, seed=seed)
-    return study.ask(_space(config))
+    return study.ask(space)
 
 
 def tune(config: Config, task: Task, executor: Executor) -> Iterator[Event]:
     """Search for every cell of `task`, the cells' rounds together; yields the events of the trials' runs."""
-    studies = {cell: _open(task, cell) for cell in config.task(task.name).cells}
+    cells = config.task(task.name).cells
+    studies = {cell: _open(task, cell) for cell in cells}
+    spaces = {cell: _space(config, task.name, cell) for cell in cells}
     for start in range(0, config.tuning.trials, config.tuning.round):
         size = min(config.tuning.round, config.tuning.trials - start)
-        asked = [(study, cell, _ask(study, config)) for cell, study in studies.items() for _ in range(size)]
+        asked = [
+            (study, cell, _ask(study, config, spaces[cell])) for cell, study in studies.items() for _ in range(size)
+        ]
         specs = [_trial_spec(config, task, cell, trial.params) for _, cell, trial in asked]
         events = []
         for event in executor.stream(list(dict.fromkeys(specs))):
@@ -107,6 +112,7 @@ def best(config: Config, task: Task, table: dict[str, list[dict[str, float]]]) -
     chosen = {}
     for cell, rows in table.items():
         row = max(rows, key=lambda row: sign * row["score"])
-        settings = {name: float(f"{row[name]:.6g}") for name in _space(config)}
+        settings = {name: float(f"{row[name]:.6g}") for name in _space(config, task.name, cell)}
+        settings |= config.task(task.name).cells[cell].fixed
         chosen[cell] = {"settings": settings, "trials": len(rows), "validation_score": row["score"]}
     return chosen

@@ -48,7 +48,7 @@ class Backend(Protocol):
     def epoch(self, model: Any, data: Any, order: np.ndarray, keep: list[np.ndarray] | None) -> EpochTrace:
         """One update for each row of `order` (S, B), indices into `data`.
 
-        `keep` holds each layer's dropout masks (S, B, H), already scaled by 1 / (1 - p).
+        `keep` holds each layer's dropout masks (S, B, H), twice as wide both ways, already scaled by 1 / (1 - p).
         """
 
     def apply(self, model: Any, gradients: dict[str, np.ndarray]) -> None:

@@ -107,6 +107,7 @@ def options(cells: Iterable[str] = CELLS) -> list[Options]:
     return found
 
 
+_BOTH_WAYS = {"norm": "batch", "norm_steps": 6, "bidirectional": True}
 # What a network may ask for besides, each alone and some together: the cells of its two layers, the implementation,
 # the option. Every case reads sequences of unequal length.
 KNOBS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
@@ -121,6 +122,7 @@ KNOBS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
         "equations",
         {"norm": "batch", "norm_steps": 4},
     ),
+    "batch normalisation both ways": (("gru", "lstm"), "equations", _BOTH_WAYS),
     "window of 2 steps": (("lstm", "lstm"), "equations", {"window": 2}),
     "both directions": (("gru", "lstm"), "native", {"bidirectional": True}),
     "both directions in equations": (("lstm_peephole", "vanilla"), "equations", {"bidirectional": True}),

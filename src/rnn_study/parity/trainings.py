@@ -5,6 +5,7 @@ between the frameworks is held against the gap between one framework and itself,
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -60,10 +61,10 @@ class Training:
         }
         return replace(problem, network=network, optimiser=optimiser, weights=weights)
 
-    def started(self, habits: Habits) -> Problem:
-        """`by` these habits, from weights drawn as they draw them."""
+    def started(self, habits: Habits, draw: int) -> Problem:
+        """`by` these habits, from weights drawn as they draw them; `draw` seeds the generator."""
         problem = self.by(habits)
-        drawn = init.draw(problem.network, np.random.default_rng(0), problem.weights.get("embedding"), habits.init)
+        drawn = init.draw(problem.network, np.random.default_rng(draw), problem.weights.get("embedding"), habits.init)
         return replace(problem, weights=drawn).cast(self.dtype)
 
     def perturbed(self) -> list[Problem]:
@@ -148,21 +149,28 @@ def compared(backend: str, work: Training, lesson: Lesson) -> Curves:
 def habits(backend: str, work: Training) -> dict[str, float]:
     """How far the frameworks' habits lead one training apart: by habit, the largest gap between the losses with
     PyTorch's and with Keras' choice, all else matched; `all of them` together last. In one framework, for either can
-    have the other's."""
-    one, other = HABITS["pytorch"], HABITS["keras"]
-    matched = HABITS["matched"]
-    names = {
-        "initial weights": ("init",),
+    have the other's.
+
+    Initial weights are drawn twice by each scheme: their gap is the mean over the pairs of two schemes, and `another
+    draw` the mean over the pairs of one.
+    """
+    one, other, matched = HABITS["pytorch"], HABITS["keras"], HABITS["matched"]
+    settings = {
         "Adam's epsilon": ("epsilon", "hat"),
         "clipping": ("clip_margin",),
         "number of biases": ("second_bias",),
     }
     pairs = {
-        what: [replace(matched, **{name: getattr(side, name) for name in fields}) for side in (one, other)]
-        for what, fields in names.items()
-    } | {"all of them": [one, other]}
-    wanted = dict.fromkeys(side for pair in pairs.values() for side in pair)  # some are the same
-    order = list(wanted)
-    found = probes.losses(backend, [work.started(side) for side in order], work.order).astype(np.float64)
-    losses = dict(zip(order, found, strict=True))
-    return {what: float(np.abs(losses[a] - losses[b]).max()) for what, (a, b) in pairs.items()}
+        what: [[(replace(matched, **{name: getattr(side, name) for name in fields}), 0) for side in (one, other)]]
+        for what, fields in settings.items()
+    }
+    drawn = [[(replace(matched, init=side.init), draw) for draw in (0, 1)] for side in (one, other)]
+    pairs = {"initial weights": list(product(*drawn)), "another draw": drawn} | pairs
+    pairs["all of them"] = [[(one, 0), (other, 0)]]
+    runs = list(dict.fromkeys(run for several in pairs.values() for pair in several for run in pair))
+    found = probes.losses(backend, [work.started(*run) for run in runs], work.order).astype(np.float64)
+    losses = dict(zip(runs, found, strict=True))
+    return {
+        what: float(np.mean([np.abs(losses[a] - losses[b]).max() for a, b in several]))
+        for what, several in pairs.items()
+    }

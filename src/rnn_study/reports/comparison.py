@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rnn_study.stats import CLAIM_FROM
 from rnn_study.task import unpack_texts
 
-from .display import LINES, MARKERS, PALETTE, STYLE, show, show_table
+from .display import LINES, MARKERS, STYLE, colour, show, show_table
 from .study import Study
 from .wording import data, interval, label, number, p_value, sequence
 
@@ -40,7 +40,7 @@ def results_table(study: Study, task: str, part: str) -> None:
                 f"{run['parameters_with_embedding']:,}",
                 f"{np.mean(run['updates']):,.0f}",
                 f"{run['learning_rate']:.2g}",
-                f"{run['clip']:.2g}",
+                "none" if run["clip"] is None else f"{run['clip']:.2g}",
                 f"{run['dropout']:.2g}",
             ]
         )
@@ -72,11 +72,11 @@ def learning_curves(study: Study, task: str) -> None:
             epochs,
             np.nanmedian(grid, axis=0),
             LINES[b],
-            color=PALETTE[c],
+            color=colour(c),
             label=f"{label(cell)}, {label(backend)}",
         )
         low, high = np.nanmin(grid, axis=0), np.nanmax(grid, axis=0)
-        axes.fill_between(epochs, low, high, color=PALETTE[c], alpha=0.12, linewidth=0)
+        axes.fill_between(epochs, low, high, color=colour(c), alpha=0.12, linewidth=0)
     axes.set(xlabel="epoch", ylabel="validation loss", yscale="log", title=label(task))
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
@@ -98,7 +98,7 @@ def seed_scores(study: Study, task: str, part: str) -> None:
         run = found["backends"][backend]["cells"][cell]
         scores = scale * np.array(run["scores"][part])
         spread = np.linspace(-0.18, 0.18, len(scores))
-        axes.plot(place + spread, scores, MARKERS[b], color=PALETTE[c], alpha=0.45, markersize=5)
+        axes.plot(place + spread, scores, MARKERS[b], color=colour(c), alpha=0.45, markersize=5)
         value = scale * run["iqm"][part]
         low, high = (scale * bound for bound in run["interval"][part])
         axes.errorbar(place, value, [[value - low], [high - value]], fmt="_", color="black", capsize=4)
@@ -123,7 +123,7 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
     truth, classes = prepared.parts()[part].y, prepared.extras["classes"].tolist()
     backend = next(iter(study.tasks[task]["backends"]))
     cells = list(study.tasks[task]["backends"][backend]["cells"])
-    figure = Figure(figsize=(3.2 * len(cells), 3.6), layout="constrained", dpi=110)
+    figure = Figure(figsize=(3.2 * len(cells), 4.1), layout="constrained", dpi=110)
     size, worst = len(classes), []
     for axes, cell in zip(np.atleast_1d(figure.subplots(1, len(cells))), cells, strict=True):
         taken = study.predictions(task, backend, cell, part).argmax(axis=2)
@@ -133,9 +133,9 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(size, size):
             if counts[row, column]:
-                colour = "white" if share[row, column] > 0.5 else "black"
+                ink = "white" if share[row, column] > 0.5 else "black"
                 text = f"{100 * share[row, column]:.0f}"
-                axes.text(column, row, text, ha="center", va="center", fontsize=6, color=colour)
+                axes.text(column, row, text, ha="center", va="center", fontsize=6, color=ink)
         axes.set_xticks(range(size), classes, fontsize=7)
         axes.set_yticks(range(size), classes, fontsize=7)
         axes.set(
@@ -185,12 +185,12 @@ def forecast(study: Study) -> None:
     for c, cell in enumerate(study.tasks["airline"]["backends"][backend]["cells"]):
         outputs = study.predictions("airline", backend, cell, "test")
         values = np.stack([prepared.to_unit(seed, "test") for seed in outputs])
-        axes.plot(test, np.median(values, axis=0), color=PALETTE[c], linewidth=1.2, label=label(cell))
-        axes.fill_between(test, values.min(axis=0), values.max(axis=0), color=PALETTE[c], alpha=0.2, linewidth=0)
+        axes.plot(test, np.median(values, axis=0), color=colour(c), linewidth=1.2, label=label(cell))
+        axes.fill_between(test, values.min(axis=0), values.max(axis=0), color=colour(c), alpha=0.2, linewidth=0)
     spans = {"train": "#0072B2", "validation": "#E69F00", "test": "#999999"}
-    for (name, colour), height in zip(spans.items(), (0.97, 0.9, 0.97), strict=True):
+    for (name, shade), height in zip(spans.items(), (0.97, 0.9, 0.97), strict=True):
         index = prepared.extras[f"index_{name}"]
-        axes.axvspan(index[0] - 0.5, index[-1] + 0.5, color=colour, alpha=0.08)
+        axes.axvspan(index[0] - 0.5, index[-1] + 0.5, color=shade, alpha=0.08)
         middle = index.mean()
         axes.text(middle, height, name, transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=8)
     axes.set_xticks(range(0, len(months), 24), [month[:4] for month in months[::24]])
@@ -364,7 +364,7 @@ def _equivalent(task: dict[str, Any], part: str) -> str:
         rule = (
             f"the margin is wider than half of the smallest difference claimed, {scale * smallest:.2f} {unit}: too wide"
         )
-    return f"Equivalence of the frameworks within {margin}: {'; '.join(told)}; {rule}."
+    return f"Equivalence of the frameworks within ±{margin}: {'; '.join(told)}; {rule}."
 
 
 def baselines(study: Study, name: str, part: str) -> list[str]:

@@ -18,6 +18,11 @@ MARKERS = ("o", "s")
 STYLE = {"figsize": (7.2, 4.2), "layout": "constrained", "dpi": 110}
 
 
+def colour(place: int) -> str:
+    """The colour of the cell at `place`; they come again after seven."""
+    return PALETTE[place % len(PALETTE)]
+
+
 def show(figure: Figure, alt: str, source: str, task: str, name: str) -> None:
     """Display `figure` with its data below and its alternative text; MLflow keeps it as `name` of `task`."""
     figure.supxlabel(source, fontsize=7, color="#5a6473")

@@ -93,14 +93,15 @@ class Equations(nn.Module):
             number = counted.sum(dim=0).clamp(min=1)
             found = (counted * products).sum(dim=0) / number
             spread = (counted * (products - found) ** 2).sum(dim=0) / number
-            self._see(kind, steps, found.detach(), spread.detach(), counted.sum(dim=0) > 0)
+            self._see(kind, steps, found.detach(), spread.detach(), counted.sum(dim=0) > 1)
         else:
             places = torch.arange(steps.start, steps.stop).clamp(max=len(mean) - 1)
             found, spread = mean[places], variance[places]
         return gain * (products - found) / torch.sqrt(spread + NORM_EPSILON)
 
     def _see(self, kind: str, steps: slice, mean: Tensor, variance: Tensor, counted: Tensor) -> None:
-        """Note the running statistics as they are after these steps; `learn` puts them in place."""
+        """Note the running statistics as they are after these steps; `learn` puts them in place. A single row has no
+        variance to learn from."""
         for name, found in ((f"mean_{kind}", mean), (f"variance_{kind}", variance)):
             running = self.seen.setdefault(name, getattr(self, name).detach().clone())
             here = running[steps]  # fewer steps than were read, if the sequence is longer than the statistics

@@ -106,6 +106,7 @@ class Equations:
         self.holders = [Plain(dtype, shapes), Plain(dtype, fixed, trainable=False)]
         self.held = {name: variable for one in self.holders for name, variable in one.named().items()}
         self.seen: dict[str, tf.Tensor] = {}  # of the last pass: statistics of each step (T, G*H)
+        self.enough: tf.Tensor | None = None  # and (T, 1) whether its rows were more than one, which has no variance
 
     def _spread(self, products: tf.Tensor, counted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and variance over the rows of products (..., N, G*H) that count (..., N, 1)."""
@@ -115,13 +116,11 @@ class Equations:
         return mean, variance
 
     def _normalised(self, kind: str, products: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
-        """products (..., N, G*H) by statistics (..., G*H), times the gain."""
-        scale = tf.sqrt(variance[..., None, :] + NORM_EPSILON)
-        return self.held[f"gain_{kind}"].value * (products - mean[..., None, :]) / scale
+        """Products by mean and variance that broadcast over them, times the gain."""
+        return self.held[f"gain_{kind}"].value * (products - mean) / tf.sqrt(variance + NORM_EPSILON)
 
     def _over_columns(self, kind: str, products: tf.Tensor) -> tf.Tensor:
-        mean, variance = tf.nn.moments(products, [-1], keepdims=True)
-        return self.held[f"gain_{kind}"].value * (products - mean) / tf.sqrt(variance + NORM_EPSILON)
+        return self._normalised(kind, products, *tf.nn.moments(products, [-1], keepdims=True))
 
     def _scan(self, x: tf.Tensor, last: tf.Tensor | None, training: bool) -> tuple[tf.Tensor, ...]:
         """Every state at every step, each (T, N, H)."""
@@ -140,7 +139,7 @@ class Equations:
             fixed = {name: tf.gather(held[name], places) for name in STATISTICS}
             mean, variance = self._spread(read, counted) if training else (fixed["mean_a"], fixed["variance_a"])
             self.seen = {"mean_a": mean, "variance_a": variance}
-            read = self._normalised("a", read, mean, variance)
+            read = self._normalised("a", read, mean[:, None], variance[:, None])
         read = read + held["b"]
         end = tf.fill([rows], steps) if last is None else tf.cast(last, tf.int32) + 1
         vectors = [held[name] for name in self.cell.vectors]
@@ -158,7 +157,7 @@ class Equations:
                 s = self._over_columns("s", s)
             elif norm == "batch":
                 used = self._spread(s, counts) if training else tuple(known)
-                s = self._normalised("s", s, *used)
+                s = self._normalised("s", s, *(array[None] for array in used))
             if "b_rec" in held:
                 s = s + held["b_rec"]
             return (*self.cell.step(self.ops, state, a, s, *vectors), *used)
@@ -168,7 +167,7 @@ class Equations:
         found = tf.scan(step, (tf.range(steps), read, counted, *known), start)
         if norm == "batch":
             self.seen |= {"mean_s": found[-2], "variance_s": found[-1]}
-            self.any = tf.reduce_any(counted > 0, axis=1)
+            self.enough = tf.reduce_sum(counted, axis=1) > 1
         return found[: self.cell.states]
 
     def learn(self) -> None:
@@ -176,7 +175,7 @@ class Equations:
         for name, found in self.seen.items():
             variable = self.held[name]
             here = variable.value[: tf.shape(found)[0]]
-            found, counted = found[: variable.shape[0]], self.any[: variable.shape[0]]
+            found, counted = found[: variable.shape[0]], self.enough[: variable.shape[0]]
             moved = tf.where(counted, NORM_MOMENTUM * here + (1 - NORM_MOMENTUM) * found, here)
             variable.assign(tf.concat([moved, variable.value[tf.shape(moved)[0] :]], axis=0))
 
