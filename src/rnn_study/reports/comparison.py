@@ -91,10 +91,11 @@ def seed_scores(study: Study, task: str, part: str) -> None:
     """Each seed's score, the interquartile mean with its interval, the baselines as lines."""
     found = study.tasks[task]
     scale = 100 if found["score"] == "accuracy" else 1
-    figure = Figure(**STYLE)
+    pairs = _pairs(study, task)
+    figure = Figure(**STYLE | {"figsize": (max(7.2, 0.95 * len(pairs)), 4.2)})
     axes = figure.subplots()
     ticks = []
-    for place, (b, backend, c, cell) in enumerate(_pairs(study, task)):
+    for place, (b, backend, c, cell) in enumerate(pairs):
         run = found["backends"][backend]["cells"][cell]
         scores = scale * np.array(run["scores"][part])
         spread = np.linspace(-0.18, 0.18, len(scores))
@@ -102,7 +103,7 @@ def seed_scores(study: Study, task: str, part: str) -> None:
         value = scale * run["iqm"][part]
         low, high = (scale * bound for bound in run["interval"][part])
         axes.errorbar(place, value, [[value - low], [high - value]], fmt="_", color="black", capsize=4)
-        ticks.append(f"{label(cell)}\n{label(backend)}")
+        ticks.append("\n".join([*label(cell).split(" with "), label(backend)]))
     for line, (name, scores) in enumerate(found["baselines"].items()):
         axes.axhline(scale * scores[part], color="grey", linestyle=(":", "-.", "--")[line % 3], label=name)
     axes.set_xticks(range(len(ticks)), ticks, fontsize=8)
