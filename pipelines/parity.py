@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rnn_study import config, progress, stage, task
 from rnn_study.backends import BACKENDS
-from rnn_study.files import write_arrays, write_json, write_rows
-from rnn_study.parity import checks, worked
+from rnn_study.files import write_json
+from rnn_study.parity import checks, problems
 from rnn_study.parity.run import Parity
 from rnn_study.parity.trainings import SETTINGS, training
 from rnn_study.workers import Workers
@@ -25,18 +25,14 @@ def main() -> None:
                 parity.trainings(training(one, cell, dtype, short.updates, short.perturbed) for cell in chosen)
             of = short.habits.get(one.name, ())
             parity.habits(training(one, cell, "float64", short.updates, short.perturbed) for cell in of)
-        parity.layers(checks.options())
+        parity.layers(problems.options())
         parity.knobs()
         parity.worked()
         parity.updates()
         for one in tasks:
             parity.transfers(checks.trained(parameters, one, RUNS))
         progress.count(parity.finish(), "parity")
-    write_rows(Path("metrics/parity.json"), parity.rows)
-    curves = {"/".join((*key, name)): a for key, found in parity.curves.items() for name, a in vars(found).items()}
-    write_arrays(RUNS / "parity" / "curves.npz", curves)
-    write_json(RUNS / "parity" / "habits.json", {"/".join(key): found for key, found in parity.gaps.items()})
-    write_json(RUNS / "parity" / "worked.json", worked.figures())
+    parity.write(Path("metrics/parity.json"), RUNS / "parity")
     write_json(RUNS / "parity" / "settings.json", {"updates": short.updates, "perturbed": short.perturbed, **SETTINGS})
 
 

@@ -14,9 +14,9 @@ from rnn_study.cells import CELLS
 from rnn_study.init import SCHEMES, Init, draw
 from rnn_study.network import STATISTICS, Layer, Network, is_trained, shapes
 from rnn_study.optimisers import Adam, Optimiser
-from rnn_study.parity import checks, probes
-from rnn_study.parity.checks import KNOBS, knob_problem, oracle
+from rnn_study.parity import probes
 from rnn_study.parity.probes import Problem, tree_deviation
+from rnn_study.parity.problems import KNOBS, knob_problem, oracle
 from rnn_study.parity.run import Parity
 from rnn_study.parity.trainings import BETA, LATE, RATE
 from rnn_study.task import Batch
@@ -51,9 +51,9 @@ def test_an_option_left_out_would_be_noticed(name):
     plain = Network(3, problem.network.layers, 2)
     cut = {array: problem.weights[array][tuple(map(slice, shape))] for array, shape in shapes(plain).items()}
     without, whole = reference.run(plain, cut, problem.batch, problem.loss), oracle(problem)
-    assert checks.deviation(without.inputs, whole.inputs) > 1e-3
+    assert probes.deviation(without.inputs, whole.inputs) > 1e-3
     if "window" not in name:  # which the way up does not see
-        assert checks.deviation(without.outputs, whole.outputs) > 1e-3
+        assert probes.deviation(without.outputs, whole.outputs) > 1e-3
 
 
 def trained(problem, order):

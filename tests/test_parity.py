@@ -15,9 +15,9 @@ from rnn_study.backends import BACKENDS
 from rnn_study.cells import CELLS
 from rnn_study.network import NATIVE, Embedding, Layer, Network, shapes
 from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
-from rnn_study.parity import checks, probes, worked
-from rnn_study.parity.checks import RULES, UPDATES, Options, layer_problem, oracle, update_problem
+from rnn_study.parity import checks, probes, problems, worked
 from rnn_study.parity.probes import Problem
+from rnn_study.parity.problems import RULES, UPDATES, Options, layer_problem, oracle, update_problem
 from rnn_study.parity.run import Parity
 from rnn_study.parity.trainings import BETA, LATE, RATE, Curves, Training
 from rnn_study.task import Batch
@@ -40,7 +40,7 @@ def alone(pool):
     @cache
     def check(backend):
         parity = Parity({backend: pool(backend)})
-        parity.layers(checks.options())
+        parity.layers(problems.options())
         parity.worked()
         parity.updates()
         return list(parity.finish()), parity.rows
@@ -86,7 +86,7 @@ def test_every_pair_of_values_of_two_options_occurs(cells):
         "words": (False, True),
         "dtype": DTYPES,
     }
-    chosen = checks.options(cells)
+    chosen = problems.options(cells)
     assert Counter(one.cell for one in chosen) == dict.fromkeys(cells, 4)
     for one, other in itertools.combinations(values, 2):
         expected = set(itertools.product(values[one], values[other]))
@@ -96,7 +96,7 @@ def test_every_pair_of_values_of_two_options_occurs(cells):
 
 
 def test_without_a_word_the_options_are_those_of_every_cell():
-    assert checks.options() == checks.options(CELLS)
+    assert problems.options() == problems.options(CELLS)
 
 
 def test_a_row_names_the_options():
@@ -105,7 +105,7 @@ def test_a_row_names_the_options():
     assert told == "equations, 3 layers, T = 2, unequal lengths, numbers"
 
 
-@pytest.mark.parametrize("chosen", checks.options(), ids=lambda one: f"{one.cell}, {one}")
+@pytest.mark.parametrize("chosen", problems.options(), ids=lambda one: f"{one.cell}, {one}")
 def test_a_layers_problem_sets_the_traps(chosen):
     problem = layer_problem(chosen)
     assert all(array.dtype == chosen.dtype and (array != 0).all() for array in problem.weights.values())
@@ -183,7 +183,7 @@ def test_the_rows_of_one_framework_hold_every_case(backend, alone):
     assert layers == set(itertools.product(PASS, DTYPES, IMPLS))
     for check in PASS:
         chosen = {(row["cell"], row["dtype"], row["case"]) for row in rows if row["check"] == check}
-        assert chosen == {(one.cell, one.dtype, str(one)) for one in checks.options()}
+        assert chosen == {(one.cell, one.dtype, str(one)) for one in problems.options()}
     cases = {row["case"] for row in rows if row["check"] == "worked case"}
     assert cases == {f"{name}; {impl}" for name in worked.cases() for impl in IMPLS}
     assert {row["case"] for row in rows if row["check"] == "update"} == {f"{rule}, its formula" for rule in UPDATES}
@@ -194,9 +194,9 @@ def test_the_rows_of_one_framework_hold_every_case(backend, alone):
 
 def test_every_choice_in_both_precisions_and_both_ways(backend, pool):
     """More than the stage does; what it does and the dearest, a hundred steps through three layers, left out."""
-    cases = itertools.product(checks.options(), IMPLS, DTYPES)
+    cases = itertools.product(problems.options(), IMPLS, DTYPES)
     every = [replace(one, impl=impl, dtype=dtype) for one, impl, dtype in cases if (one.cell, impl) in HOW]
-    chosen = [one for one in every if one not in checks.options() and (one.steps, one.depth) != (100, 3)]
+    chosen = [one for one in every if one not in problems.options() and (one.steps, one.depth) != (100, 3)]
     assert len(chosen) >= 8 * len(NATIVE)
     parity = Parity({backend: pool(backend)})
     parity.layers(chosen)
@@ -764,7 +764,7 @@ def test_layers_on_a_gpu_are_within_their_bounds(backend, pool, tf32):
     if pool(backend).environment["device"] != "gpu":
         pytest.skip(f"{FRAMEWORK[backend]} finds no GPU here")
     parity = Parity({backend: pool(backend)})
-    parity.layers(checks.options(), device="gpu", tf32=tf32)
+    parity.layers(problems.options(), device="gpu", tf32=tf32)
     list(parity.finish())
     assert beyond(parity.rows) == []
     single = "TF32 on a GPU" if tf32 else "float32 on a GPU"

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rnn_study.errors import StudyError
-from rnn_study.parity import checks, probes
+from rnn_study.parity import probes, problems
 from rnn_study.parity.run import Parity
 from rnn_study.workers import Workers
 
@@ -41,7 +41,7 @@ def test_a_worker_that_dies_is_one_clear_line():
     with Workers(backend, "parity", 1) as workers:
         process = workers.submit(os.getpid).result()
         parity = Parity({backend: workers})
-        parity.layers(checks.options())
+        parity.layers(problems.options())
         os.kill(process, signal.SIGKILL)
         with pytest.raises(StudyError, match=f"^parity: a {backend} worker died "):
             list(parity.finish())

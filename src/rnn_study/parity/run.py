@@ -4,18 +4,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rnn_study.backends import BACKENDS
 from rnn_study.cells import CELLS
+from rnn_study.files import write_arrays, write_json, write_rows
 from rnn_study.optimisers import RmsProp
 from rnn_study.workers import Workers
 
-from . import checks, probes, trainings, worked
-from .checks import BOUNDS, CHECKS, UPDATES, Options, Row, Trained
+from . import checks, probes, problems, trainings, worked
+from .checks import BOUNDS, CHECKS, Row, Trained
 from .probes import Tree
+from .problems import UPDATES, Options
 from .trainings import Curves, Lesson, Training
 
 
@@ -42,8 +45,8 @@ class Parity:
     def layers(self, chosen: Sequence[Options], device: str = "cpu", tf32: bool = False) -> None:
         """A pass for each of `chosen` in every framework."""
         for one in chosen:
-            problem = replace(checks.layer_problem(one), device=device, tf32=tf32)
-            expected = checks.oracle(problem)
+            problem = replace(problems.layer_problem(one), device=device, tf32=tf32)
+            expected = problems.oracle(problem)
             for backend in self.pools:
                 then = partial(self._layers, backend, one, problem, expected)
                 self._ask(backend, then, probes.probe, problem)
@@ -53,9 +56,9 @@ class Parity:
 
     def knobs(self) -> None:
         """A pass with each option of a network, in every framework."""
-        for name in checks.KNOBS:
-            problem = checks.knob_problem(name)
-            expected = checks.oracle(problem)
+        for name in problems.KNOBS:
+            problem = problems.knob_problem(name)
+            expected = problems.oracle(problem)
             for backend in self.pools:
                 self._ask(backend, partial(self._knobs, backend, name, problem, expected), probes.probe, problem)
 
@@ -65,7 +68,7 @@ class Parity:
     def worked(self) -> None:
         """The worked cases, by native layers and by equations."""
         for name, case in worked.cases().items():
-            expected = checks.oracle(case)
+            expected = problems.oracle(case)
             for backend in self.pools:
                 for impl in ("native", "equations"):
                     problem = replace(case, impl=impl)
@@ -79,7 +82,7 @@ class Parity:
         """One update by each rule, against the framework's formula, and across where the formula is the same."""
         for backend in self.pools:
             for rule in UPDATES:
-                self._ask(backend, partial(self._update, backend, rule), probes.updated, *checks.update_problem(rule))
+                self._ask(backend, partial(self._update, backend, rule), probes.updated, *problems.update_problem(rule))
 
     def _update(self, backend: str, rule: str, found: tuple[Tree, Tree]) -> None:
         self.rows.append(checks.update_row(backend, rule, found))
@@ -114,6 +117,14 @@ class Parity:
 
     def _transferred(self, run: Trained, found: np.ndarray) -> None:
         self.rows.append(checks.transfer_row(run, found))
+
+    def write(self, rows: Path, folder: Path) -> None:
+        """Write the rows, and into `folder` what else the report shows, the worked cases among it."""
+        curves = {"/".join((*key, name)): a for key, found in self.curves.items() for name, a in vars(found).items()}
+        write_rows(rows, self.rows)
+        write_arrays(folder / "curves.npz", curves)
+        write_json(folder / "habits.json", {"/".join(key): found for key, found in self.gaps.items()})
+        write_json(folder / "worked.json", worked.figures())
 
     def finish(self) -> Iterator[tuple[int, int]]:
         """Wait for everything; yields jobs done and jobs known so far. Leaves `rows` and `curves` in order."""
