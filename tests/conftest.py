@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +38,27 @@ tuning:
   clip: {low: 0.25, high: 8.0}
   dropout: {low: 0.0, high: 0.4}
 parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}, habits: {airline: [lstm]}}
+gradients: {framework: pytorch, examples: 3, checkpoints: [1]}
+problems:
+  adding:
+    prepare: {steps: 8, train: 128, validation: 48, test: 32, seed: 0}
+    network: {parameters: 100, units: null, depth: 1, finetune: false}
+    training: {batch_size: 64, epochs: 2, patience: 2, learning_rate: 0.01, clip: 1.0, goal: 0.04}
+    seeds: [0, 1]
+    cells: {vanilla: {}, lstm: {}, ugrnn: {}}
+    ablations:
+      unclipped: {of: [vanilla], clip_by: nothing}
+      forget-0: {of: [lstm], forget_bias: 0.0}
+      window: {of: [lstm], window: 3, clip_times: 1.0, seeds: 1}
+    map: {of: vanilla-unclipped, learning_rates: [0.01], clips: [null, 1.0], seeds: 1}
+  agreement:
+    prepare: {distance: 12, train: 128, validation: 48, test: 32, inputs: 3, seed: 0}
+    network: {parameters: 100, units: null, depth: 1, finetune: true}
+    training: {batch_size: 64, epochs: 1, patience: 1, learning_rate: 0.01, clip: null, goal: 1.0}
+    seeds: [0, 1]
+    cells: {vanilla: {}, lstm: {}, ugrnn: {}}
+    ablations: {}
+    map: null
 tasks:
   mnist_rows:
     prepare: {validation: 0.15, seed: 0}
@@ -86,6 +108,18 @@ class Project:
         text = (self.folder / name).read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{name}: {old!r} stands there {text.count(old)} times"
         self.write(name, text.replace(old, new))
+
+    @contextmanager
+    def put_back(self) -> Iterator[None]:
+        """What the block does to the project's files is undone: it works on a copy in their place."""
+        aside = self.folder.with_name(f"{self.folder.name}-aside")
+        self.folder.rename(aside)
+        shutil.copytree(aside, self.folder, symlinks=True)
+        try:
+            yield
+        finally:
+            shutil.rmtree(self.folder)
+            aside.rename(self.folder)
 
     @property
     def environment(self) -> dict[str, str]:

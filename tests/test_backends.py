@@ -80,23 +80,31 @@ def gradient(case, weights, rows, keep=None):
     return found
 
 
+def length(arrays):
+    return np.sqrt(sum((array**2).sum() for array in arrays.values()))
+
+
 def adam(case, keep=None):
-    """Losses, norms and weights after the updates of ORDER: Kingma & Ba's algorithm 1, its gradient clipped."""
+    """What every update of ORDER sees, and the weights after them: Kingma & Ba's algorithm 1, its gradient clipped."""
     o, rule, weights = OPTIMISER, OPTIMISER.rule, {name: array.copy() for name, array in case.weights.items()}
     m = v = dict.fromkeys(weights, 0.0)
-    losses, norms = [], []
+    seen = {name: [] for name in ("losses", "norms", "clipped_norms", "ratios")}
     for t, rows in enumerate(ORDER, start=1):
         masks = None if keep is None else [mask[t - 1] for mask in keep]
-        losses.append(loss_of(case, weights, rows, masks))
+        seen["losses"].append(loss_of(case, weights, rows, masks))
         gradients = gradient(case, weights, rows, masks)
-        norms.append(np.sqrt(sum((g**2).sum() for g in gradients.values())))
+        seen["norms"].append(length(gradients))
+        scale = min(1, o.clip / seen["norms"][-1])
+        seen["clipped_norms"].append(scale * seen["norms"][-1])
+        before = {name: weights[name] for name in gradients}
         for name, g in gradients.items():
-            g = g * min(1, o.clip / norms[-1])
+            g = g * scale
             m = m | {name: rule.beta_1 * m[name] + (1 - rule.beta_1) * g}
             v = v | {name: rule.beta_2 * v[name] + (1 - rule.beta_2) * g**2}
             step = (m[name] / (1 - rule.beta_1**t)) / (np.sqrt(v[name] / (1 - rule.beta_2**t)) + rule.epsilon)
             weights[name] = weights[name] - o.learning_rate * step
-    return np.array(losses), np.array(norms), weights
+        seen["ratios"].append(length({name: weights[name] - before[name] for name in before}) / length(before))
+    return {name: np.array(values) for name, values in seen.items()}, weights
 
 
 @cache
@@ -105,10 +113,10 @@ def expected_updates(name):
 
 
 def assert_updates(results, name, expected):
-    """Losses, norms and weights after training, to within rounding that Adam's division may have enlarged."""
-    losses, norms, weights = expected
-    np.testing.assert_allclose(results[f"{name}/losses"], losses, rtol=1e-9)
-    np.testing.assert_allclose(results[f"{name}/norms"], norms, rtol=1e-9)
+    """What the updates saw and the weights after them, to within rounding that Adam's division may have enlarged."""
+    seen, weights = expected
+    for kind, values in seen.items():
+        np.testing.assert_allclose(results[f"{name}/{kind}"], values, rtol=1e-9, err_msg=kind)
     found = tree(results, f"{name}/trained")
     assert list(found) == list(weights)
     for key, array in weights.items():
@@ -146,8 +154,8 @@ def test_weights_come_back_as_they_were_given(name, results):
 
 def test_the_cases_set_the_traps():
     for name in TRAINED_CASES:
-        _, norms, _ = expected_updates(name)
-        assert (norms > OPTIMISER.clip).all()  # every update is clipped
+        seen, _ = expected_updates(name)
+        assert (seen["norms"] > OPTIMISER.clip).all()  # every update is clipped
         case = CASES[name]
         assert all((array != 0).all() for array in case.weights.values())
         if case.network.embedding:
@@ -195,7 +203,7 @@ def test_a_frozen_embedding_does_not_move_and_does_not_count(results):
 def test_dropout_masks_act_in_training_and_not_in_prediction(results):
     case, keep = backend_worker.dropped()
     expected = adam(case, keep)
-    assert not np.allclose(expected[0], adam(case)[0], rtol=1e-3)  # the masks matter here
+    assert not np.allclose(expected[0]["losses"], adam(case)[0]["losses"], rtol=1e-3)  # the masks matter here
     assert_updates(results, "dropped", expected)
     outputs = reference.forward(case.network, tree(results, "dropped/trained"), case.batch)
     assert relative_gap(results["dropped/outputs"], outputs) < 1e-10

@@ -49,7 +49,68 @@ AIRLINE = """\
     cells: {vanilla: {}, lstm: {}, gru: {}}
 """
 
+ADDING = "    seeds: [0, 1, 2, 3, 4, 5, 6, 7]\n    cells: {vanilla: {}, lstm: {}, gru: {}}\n    ablations: # each"
+FORGET = "forget-0: {of: [lstm], forget_bias: 0.0}"
+MAP = "map: {of: vanilla-irnn, learning_rates"
 FAULTS = {
+    "framework of gradients": ("framework: tensorflow", "framework: jax", "gradients.framework: got 'jax': "),
+    "checkpoint": ("checkpoints: [1, 3]", "checkpoints: [0, 3]", "gradients.checkpoints.0: got 0: "),
+    "ablation of no cell": (
+        FORGET,
+        "forget-0: {of: [rnn], forget_bias: 0.0}",
+        "ablations.forget-0: of 'rnn': expected one of",
+    ),
+    "ablation without a cell": (
+        FORGET,
+        "forget-0: {forget_bias: 0.0}",
+        "problems.adding.ablations.forget-0.of: missing",
+    ),
+    "ablation that names one": (
+        FORGET,
+        "forget-0: {of: [lstm], cell: gru}",
+        "forget-0: cell gru: expected none, `of` names",
+    ),
+    "ablation that cannot be": (
+        FORGET,
+        "forget-0: {of: [gru], forget_bias: 0.0}",
+        "problems.adding: ablations.gru-forget-0: forget_bias with cell gru: no forget gate",
+    ),
+    "two clips": (
+        FORGET,
+        "x: {of: [lstm], clip_times: 2.0, clip: 1.0}",
+        "clip_times 2.0 with another clip: expected one",
+    ),
+    "ablation of a cell that clips by nothing": (
+        ADDING,
+        ADDING.replace("lstm: {}", "lstm: {clip_by: nothing}") + "\n      x: {of: [lstm], clip: 1.0} #",
+        "problems.adding: ablations.lstm-x: clip 1.0 with clip_by nothing: expected one of the two",
+    ),
+    "ablation with the name of a cell": (
+        ADDING,
+        ADDING.replace("lstm: {}", "lstm: {}, lstm-x: {cell: lstm}") + "\n      x: {of: [lstm], clip: 1.0} #",
+        "problems.adding: ablations: lstm-x is in cells as well: expected another name",
+    ),
+    "more seeds than there are": (
+        FORGET,
+        "x: {of: [lstm], seeds: 9}",
+        "ablations.x.seeds: got 9: expected at most 8, as",
+    ),
+    "problem's seed twice": (
+        ADDING,
+        ADDING.replace("[0, 1,", "[1, 1,"),
+        "seeds [1, 1, 2, 3, 4, 5, 6, 7]: expected each seed",
+    ),
+    "map of nothing": (
+        MAP,
+        "map: {of: irnn, learning_rates",
+        "map.of: got 'irnn': expected one of vanilla, lstm, gru, vanilla-",
+    ),
+    "depth of a list": (
+        CELLS,
+        "cells: {x: {cell: [gru, gru], depth: 2}}",
+        "depth 2 with a list of cells: expected one of the",
+    ),
+    "sentences too short": ("distance: 24", "distance: 3", "problems.agreement.prepare.distance: got 3: "),
     "unknown key": ("study: quick", "study: quick\nspeed: 9", "speed: unknown key"),
     "unknown key below": ("trials: 8", "trials: 8\n  pruner: x", "tuning.pruner: unknown key"),
     "missing key": ("  round: 4\n", "", "tuning.round: missing"),

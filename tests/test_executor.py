@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project, needs
 
-from rnn_study import config, run_store
+from rnn_study import config, results, run_store
 from rnn_study.errors import StudyError
 from rnn_study.executor import Executor
 from rnn_study.workers import worker_count
@@ -69,7 +69,7 @@ def test_results_do_not_depend_on_the_number_of_processes(airline, monkeypatch, 
             executor.run(specs(backend)[::order])
         found[workers] = contents(Path(".run-store"))
         os.rename(".run-store", f"store-{workers}")
-    assert len(found["1"]) == 6 * 5
+    assert len(found["1"]) == 6 * (len(results.FILES) + 1)
     assert found["1"] == found["3"]
 
 
@@ -226,7 +226,7 @@ def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     """Killed with SIGKILL in the middle, as by the kernel; the parent that DVC is dies, not the script itself."""
     prepare(project, "mnist_rows")
     project.run("python", "pipelines/baseline.py", "mnist_rows")
-    project.edit("params.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2, 3, 4, 5, 6, 7]")
+    project.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2, 3, 4, 5, 6, 7]")
     project.edit(
         "params.yaml",
         "training: {batch_size: 128, epochs: 2, patience: 2}\n    tuning: {epochs: 1, "

@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, Project, needs
 from ruamel.yaml import YAML
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from rnn_study.backends import BACKENDS
 from rnn_study.closure import closure
 from rnn_study.parity.checks import CHECKS
+from rnn_study.results import FILES
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
 
@@ -32,6 +34,7 @@ def stages() -> dict[str, dict]:
 # What a stage imports by the name it is run for: where its modules lie, the name in dvc.yaml, the names there are.
 BY_NAME = {
     "train": ("src/rnn_study/backends/", "${item.backend}", BACKENDS),
+    "ablate": ("src/rnn_study/backends/", "${gradients.framework}", BACKENDS),
     "report": ("src/rnn_study/reports/", "${key}", tuple(stages()["report"]["foreach"])),
 }
 
@@ -117,8 +120,7 @@ def test_everything_promised_is_there(study):
                 assert low <= found["iqm"]["test"] <= high
                 for seed in (0, 1):
                     folder = study.folder / f"runs/{task}-{backend}/{cell}/seed-{seed}"
-                    names = {"history.csv", "weights.safetensors", "predictions.npz", "result.json"}
-                    assert {path.name for path in folder.iterdir()} == names
+                    assert {path.name for path in folder.iterdir()} == set(FILES)
     for source in ("mnist", "tweets", "glove", "airline"):
         assert (study.folder / f"data/raw/{source}/provenance.json").is_file()
     rows = json.loads((study.folder / "metrics/parity.json").read_text())
@@ -128,8 +130,43 @@ def test_everything_promised_is_there(study):
     assert len(trained) == 3 * 2 * len(BACKENDS)  # tasks, cells
     for name in ("curves.npz", "worked.json", "settings.json"):
         assert (study.folder / "runs/parity" / name).is_file()
-    for page in ("comparison.html", "comparison.ipynb", "parity.html", "parity.ipynb", "index.html"):
-        assert (study.folder / "reports" / page).is_file()
+    for report in ("comparison", "parity", "gradients"):
+        assert (study.folder / f"reports/{report}.html").is_file()
+        assert (study.folder / f"reports/{report}.ipynb").is_file()
+    assert (study.folder / "reports/index.html").is_file()
+
+
+def test_what_the_gradient_report_rests_on_is_there(study):
+    for problem in ("adding", "agreement"):
+        table = json.loads((study.folder / f"metrics/ablate/{problem}.json").read_text())
+        assert table["backend"] == "pytorch"
+        for name, found in table["cells"].items():
+            assert len(found["outcomes"]) == len(found["seeds"]) == len(found["norm_99"])
+            folder = study.folder / f"runs/{problem}-pytorch/{name}/seed-0"
+            assert {path.name for path in folder.iterdir()} == set(FILES)
+    table = json.loads((study.folder / "metrics/ablate/adding.json").read_text())
+    assert table["cells"]["lstm-window"]["change"] == {"window": 3, "clip_times": 1.0}
+    assert table["cells"]["lstm-window"]["of"] == "lstm"
+    assert table["cells"]["vanilla-unclipped"]["clip"] is None
+    assert table["cells"]["map-0-1"]["clip"] == 1.0
+    # clipped at the mean norm of the cell's own runs
+    norms = [np.load(study.folder / f"runs/adding-pytorch/lstm/seed-{seed}/updates.npz")["norms"] for seed in (0, 1)]
+    assert table["cells"]["lstm-window"]["clip"] == pytest.approx(np.concatenate(norms).mean(), rel=1e-6)
+    found = json.loads((study.folder / "metrics/gradients.json").read_text())
+    assert {row["task"] for row in found["figures"]} == {"mnist_rows", "tweets", "airline", "adding", "agreement"}
+    stages = {row["stage"] for row in found["figures"] if row["task"] == "airline"}
+    assert stages == {"initial", "epoch 1", "trained"}
+    assert {row["verdict"] for row in found["claims"]} == {"too few seeds"}
+    assert all(row["deviation"] < 1e-9 for row in found["theory"])
+
+
+def test_a_cell_that_was_added_is_in_the_whole_gradient_report(study):
+    """The UGRNN, of which no line of diagnostics or reports knows, stands wherever cells are listed."""
+    page = (study.folder / "reports/gradients.html").read_text()
+    assert page.count("UGRNN") > 30
+    assert "Adding problem, trained: UGRNN against vanilla RNN" in page
+    assert "UGRNN, g" in page
+    assert "Not run in the quick study: initialisation" in page
 
 
 def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
@@ -144,22 +181,29 @@ def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
                     content = file.read_bytes()
                     assert not any(secret in content for secret in secrets), f"{name}: {file}"
     # the second report, made at another time, is the first one to the byte
-    for name in ("comparison", "parity"):
+    for name in ("comparison", "parity", "gradients"):
         files = [study.folder / "reports" / f"{name}.{kind}" for kind in ("html", "ipynb")]
         before = [file.read_bytes() for file in files]
         study.run("python", "pipelines/report.py", name)
         assert [file.read_bytes() for file in files] == before
 
 
-def test_one_cell_of_one_task_changed(study):
+@pytest.fixture
+def changed(study):
+    """The finished study, for a test that changes it."""
+    with study.put_back():
+        yield study
+
+
+def test_one_cell_of_one_task_changed(changed):
     """Only that task's stages run, and in them only that cell trains."""
     plain = "training: {batch_size: 8, epochs: 3, patience: 2}\n    tuning: {epochs: 1, examples: 32}\n    cells: "
-    study.edit("params.yaml", plain + "{vanilla: {}, lstm: {}}", plain + "{vanilla: {}, lstm: {units: 3}}")
-    ran = study.repro("train")
+    changed.edit("params.yaml", plain + "{vanilla: {}, lstm: {}}", plain + "{vanilla: {}, lstm: {units: 3}}")
+    ran = changed.repro("train")
     assert {name for name in ran if "airline" not in name} == set()
     assert {"tune@airline", "train@airline-pytorch", "train@airline-tensorflow"} == set(ran)
     spec = {
-        path.parent.name: json.loads(path.read_text()) for path in (study.folder / ".run-store").glob("*/spec.json")
+        path.parent.name: json.loads(path.read_text()) for path in (changed.folder / ".run-store").glob("*/spec.json")
     }
     new = [s for s in spec.values() if s["task"] == "airline" and s["network"]["layers"][0]["units"] == 3]
     assert {s["network"]["layers"][0]["cell"] for s in new} == {"lstm"}
@@ -169,15 +213,22 @@ def test_one_cell_of_one_task_changed(study):
         if s["task"] == "airline" and s["network"]["layers"][0]["cell"] == "vanilla" and s["tests"]
     ]
     assert len(vanilla) == 2 * len(BACKENDS)  # two seeds a backend, none computed again
-    study.edit("params.yaml", plain + "{vanilla: {}, lstm: {units: 3}}", plain + "{vanilla: {}, lstm: {}}")
-    study.repro()
 
 
-def test_a_seed_added_trains_that_seed_alone(study):
-    study.edit("params.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
-    assert reused(study, "pipelines/train.py", "airline", "pytorch") == (4, 6)
-    study.edit("params.yaml", "seeds: [0, 1, 2]", "seeds: [0, 1]")
-    study.repro()
+def test_a_seed_added_trains_that_seed_alone(changed):
+    changed.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2]")
+    assert reused(changed, "pipelines/train.py", "airline", "pytorch") == (4, 6)
+
+
+def test_an_ablation_added_trains_that_one_alone(changed):
+    """The cells, the other ablations and the map come from the run store."""
+    text = "      forget-0: {of: [lstm], forget_bias: 0.0}\n"
+    changed.edit("params.yaml", text, text + "      deep: {of: [vanilla], depth: 2}\n")
+    said = changed.run("python", "pipelines/ablate.py").stderr
+    assert "ablate adding: cells: 6/6 runs, 6 reused" in said
+    assert "ablate adding: ablations: 9/9 runs, 7 reused" in said
+    table = json.loads((changed.folder / "metrics/ablate/adding.json").read_text())
+    assert len(table["cells"]["vanilla-deep"]["units"]) == 2
 
 
 def test_a_figure_edited_renders_its_report_alone(study):
@@ -215,24 +266,19 @@ def test_an_edited_cell_retrains_its_own_runs_alone(study):
         path.write_text(before)
 
 
-def test_a_new_cell_trains_alone_and_appears_in_the_report(study):
-    path = study.folder / "params.yaml"
-    before = path.read_text()
+def test_a_new_cell_trains_alone_and_appears_in_the_report(changed):
+    before = (changed.folder / "params.yaml").read_text()
     start = before.rindex("    cells: ")
-    try:
-        study.write("params.yaml", before[:start] + "    cells: {vanilla: {}, lstm: {}, ugrnn: {clip_by: nothing}}\n")
-        study.run("python", "pipelines/tune.py", "airline")
-        for backend in BACKENDS:
-            assert reused(study, "pipelines/train.py", "airline", backend) == (4, 6)
-        study.run("python", "pipelines/summarise.py")
-        study.run("python", "pipelines/report.py", "comparison")
-        page = (study.folder / "reports/comparison.html").read_text()
-        assert "UGRNN, PyTorch (equations)" in page
-        assert "UGRNN, TensorFlow (equations)" in page
-        assert page.count("<td>none</td>") == 2  # it is not clipped
-    finally:
-        path.write_text(before)
-        study.repro()
+    changed.write("params.yaml", before[:start] + "    cells: {vanilla: {}, lstm: {}, ugrnn: {clip_by: nothing}}\n")
+    changed.run("python", "pipelines/tune.py", "airline")
+    for backend in BACKENDS:
+        assert reused(changed, "pipelines/train.py", "airline", backend) == (4, 6)
+    changed.run("python", "pipelines/summarise.py")
+    changed.run("python", "pipelines/report.py", "comparison")
+    page = (changed.folder / "reports/comparison.html").read_text()
+    assert "UGRNN, PyTorch (equations)" in page
+    assert "UGRNN, TensorFlow (equations)" in page
+    assert page.count("<td>none</td>") == 2  # it is not clipped
 
 
 def test_the_store_of_mlflow_is_a_mirror_only(study):

@@ -55,7 +55,9 @@ def requested(browser) -> set[str]:
 
 
 @browser_needed
-@pytest.mark.parametrize(("page", "figures"), [("comparison.html", 9), ("parity.html", 4), ("index.html", 0)])
+@pytest.mark.parametrize(
+    ("page", "figures"), [("comparison.html", 9), ("parity.html", 4), ("gradients.html", 20), ("index.html", 0)]
+)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_page_in_a_browser(study, browser, page, figures, width):
     browser.get("about:blank")  # after the browser's own first page
@@ -77,7 +79,7 @@ def test_a_page_in_a_browser(study, browser, page, figures, width):
     assert len(images) == figures
     if page == "index.html":
         links = browser.execute_script("return [...document.querySelectorAll('main a')].map(a => a.href)")
-        assert [link.rpartition("/")[2] for link in links] == ["comparison.html", "parity.html"]
+        assert [link.rpartition("/")[2] for link in links] == ["comparison.html", "gradients.html", "parity.html"]
 
 
 class Texts(HTMLParser):
@@ -198,7 +200,7 @@ def test_the_ui_shows_runs_with_curves(study, browser):
         wait_for(browser, "train lstm pytorch")
         (run, *_) = client.search_runs([experiment], "tags.`study.kind` = 'train' and params.seed = '1'")
         browser.get(f"{address}/#/experiments/{experiment}/runs/{run.info.run_id}/model-metrics")
-        wait_for(browser, "clipped_share")  # the first curve; the others are drawn when scrolled to
+        wait_for(browser, "clipped_norm")  # the first curve; the others are drawn when scrolled to
         deadline = time.monotonic() + 30
         while not browser.execute_script(
             "return document.querySelectorAll('svg.main-svg .scatterlayer .trace').length"

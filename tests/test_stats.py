@@ -189,3 +189,21 @@ def test_equivalence_where_every_difference_is_the_same(shift, p):
     found = stats.equivalence(*pairs_of(np.full(10, shift)), margin=1.0)
     assert found.p == pytest.approx(p)
     assert found.interval == pytest.approx((shift,) * 3)
+
+
+def test_wilson_by_hand():
+    # 8 of 8: both bounds in closed form, n / (n + z^2) and 1
+    z = scipy_stats.norm.ppf(0.975)
+    assert stats.share(8, 8) == pytest.approx((1.0, 8 / (8 + z**2), 1.0), rel=1e-12)
+    assert stats.share(0, 8) == pytest.approx((0.0, 0.0, z**2 / (8 + z**2)), abs=1e-12)
+    # Newcombe 1998 (Statistics in Medicine 17, 857), table I: 81 of 263
+    assert stats.share(81, 263) == pytest.approx((0.3080, 0.2553, 0.3662), abs=5e-5)
+
+
+def test_the_difference_of_two_shares_as_published():
+    # Newcombe 1998 (Statistics in Medicine 17, 873), table II, method 10: 56/70 against 48/80
+    found = stats.compare_shares((56, 70), (48, 80))
+    assert found.difference == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    # Fisher's tea: 3 of 4 against 1 of 4 has p 34/70, 4 of 4 against 0 of 4 has 2/70
+    assert stats.compare_shares((3, 4), (1, 4)).p == pytest.approx(34 / 70)
+    assert stats.compare_shares((4, 4), (0, 4)).p == pytest.approx(2 / 70)

@@ -5,6 +5,8 @@ import json
 import pytest
 from conftest import Project, needs
 
+from rnn_study.results import FILES
+
 pytestmark = needs("mlflow", "dvc", "torch", "tensorflow", "papermill", "optuna")
 
 
@@ -59,7 +61,7 @@ def test_a_child_holds_everything_about_its_run(client, study):
     scores = json.loads((folder / "result.json").read_text())["scores"]
     assert run.data.metrics["final.scores.test"] == scores["test"]
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert files == {"history.csv", "weights.safetensors", "predictions.npz", "result.json"}
+    assert files == set(FILES)
 
 
 def test_a_parent_holds_the_figures_over_seeds(client, study):
@@ -68,6 +70,14 @@ def test_a_parent_holds_the_figures_over_seeds(client, study):
     metrics = json.loads((study.folder / "metrics/train/tweets-tensorflow.json").read_text())["cells"]["lstm"]
     assert run.data.metrics["iqm.test"] == metrics["iqm"]["test"]
     assert run.data.metrics["interval.test.0"] == metrics["interval"]["test"][0]
+
+
+def test_the_problems_have_experiments_too(client):
+    parents, children = runs(client, "adding", "ablate")
+    names = {run.info.run_name.split()[1] for run in parents}
+    assert {"vanilla", "lstm", "ugrnn", "vanilla-unclipped", "lstm-window", "map-0-0"} <= names
+    run = next(run for run in children if run.info.run_name == "lstm pytorch seed 1")
+    assert {"clipped_norm", "update_ratio", "final.solved"} <= run.data.metrics.keys()
 
 
 def test_tuning_trials_are_nested(client):
@@ -82,7 +92,7 @@ def test_the_figures_of_the_reports_are_there(client):
     names = {
         run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id, "figures")} for run in found
     }
-    assert len(found) == len(names) == 2
+    assert len(found) == len(names) == 3
     expected = {"figures/forecast.png", "figures/learning-curves.png", "figures/scores-test.png"}
     assert expected <= names["report comparison"]
     assert names["report parity"] == {"figures/loss-gaps.png"}

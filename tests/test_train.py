@@ -169,3 +169,48 @@ def test_gradient_norms_and_clipping_are_told(root):
     for row in results.read_history(root / "once"):
         assert row["gradient_norm"] > 0
         assert row["clipped_share"] in [k / 5 for k in range(6)]
+
+
+def test_checkpoints_are_the_weights_of_their_epochs(root):
+    found = results.read_checkpoints(root / "checked")
+    assert list(found) == [0, 1, 3]  # the run ends before a ninth epoch
+    best = results.read_summary(root / "checked")["best_epoch"]
+    last = results.read_weights(root / "checked")
+    assert {name: array.shape for name, array in found[1].items()} == shapes(BASE.network)
+    np.testing.assert_array_equal(found[0]["head.W"], watched(root / "checked")["head"][0])
+    for epoch, tree in found.items():
+        assert all(np.array_equal(tree[name], last[name]) for name in tree) == (epoch == best)
+    assert results.read_checkpoints(root / "once") == {}
+    for name in set(FILES) - {"checkpoints.safetensors"}:
+        assert (root / "checked" / name).read_bytes() == (root / "once" / name).read_bytes()
+
+
+def test_a_goal_ends_a_run_that_reaches_it(root):
+    summary, history = results.read_summary(root / "solved"), results.read_history(root / "solved")
+    scores = [row["validation_score"] for row in history]
+    assert summary["solved"] is True
+    assert scores[-1] >= 0.6
+    assert all(score < 0.6 for score in scores[:-1])
+    assert results.read_summary(root / "unsolved")["solved"] is False
+    assert "solved" not in results.read_summary(root / "once")
+
+
+def test_every_update_leaves_its_health(root):
+    updates, history = results.read_updates(root / "once"), results.read_history(root / "once")
+    assert {len(values) for values in updates.values()} == {20}
+    assert (updates["clipped_norms"] <= np.minimum(updates["norms"], 1.0) * (1 + 1e-6)).all()
+    np.testing.assert_array_equal(updates["clipped"], updates["norms"] > 1.0)
+    means = {
+        "losses": "train_loss",
+        "norms": "gradient_norm",
+        "clipped_norms": "clipped_norm",
+        "ratios": "update_ratio",
+    }
+    for kind, column in means.items():
+        expected = updates[kind].reshape(4, 5).mean(axis=1)
+        np.testing.assert_allclose([row[column] for row in history], expected, rtol=1e-6)
+
+
+def test_a_diverged_run_keeps_its_updates(root):
+    losses = results.read_updates(root / "diverged")["losses"]
+    assert not np.isfinite(losses[-1])

@@ -14,7 +14,10 @@ Glossary (`...` are leading axes that broadcast, seeds for example)
     p_*    (..., 1, H)     weights of single units, `Cell.vectors`
 
 A step is what comes after the two products: a and s can then be normalised, or multiplied for many steps at once,
-whatever the cell. `ops.tanh` is the cell's activation; a network may put another function in its place.
+whatever the cell. It treats units alike and apart (unit j of the new state depends on column j of each gate and unit
+j of the old state), and it calls its functions gate by gate in the order of `Cell.gates` before any other: diagnostics
+rely on both, and tests hold every cell to them. `ops.tanh` is the cell's activation; a network may put another
+function in its place.
 
 Variants: the GRU applies its reset gate after the recurrent product (`reset_after` in Keras, the only form in
 PyTorch) and z = 1 keeps the old state.
@@ -33,6 +36,18 @@ class Ops(NamedTuple):
     tanh: Callable[[Array], Array]
     sigmoid: Callable[[Array], Array]
     relu: Callable[[Array], Array]
+
+
+ACTIVATIONS: dict[str, Callable[[Ops], Callable[[Array], Array]]] = {
+    "tanh": lambda ops: ops.tanh,
+    "relu": lambda ops: ops.relu,
+    "linear": lambda ops: lambda a: a,  # for theory: what the recurrence does without saturation
+}
+
+
+def activated(ops: Ops, activation: str) -> Ops:
+    """`ops` with another activation, a key of `ACTIVATIONS`, in the place of tanh."""
+    return ops._replace(tanh=ACTIVATIONS[activation](ops))
 
 
 class Cell(NamedTuple):

@@ -9,10 +9,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
-from .config import Config, read_yaml
+from .config import Ablation, Config, ProblemParams, read_yaml
 from .errors import StudyError
 from .files import atomic
 from .habits import HABITS, OPTIMISERS
+from .init import Init
 from .network import Embedding, Layer, Network, default_impl, units_for
 from .optimisers import Optimiser
 from .task import Task, prepared_file
@@ -27,7 +28,7 @@ def network(config: Config, task: Task, name: str, dropout: float) -> Network:
     """The network of variant `name` in `task`: its own width if it names one, else equal units, else an equal
     budget."""
     params = config.task(task.name)
-    shape, variant = params.network, params.cells[name]
+    shape, variant = params.network, params.variants[name]
     embedding = None
     if task.embedding is not None:
         embedding = Embedding(len(task.embedding), shape.finetune)
@@ -41,9 +42,9 @@ def network(config: Config, task: Task, name: str, dropout: float) -> Network:
 def spec(config: Config, task: Task, name: str, backend: str, settings: Settings, seed: int) -> RunSpec:
     """One run of the study; what params.yaml says of variant `name` wins over `settings`."""
     params = config.task(task.name)
-    variant = params.cells[name]
+    variant = params.variants[name]
     settings, habits = settings | variant.fixed, HABITS[variant.habits]
-    init = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias"})
+    looked_at = name in params.cells and backend == config.gradients.framework
     return RunSpec(
         task=task.name,
         variant=name,
@@ -52,7 +53,7 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
         impl=implementation(config, task, name),
         device=config.device,
         network=network(config, task, name, settings["dropout"]),
-        init=replace(habits.init, **init),
+        init=initialisation(config, task, name),
         optimiser=Optimiser(
             settings["learning_rate"],
             settings["clip"] if math.isfinite(settings["clip"]) else None,
@@ -66,18 +67,56 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
         examples=None,
         tests=True,
         seed=seed,
+        goal=params.training.goal if isinstance(params, ProblemParams) else None,
+        checkpoints=tuple(config.gradients.checkpoints) if looked_at else (),
     )
+
+
+def initialisation(config: Config, task: Task, name: str) -> Init:
+    """How the weights of variant `name` start."""
+    variant = config.task(task.name).variants[name]
+    own = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias"})
+    return replace(HABITS[variant.habits].init, **own)
 
 
 def implementation(config: Config, task: Task, name: str) -> str:
     """What params.yaml asks for, else the frameworks' own layers where they can do what the variant asks."""
-    return config.task(task.name).cells[name].impl or default_impl(network(config, task, name, 0.0))
+    return config.task(task.name).variants[name].impl or default_impl(network(config, task, name, 0.0))
 
 
 def grid(config: Config, task: Task, backend: str, tuned: dict[str, Settings]) -> list[RunSpec]:
     """Every cell of `task` with every seed in `backend`, at the tuned settings."""
     cells = config.task(task.name).cells
     return [spec(config, task, cell, backend, tuned[cell], seed) for cell in cells for seed in config.seeds]
+
+
+def seeds(config: Config, task: str, name: str) -> tuple[int, ...]:
+    """The seeds that variant `name` runs with."""
+    params = config.task(task)
+    if not isinstance(params, ProblemParams):
+        return config.seeds
+    count, variant = None, params.variants[name]
+    if name in params.mapped:
+        count = params.map.seeds
+    elif isinstance(variant, Ablation):
+        count = variant.seeds
+    return params.seeds[:count]
+
+
+def problem(config: Config, task: Task, norms: dict[str, float] | None = None) -> list[RunSpec]:
+    """The runs of a generated problem: those of its cells, or, given the mean gradient norm of each of these, those of
+    its ablations and its map."""
+    params, found = config.task(task.name), []
+    training = params.training
+    for name, variant in (params.cells if norms is None else params.ablated | params.mapped).items():
+        clip = math.inf if training.clip is None else training.clip
+        if isinstance(variant, Ablation) and variant.clip_times:
+            clip = variant.clip_times * norms[variant.of[0]]
+        settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
+        framework = config.gradients.framework
+        runs = seeds(config, task.name, name)
+        found += [spec(config, task, name, framework, settings, seed) for seed in runs]
+    return found
 
 
 def write_tuned(task: str, settings: dict[str, dict]) -> None:

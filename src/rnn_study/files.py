@@ -51,6 +51,18 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         file.write(f"[\n{lines}\n]\n".encode())
 
 
+def write_tables(path: Path, head: dict[str, Any], tables: dict[str, Iterable[dict[str, Any]]]) -> None:
+    """One JSON object: the keys of `head`, then each table as a list, a line a row."""
+    parts = [
+        f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in head.items()
+    ]
+    for name, rows in tables.items():
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+        parts.append(f"{json.dumps(name)}: [\n{lines}\n]")
+    with atomic(path) as file:
+        file.write(("{\n" + ",\n".join(parts) + "\n}\n").encode())
+
+
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -52,7 +52,7 @@ class Network:
     dropout: the share of a layer's outputs that training zeroes; one mask serves all steps of a sequence (Gal &
     Ghahramani 2016, arXiv 1512.05287).
     second_bias: every cell has a bias b_rec beside the recurrent product, as in PyTorch.
-    activation: `tanh` or `relu`, in place of the cell's tanh.
+    activation: a key of `cells.ACTIVATIONS`, in place of the cell's tanh.
     norm: `layer` or `batch`: the products x W and h U are each normalised and multiplied by a gain before the biases
     are added. Over the columns: Ba et al. 2016 (arXiv 1607.06450), eq. 20; over the valid rows of a batch, step by
     step: Cooijmans et al. 2016 (arXiv 1603.09025), eq. 6, with running statistics of each of the first `norm_steps`
@@ -163,7 +163,7 @@ def why_not_native(network: Network, backend: str) -> str | None:
     for layer in network.layers:
         if layer.cell not in NATIVE:
             return f"cell {layer.cell}"
-        if network.activation != "tanh" and layer.cell != "vanilla":  # PyTorch's other layers have tanh only
+        if network.activation == "linear" or (network.activation != "tanh" and layer.cell != "vanilla"):
             return f"activation {network.activation} with cell {layer.cell}"
         if network.second_bias and backend == "tensorflow" and not CELLS[layer.cell].recurrent_bias:
             return f"a second bias with cell {layer.cell}"

@@ -3,12 +3,14 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .events import Event, Finished
 
+T = TypeVar("T")
 _LINE_SECONDS = 10.0
 _COLUMNS = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
 
@@ -32,6 +34,23 @@ def watch(events: Iterable[Event], title: str, total: int) -> Iterator[Event]:
                     file=sys.stderr,
                     flush=True,
                 )
+
+
+def ticking(items: Iterable[T], title: str) -> Iterator[T]:
+    """Pass `items` on, showing how many there were so far."""
+    start = said = time.monotonic()
+    number, quiet = 0, not sys.stderr.isatty()
+    columns = TextColumn("{task.description}"), TextColumn("{task.completed} done"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        shown = bar.add_task(title, total=None)
+        for number, item in enumerate(items, start=1):
+            yield item
+            bar.advance(shown)
+            if quiet and time.monotonic() - said > _LINE_SECONDS:
+                said = time.monotonic()
+                print(f"{title}: {number} done, {said - start:.0f} s", file=sys.stderr, flush=True)
+    if quiet:
+        print(f"{title}: {number} done, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 
 
 def count(steps: Iterable[tuple[int, int]], title: str) -> None:

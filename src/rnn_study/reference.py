@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .cells import CELLS, Array, Ops, State
+from .cells import CELLS, Array, Ops, State, activated
 from .network import NORM_EPSILON, NORM_MOMENTUM, Network, Pass, is_trained, layer_shapes
 from .optimisers import Optimiser
 from .task import Batch
@@ -95,7 +95,7 @@ def scan(
 
     Before step `cut` (N,) the state loses what a complex step has put into it: no derivative passes.
     """
-    ops, step = OPS._replace(tanh=getattr(OPS, activation)), CELLS[cell].step
+    ops, step = activated(OPS, activation), CELLS[cell].step
     norm = norm or (lambda which, t, products: products)
     arrays = [array for array in (*w[:4], *w.vectors) if array is not None]
     lead = np.broadcast_shapes(x.shape[:-3], *(array.shape[:-2] for array in arrays))
@@ -226,7 +226,8 @@ def complex_step(network: Network, tree: Tree, batch: Batch, kind: str) -> tuple
     return found, gradient(read, by_inputs)
 
 
-def _loss_gradient(kind: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+def loss_gradient(kind: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient of `loss` for outputs (N, K)."""
     if kind == "squared_error":
         return 2 * (outputs - y) / outputs.size
     odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
@@ -246,7 +247,11 @@ class Back(NamedTuple):
 
 
 Slope = Callable[[np.ndarray], np.ndarray]  # of the activation, from its value
-_SLOPES: dict[str, Slope] = {"tanh": lambda y: 1 - y**2, "relu": lambda y: (y > 0).astype(y.dtype)}
+_SLOPES: dict[str, Slope] = {
+    "tanh": lambda y: 1 - y**2,
+    "relu": lambda y: (y > 0).astype(y.dtype),
+    "linear": np.ones_like,
+}
 
 
 def _vanilla_back(ops: Ops, slope: Slope, a: np.ndarray, s: np.ndarray, old: State, new: State, d: State) -> Back:
@@ -295,7 +300,7 @@ def back_through_time(
 ) -> tuple[np.ndarray, Weights]:
     """The loss's gradients for x (N, T, D) and for each array of `w`, given d_h (N, T, H), that for every h_t as
     an output. `states` is what `scan` returned. Werbos 1990 (backpropagation through time), eq. 8 to 12."""
-    ops, slope = OPS._replace(tanh=getattr(OPS, activation)), _SLOPES[activation]
+    ops, slope = activated(OPS, activation), _SLOPES[activation]
     zero = tuple(np.zeros_like(history[:, 0]) for history in states)
     d_state, d_x = zero, np.zeros_like(x)
     d_W, d_U, d_b, d_rec = np.zeros_like(w.W), np.zeros_like(w.U), np.zeros_like(w.b), np.zeros_like(w.b)
@@ -322,7 +327,7 @@ def _gradients_by_hand(network: Network, tree: Tree, batch: Batch, kind: str) ->
         states.append(scan(layer.cell, w, x, network.activation))
         x = states[-1][0]
     top = last_valid(x, batch.mask)
-    d_outputs = _loss_gradient(kind, top @ tree["head.W"] + tree["head.b"], batch.y)
+    d_outputs = loss_gradient(kind, top @ tree["head.W"] + tree["head.b"], batch.y)
     found = {"head.W": top.T @ d_outputs, "head.b": d_outputs.sum(axis=0)}
     ends = np.full(len(x), x.shape[1] - 1) if batch.mask is None else batch.mask.sum(axis=1) - 1
     d_x = np.zeros_like(x)

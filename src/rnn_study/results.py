@@ -11,20 +11,31 @@ from safetensors.numpy import load_file, save
 
 from .files import atomic, read_arrays, read_json, write_arrays, write_json
 
-FILES = ("history.csv", "weights.safetensors", "predictions.npz", "result.json")
+FILES = (
+    "history.csv",
+    "updates.npz",
+    "weights.safetensors",
+    "checkpoints.safetensors",
+    "predictions.npz",
+    "result.json",
+)
 
 
 @dataclass(frozen=True)
 class RunResult:
     """One finished run.
 
-    history: a row an epoch (epoch, train_loss, validation_loss, validation_score, gradient_norm, clipped_share).
-    weights: the canonical tree of the best epoch. predictions: raw outputs (N, K) for validation and tests.
-    summary: scores by part, best_epoch, epochs, updates, examples_seen, parameters, diverged.
+    history: a row an epoch (epoch, train_loss, validation_loss, validation_score, and the means over its updates of
+    gradient_norm, clipped_norm, clipped_share, update_ratio). updates: what `backends.EpochTrace` names, of all
+    updates. weights: the canonical tree of the best epoch. checkpoints: by epoch, those that the spec asks for and
+    training reached. predictions: raw outputs (N, K) for validation and tests. summary: scores by part, best_epoch,
+    epochs, updates, examples_seen, parameters, diverged, and solved where there is a goal.
     """
 
     history: list[dict[str, float]]
+    updates: dict[str, np.ndarray]
     weights: dict[str, np.ndarray]
+    checkpoints: dict[int, dict[str, np.ndarray]]
     predictions: dict[str, np.ndarray]
     summary: dict[str, Any]
 
@@ -39,6 +50,10 @@ def write(result: RunResult, folder: Path) -> None:
         file.write(text.getvalue().encode())
     with atomic(folder / "weights.safetensors") as file:
         file.write(save(result.weights))
+    with atomic(folder / "checkpoints.safetensors") as file:
+        trees = result.checkpoints.items()
+        file.write(save({f"{epoch}/{name}": array for epoch, tree in trees for name, array in tree.items()}))
+    write_arrays(folder / "updates.npz", result.updates)
     write_arrays(folder / "predictions.npz", result.predictions)
     write_json(folder / "result.json", result.summary)
 
@@ -58,6 +73,18 @@ def read_predictions(folder: Path) -> dict[str, np.ndarray]:
 
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
     return load_file(folder / "weights.safetensors")
+
+
+def read_updates(folder: Path) -> dict[str, np.ndarray]:
+    return read_arrays(folder / "updates.npz")
+
+
+def read_checkpoints(folder: Path) -> dict[int, dict[str, np.ndarray]]:
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for key, array in load_file(folder / "checkpoints.safetensors").items():
+        epoch, _, name = key.partition("/")
+        found.setdefault(int(epoch), {})[name] = array
+    return dict(sorted(found.items()))
 
 
 def run_folder(root: Path, task: str, backend: str, cell: str, seed: int) -> Path:

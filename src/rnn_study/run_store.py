@@ -34,7 +34,7 @@ def _files(backend: str) -> dict[str, str]:
 
 def cell_code(text: str, name: str) -> str:
     """What `text`, that of `cells.py`, says of the cell `name`: its entry in CELLS and every definition of the module
-    that the entry leads to, directly or not."""
+    that the entry leads to, directly or not, and how activations are chosen."""
     tree = ast.parse(text)
     defined: dict[str, ast.AST] = {}
     for node in tree.body:
@@ -45,7 +45,7 @@ def cell_code(text: str, name: str) -> str:
                 defined |= {found.id: node for found in ast.walk(target) if isinstance(found, ast.Name)}
     table = defined["CELLS"].value
     (entry,) = (value for key, value in zip(table.keys, table.values, strict=True) if key.value == name)
-    reached, waiting = {"CELLS"}, [entry]
+    reached, waiting = {"CELLS"}, [entry, *(defined[name] for name in ("activated",) if name in defined)]
     dumps = []
     while waiting:
         node = waiting.pop()

@@ -112,6 +112,32 @@ def equivalence(a: np.ndarray, b: np.ndarray, margin: float) -> Equivalence:
     return Equivalence(float(p), Estimate(mean, mean - half, mean + half), max(0.0, 1 - 2 * missed), n)
 
 
+class Shares(NamedTuple):
+    """The shares of two groups that succeeded, a - b, each with its interval; p of Fisher's exact test."""
+
+    a: Estimate
+    b: Estimate
+    difference: Estimate
+    p: float
+
+
+def share(successes: int, n: int) -> Estimate:
+    """A share with its Wilson interval (Wilson 1927)."""
+    bounds = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    return Estimate(successes / n, float(bounds.low), float(bounds.high))
+
+
+def compare_shares(a: tuple[int, int], b: tuple[int, int]) -> Shares:
+    """Compare (successes, n) of two groups; the interval of the difference is Newcombe's (1998, method 10)."""
+    one, other = share(*a), share(*b)
+    low = np.hypot(one.value - one.low, other.high - other.value)
+    high = np.hypot(one.high - one.value, other.value - other.low)
+    gap = one.value - other.value
+    table = [[a[0], a[1] - a[0]], [b[0], b[1] - b[0]]]
+    found = Estimate(gap, float(gap - low), float(gap + high))
+    return Shares(one, other, found, float(stats.fisher_exact(table).pvalue))
+
+
 def holm(p: np.ndarray) -> np.ndarray:
     """p-values (m,) adjusted for m comparisons so that the family's error stays bounded (Holm 1979)."""
     p = np.asarray(p, float)

@@ -18,6 +18,9 @@ def _estimate(scores: Sequence[float], score: str) -> stats.Estimate:
     return found._replace(low=max(found.low, 0.0), high=min(found.high, highest))
 
 
+_BY_SEED = ("best_epoch", "updates", "examples_seen", "diverged", "solved")
+
+
 def training(
     task: Task, card: dict[str, Any], baselines: dict[str, Any], finished: Sequence[Finished]
 ) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def training(
             "scores": scores,
             "iqm": {part: estimate.value for part, estimate in estimates.items()},
             "interval": {part: [estimate.low, estimate.high] for part, estimate in estimates.items()},
-            **{key: [s[key] for s in summaries] for key in ("best_epoch", "updates", "examples_seen", "diverged")},
+            **{key: [s[key] for s in summaries] for key in _BY_SEED if key in first},
         }
     return {
         "task": task.name,

@@ -103,7 +103,7 @@ def _metrics(row: dict[str, float]) -> list[Metric]:
 
 
 class Tracker:
-    """Logs the events of one stage (`kind`: train or tune) of `task` in one backend, the only writer meanwhile."""
+    """Logs the events of one stage of `task` in one backend, the only writer meanwhile; `kind`: train, tune, ablate."""
 
     def __init__(self, task: str, kind: str, backend: str, tags: dict[str, str]):
         self._client, self._experiment = _connect(task)
@@ -164,10 +164,10 @@ class Tracker:
     def _child(self, event: Event) -> str:
         if event.run not in self._open:
             spec, parent = event.spec, self._parent(event.spec)
-            if self._kind == "train":
-                name = f"{spec.variant} {spec.backend} seed {spec.seed}"
-            else:
+            if self._kind == "tune":
                 name = f"{spec.variant} lr {spec.optimiser.learning_rate:.2g}"
+            else:
+                name = f"{spec.variant} {spec.backend} seed {spec.seed}"
             tags = self._about | {_PARENT: parent, _RUN: event.run}
             run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
             params = [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]

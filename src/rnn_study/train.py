@@ -20,7 +20,9 @@ class RunSpec:
 
     `data` is the prepared file, relative to the project. `impl` says what computes the layers:
     `native`, the framework's own, or `equations`, those of `cells.py`. `examples` limits the training part to its
-    first rows (None: all of it). `tests` says whether the test parts are read at all: tuning never does.
+    first rows (None: all of it). `tests` says whether the test parts are read at all: tuning never does. `goal`:
+    training ends once the validation score is as good. `checkpoints`: epochs after which the weights are kept, 0 the
+    initial ones.
     """
 
     task: str
@@ -38,6 +40,8 @@ class RunSpec:
     examples: int | None
     tests: bool
     seed: int
+    goal: float | None = None
+    checkpoints: tuple[int, ...] = ()
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -61,7 +65,7 @@ def train(
 
     Each epoch is a new permutation of the training part in whole batches; the remainder waits for the next
     one. The weights of the epoch with the best validation score are kept (on a tie, of the lower validation
-    loss). A loss that is not finite ends the run, marked as diverged.
+    loss). A loss that is not finite ends the run, marked as diverged; its curves stay.
     """
     backend = backends.load(spec.backend)
     if spec.examples:
@@ -87,6 +91,8 @@ def train(
     best, best_epoch, diverged = (-math.inf, -math.inf), 0, False
     best_weights = backend.weights(model)
     history: list[dict[str, float]] = []
+    traces: list[backends.EpochTrace] = []
+    checkpoints = {0: best_weights} if 0 in spec.checkpoints else {}
     for epoch in range(1, spec.epochs + 1):
         order = shuffle.permutation(examples)[: steps * batch_size].reshape(steps, batch_size)
         trace = backend.epoch(model, data, order, _dropout_masks(spec.network, drop, order))
@@ -97,9 +103,14 @@ def train(
             "validation_loss": task.mean_loss(outputs, "validation"),
             "validation_score": task.score(outputs, "validation"),
             "gradient_norm": float(trace.norms.mean()),
+            "clipped_norm": float(trace.clipped_norms.mean()),
             "clipped_share": float(trace.clipped.mean()),
+            "update_ratio": float(trace.ratios.mean()),
         }
         history.append(row)
+        traces.append(trace)
+        if epoch in spec.checkpoints:
+            checkpoints[epoch] = backend.weights(model)
         yield row
         told = (row["train_loss"], row["validation_loss"])
         diverged = not all(map(math.isfinite, told)) or row["validation_score"] == WORST
@@ -109,6 +120,8 @@ def train(
         if rank > best:
             best, best_epoch, best_weights = rank, epoch, backend.weights(model)
         elif epoch - best_epoch >= spec.patience:
+            break
+        if spec.goal is not None and best[0] >= sign * spec.goal:
             break
 
     backend.set_weights(model, best_weights)
@@ -124,4 +137,7 @@ def train(
         "parameters_with_embedding": parameter_count(spec.network, embedding=True),
         "diverged": diverged,
     }
-    return RunResult(history, best_weights, predictions, summary)
+    if spec.goal is not None:
+        summary["solved"] = best[0] >= sign * spec.goal
+    updates = {name: np.concatenate([getattr(trace, name) for trace in traces]) for name in backends.EpochTrace._fields}
+    return RunResult(history, updates, best_weights, checkpoints, predictions, summary)

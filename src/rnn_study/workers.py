@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from . import backends
 from .closure import SRC
 from .errors import StudyError
 
+J, R = TypeVar("J"), TypeVar("R")
 # One thread in every library of a worker; they read these when they are first imported.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -154,3 +155,16 @@ class Workers:
                 f"{self.owner}: a {self.backend} worker died (killed, or out of memory): expected it to finish; "
                 "run the stage again, finished runs are kept"
             ) from None
+
+
+def spread(
+    function: Callable[[J], R], jobs: Iterable[J], initialise: Callable[..., None], *arguments: Any
+) -> Iterator[R]:
+    """The results of `function` on `jobs`, in their order, from processes that need no framework."""
+    os.environ.update(_ONE_THREAD)
+    context = multiprocessing.get_context("spawn")
+    with (
+        _inherited(sys.executable),
+        ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool,
+    ):
+        yield from pool.map(function, jobs)

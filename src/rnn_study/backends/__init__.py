@@ -13,12 +13,17 @@ BACKENDS = ("pytorch", "tensorflow")
 
 
 class EpochTrace(NamedTuple):
-    """What each of the S updates of an epoch saw, all (S,): mean loss, the gradients' global norm before clipping,
-    whether clipping changed any."""
+    """What each of the S updates of an epoch saw, all (S,).
+
+    losses: mean loss. norms, clipped_norms: the gradients' global norm before and after clipping. clipped: whether
+    clipping changed any. ratios: the norm of the change of all trained weights over their norm before it.
+    """
 
     losses: np.ndarray
     norms: np.ndarray
+    clipped_norms: np.ndarray
     clipped: np.ndarray
+    ratios: np.ndarray
 
 
 class Backend(Protocol):

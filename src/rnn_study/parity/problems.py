@@ -71,6 +71,7 @@ KNOBS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
     "rectifier": (("vanilla", "vanilla"), "native", {"activation": "relu"}),
     "rectifier in equations": (("vanilla", "lstm"), "equations", {"activation": "relu"}),
     "rectifier in the GRU": (("gru", "ugrnn"), "equations", {"activation": "relu"}),
+    "no saturation": (("vanilla", "gru"), "equations", {"activation": "linear"}),
     "different cells": (("lstm", "gru"), "native", {}),
     "layer normalisation": (("lstm", "gru"), "equations", {"norm": "layer"}),
     "batch normalisation": (("vanilla", "lstm"), "equations", {"norm": "batch", "norm_steps": 6}),

@@ -59,16 +59,18 @@ def show_text(text: str) -> None:
     display(HTML(f"<p>{escape(text)}</p>"))
 
 
-def show_banner(study: Study) -> None:
-    """Display where the data comes from, before any figure."""
+def show_banner(study: Study, *problems: str) -> None:
+    """Display where the data of the tasks, and of generated `problems`, comes from, before any figure."""
     lines = []
-    for record in {r["source"]: r for t in study.tasks.values() for r in t["card"]["provenance"]}.values():
+    records = [record for task in study.tasks.values() for record in task["card"]["provenance"]]
+    records += [record for problem in problems for record in study.provenance(problem)]
+    for record in {record["source"]: record for record in records}.values():
         rows = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in record["rows"].items())
         files = ", ".join(f"{file['file']} (SHA-256 {file['sha256'][:12]}…)" for file in record["files"])
         lines.append(
             f"<li><strong>{escape(origin(record))}</strong>: {escape(rows)}. {escape(record['note'])}. "
             f"Licence: {escape(record['licence'])}. "
-            f"<details><summary>files</summary>{escape(files)}</details></li>"
+            + (f"<details><summary>files</summary>{escape(files)}</details></li>" if files else "</li>")
         )
     title = f"This is the {escape(study.summary['study'])} study. What it ran on:"
     display(HTML(f'<div class="banner"><p><strong>{title}</strong></p><ul>{"".join(lines)}</ul></div>'))

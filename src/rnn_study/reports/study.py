@@ -1,15 +1,18 @@
 """The finished study as reports read it: the summary, the runs, the prepared tasks. Reads files, computes nothing."""
 
 from collections import defaultdict
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rnn_study import results, task
+from rnn_study.diagnostics import profiles
 from rnn_study.files import read_arrays, read_json
 from rnn_study.task import Task
+
+from .wording import label, origin
 
 
 class Study:
@@ -71,3 +74,59 @@ class Study:
     def training_settings(self) -> dict[str, Any]:
         """How the short trainings are made, see `parity.trainings.SETTINGS`."""
         return read_json(self.root / "runs" / "parity" / "settings.json")
+
+    @cached_property
+    def gradients(self) -> dict[str, Any]:
+        """metrics/gradients.json: claims, theory, figures."""
+        return read_json(self.root / "metrics" / "gradients.json")
+
+    @cache  # noqa: B019 (a study lives as long as its report)
+    def profiles(self, name: str) -> profiles.Profiles:
+        """What was seen in the networks of a task or problem, see `diagnostics.profile`."""
+        return profiles.load(self.root / profiles.profiles_file(name))
+
+    def cells(self, name: str) -> list[str]:
+        """The variants of a task that were looked at from all sides: its cells, without ablations."""
+        return [variant for variant, stages in self.profiles(name).items() if "carry" in stages[profiles.TRAINED]]
+
+    @cache  # noqa: B019
+    def figures(self, name: str, variant: str, stage: str) -> list[dict[str, Any]]:
+        """The rows of metrics/gradients.json about one variant at one stage."""
+        wanted = (name, variant, stage)
+        rows = self.gradients["figures"]
+        return [row for row in rows if (row["task"], row["variant"], row["stage"]) == wanted]
+
+    def quantity(self, name: str, variant: str, stage: str, quantity: str) -> dict[str, Any] | None:
+        """One of these rows; None where there is none."""
+        rows = self.figures(name, variant, stage)
+        return next((row for row in rows if row["quantity"] == quantity), None)
+
+    def sigmoids(self, name: str, variant: str) -> list[str]:
+        """The gates of a variant's cell that are a sigmoid, in order."""
+        rows = self.figures(name, variant, profiles.TRAINED)
+        return [row["quantity"].removeprefix("left_") for row in rows if row["quantity"].startswith("left_")]
+
+    def ablation(self, problem: str) -> dict[str, Any]:
+        """metrics/ablate/<problem>.json."""
+        return read_json(self.root / "metrics" / "ablate" / f"{problem}.json")
+
+    def updates(self, name: str, variant: str) -> list[dict[str, np.ndarray]]:
+        """Of each seed what every update saw, see `backends.EpochTrace`."""
+        framework, seeds = self.gradients["framework"], self.profiles(name)[variant][profiles.TRAINED]["seeds"]
+        folders = [results.run_folder(self.root / "runs", name, framework, variant, int(seed)) for seed in seeds]
+        return [results.read_updates(folder) for folder in folders]
+
+    def variant(self, name: str, variant: str) -> str:
+        """How a report writes a variant: its cell and, of an ablation, what it is called."""
+        if name in self.tasks:
+            return label(variant)
+        found = self.ablation(name)["cells"].get(variant, {})
+        return f"{label(found['of'])} {found['label'].replace('_', ' ')}" if "of" in found else label(variant)
+
+    def provenance(self, name: str) -> list[dict[str, Any]]:
+        """Where the data of a task or problem comes from, from its data card."""
+        return read_json(self.root / "metrics" / "data" / f"{name}.json")["provenance"]
+
+    def source(self, name: str) -> str:
+        """The data behind a task or problem, for captions."""
+        return "data: " + "; ".join(map(origin, self.provenance(name)))

@@ -9,6 +9,8 @@ NAMES = {
     "mnist_rows": "Images by rows",
     "tweets": "Tweets",
     "airline": "Airline passengers",
+    "adding": "Adding problem",
+    "agreement": "Agreement over a distance",
     "pytorch": "PyTorch",
     "tensorflow": "TensorFlow",
     "both": "PyTorch against TensorFlow",

@@ -26,13 +26,30 @@ def _part(task: Task, batch: Batch) -> dict[str, Any]:
     return described
 
 
+def _generated(task: Task) -> dict[str, Any]:
+    """The record of a problem without raw data, with the keys of `sources`' own."""
+    return {
+        "source": task.name,
+        "title": f"The {task.name} problem",
+        "origin": "from a seed",
+        "note": "Every sequence is drawn by this project from a seeded generator",
+        "licence": "that of this project",
+        "rows": {name: len(part.y) for name, part in task.parts().items()},
+        "files": [],
+        "complete": True,
+        "generated": True,
+    }
+
+
 def card(task: Task, details: dict[str, Any], sources: tuple[str, ...], raw: Path) -> dict[str, Any]:
-    """Shapes, split sizes, class balance, digests; `details` of the task; the provenance of its `sources`."""
+    """Shapes, split sizes, class balance, digests; `details` of the task; the provenance of its `sources`, or of what
+    was generated where it has none."""
+    records = [read_json(raw / source / "provenance.json") for source in sources] or [_generated(task)]
     return {
         "task": task.name,
         "score": task.score_name,
         "unit": task.unit,
         "parts": {name: _part(task, batch) for name, batch in task.parts().items()},
         "details": details,
-        "provenance": [read_json(raw / source / "provenance.json") for source in sources],
+        "provenance": records,
     }

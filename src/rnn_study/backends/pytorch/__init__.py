@@ -110,7 +110,7 @@ def epoch(
     if keep is not None:
         masks = [torch.from_numpy(mask).to(model.device, model.head.weight.dtype) for mask in keep]
     rows = torch.from_numpy(order).to(model.device)
-    losses, norms, clipped = [], [], []
+    seen = []
     model.train()
     for step, row in enumerate(rows):
         dropped = None if masks is None else [mask[step] for mask in masks]
@@ -118,37 +118,45 @@ def epoch(
         loss = model.measure(outputs, y[row])
         model.rule.zero_grad(set_to_none=True)
         loss.backward()
-        norm, cut = _update(model)
-        norms.append(norm)
-        clipped.append(cut)
+        health = _update(model)
         for layer in model.modules():
             if isinstance(layer, Equations):
                 layer.learn()
-        losses.append(loss.detach())
-    return EpochTrace(*(torch.stack(found).cpu().numpy() for found in (losses, norms, clipped)))
+        seen.append((loss.detach(), *health))
+    return EpochTrace(*(torch.stack(found).cpu().numpy() for found in zip(*seen, strict=True)))
 
 
-def _update(model: _Net) -> tuple[Tensor, Tensor]:
-    """Clip the gradients, take the optimiser's step; the norm before clipping, and whether that changed any."""
+def _norm(tensors: list[Tensor]) -> Tensor:
+    """The norm of all of them together."""
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+
+
+@torch.no_grad()
+def _update(model: _Net) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Clip the gradients, take the optimiser's step; of `EpochTrace` what comes after the losses."""
     optimiser, rule = model.optimiser, model.optimiser.rule
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t.grad) for t in model.trained]))
-    clipped = torch.zeros_like(norm, dtype=torch.bool)
+    gradients = [tensor.grad for tensor in model.trained]
+    norm = _norm(gradients)
+    clipped, clipped_norm = torch.zeros_like(norm, dtype=torch.bool), norm
     if optimiser.clip is not None and optimiser.clip_by == "value":
-        clipped = torch.stack([t.grad.abs().max() for t in model.trained]).max() > optimiser.clip
-        for tensor in model.trained:
-            tensor.grad.clamp_(-optimiser.clip, optimiser.clip)
+        clipped = torch.stack([gradient.abs().max() for gradient in gradients]).max() > optimiser.clip
+        for gradient in gradients:
+            gradient.clamp_(-optimiser.clip, optimiser.clip)
+        clipped_norm = _norm(gradients)
     elif optimiser.clip is not None:
         # By hand: clip_grad_norm_ has a fixed margin of 1e-6, which the other framework has not.
         scale = torch.clamp(optimiser.clip / (norm + optimiser.clip_margin), max=1.0)
-        clipped = scale < 1
-        for tensor in model.trained:
-            tensor.grad.mul_(scale)
+        clipped, clipped_norm = scale < 1, scale * norm
+        for gradient in gradients:
+            gradient.mul_(scale)
     model.updates += 1
     if isinstance(rule, Adam) and rule.hat:
         # torch adds epsilon after the bias correction; divided by the correction it acts as if before.
         model.rule.param_groups[0]["eps"] = rule.epsilon / (1 - rule.beta_2**model.updates) ** 0.5
+    before = [tensor.detach().clone() for tensor in model.trained]
     model.rule.step()
-    return norm, clipped
+    ratio = _norm(torch._foreach_sub(model.trained, before)) / _norm(before)
+    return norm, clipped_norm, clipped, ratio
 
 
 def apply(model: _Net, gradients: dict[str, np.ndarray]) -> None:

@@ -8,7 +8,7 @@ move twice as far as one.
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnn_study.cells import CELLS, Ops
+from rnn_study.cells import CELLS, Ops, activated
 from rnn_study.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Network, layer_shapes
 
 from .runtime import torch
@@ -71,7 +71,7 @@ class Equations(nn.Module):
     def __init__(self, network: Network, index: int, make: dict):
         super().__init__()
         self.network, self.cell = network, CELLS[network.layers[index].cell]
-        self.ops = _OPS._replace(tanh=getattr(_OPS, network.activation))
+        self.ops = activated(_OPS, network.activation)
         shapes = layer_shapes(network, index)
         for name, shape in shapes.items():
             array = nn.Parameter(torch.empty(shape, **make), requires_grad=name not in STATISTICS)

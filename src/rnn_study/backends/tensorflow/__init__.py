@@ -36,6 +36,11 @@ def _rule(rule: Sgd | RmsProp | Adam) -> keras.optimizers.Optimizer:
             return keras.optimizers.Adam(0.0, beta_1, beta_2)
 
 
+def _norm(tensors: list[tf.Tensor]) -> tf.Tensor:
+    """The norm of all of them together."""
+    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(tensor)) for tensor in tensors]))
+
+
 class _Graph:
     """The variables of a network and the compiled functions over them."""
 
@@ -125,8 +130,8 @@ class _Graph:
 
     def _update(
         self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, row: tf.Tensor, keep: list[tf.Tensor] | None
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One update on the examples `row`: its loss, and what `apply` returns."""
+    ) -> tuple[tf.Tensor, ...]:
+        """One update on the examples `row`: what `EpochTrace` names of it."""
         trained = self.variables(trained=True)
         with tf.GradientTape() as tape:
             read = self.embed(tf.gather(x, row))
@@ -138,24 +143,29 @@ class _Graph:
         # Dense first: the norm of a sparse gradient would not add up the rows of a repeated word.
         return loss, *self.apply([tf.convert_to_tensor(g) for g in gradients])
 
-    def apply(self, gradients: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Clip the gradients of the trained variables, take the optimiser's step; the norm before clipping, and
-        whether that changed any."""
-        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
+    def apply(self, gradients: list[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """Clip the gradients of the trained variables, take the optimiser's step; of `EpochTrace` what comes after
+        the losses."""
+        norm = _norm(gradients)
         if self.clip_by == "value":
             cut = tf.reduce_any([tf.reduce_max(tf.abs(g)) > self.clip for g in gradients])
             gradients = [tf.clip_by_value(g, -self.clip, self.clip) for g in gradients]
+            clipped_norm = _norm(gradients)
         else:
             scale = tf.minimum(tf.ones_like(norm), self.clip / (norm + self.clip_margin))
             cut = scale < 1
             gradients = [g * scale for g in gradients]
+            clipped_norm = scale * norm
         if isinstance(self.rule, keras.optimizers.Adam):
             # Keras adds epsilon before the bias correction; multiplied by the correction it acts as if after.
             updates = tf.cast(self.rule.iterations.value + 1, norm.dtype)
             correction = tf.sqrt(1 - tf.cast(self.rule.beta_2, norm.dtype) ** updates)
             self.rule.epsilon = tf.where(self.hat, self.epsilon, self.epsilon * correction)
-        self.rule.apply(gradients, self.variables(trained=True))
-        return norm, cut
+        trained = self.variables(trained=True)
+        before = [tf.identity(variable.value) for variable in trained]
+        self.rule.apply(gradients, trained)
+        ratio = _norm([variable.value - old for variable, old in zip(trained, before, strict=True)]) / _norm(before)
+        return norm, clipped_norm, cut, ratio
 
     def epoch(self, *arguments: tf.Tensor | list[tf.Tensor] | None) -> tuple[tf.Tensor, ...]:
         """`_epoch` compiled for any number of examples and of updates."""
@@ -173,16 +183,17 @@ class _Graph:
         self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, order: tf.Tensor, keep: list[tf.Tensor] | None
     ) -> tuple[tf.Tensor, ...]:
         steps = tf.shape(order)[0]
-        losses = tf.TensorArray(self.clip.dtype, size=steps)
-        norms = tf.TensorArray(self.clip.dtype, size=steps)
-        cuts = tf.TensorArray(tf.bool, size=steps)
+        losses, norms, clipped_norms, ratios = (tf.TensorArray(self.clip.dtype, size=steps) for _ in range(4))
+        clipped = tf.TensorArray(tf.bool, size=steps)
         for step in tf.range(steps):
             dropped = None if keep is None else [mask[step] for mask in keep]
-            loss, norm, cut = self.update(x, y, last, order[step], dropped)
+            loss, norm, clipped_norm, cut, ratio = self.update(x, y, last, order[step], dropped)
             losses = losses.write(step, loss)
             norms = norms.write(step, norm)
-            cuts = cuts.write(step, cut)
-        return losses.stack(), norms.stack(), cuts.stack()
+            clipped_norms = clipped_norms.write(step, clipped_norm)
+            clipped = clipped.write(step, cut)
+            ratios = ratios.write(step, ratio)
+        return tuple(array.stack() for array in (losses, norms, clipped_norms, clipped, ratios))
 
 
 @dataclass(eq=False)

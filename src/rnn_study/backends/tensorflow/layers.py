@@ -5,7 +5,7 @@ Keras' kernels stand as in the canonical tree but for the GRU's: its gates are z
 
 import numpy as np
 
-from rnn_study.cells import CELLS, Ops
+from rnn_study.cells import CELLS, Ops, activated
 from rnn_study.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Network, layer_shapes
 
 from .runtime import keras, tf
@@ -100,7 +100,7 @@ class Equations:
 
     def __init__(self, network: Network, index: int, dtype: str):
         self.network, self.cell = network, CELLS[network.layers[index].cell]
-        self.ops = _OPS._replace(tanh=getattr(_OPS, network.activation))
+        self.ops = activated(_OPS, network.activation)
         shapes = layer_shapes(network, index)
         fixed = {name: shapes.pop(name) for name in STATISTICS if name in shapes}
         self.holders = [Plain(dtype, shapes), Plain(dtype, fixed, trainable=False)]

@@ -1,0 +1,26 @@
+"""gradients: from profiles, histories and ablations the figures and claims of metrics/gradients.json."""
+
+from pathlib import Path
+
+from rnn_study import config, stage
+from rnn_study.diagnostics import profiles
+from rnn_study.files import write_tables
+from rnn_study.gradients import claims, quantities
+
+
+def main() -> None:
+    parameters = config.load()
+    figures, rows = [], []
+    for name in [*type(parameters.tasks).model_fields, *type(parameters.problems).model_fields]:
+        params, found = parameters.task(name), profiles.load(profiles.profiles_file(name))
+        last = {variant: params.variants[variant].cells(variant, params.network.depth)[-1] for variant in found}
+        figures += quantities.rows(name, found, last)
+        rows += claims.of_task(parameters, name, found)
+    head = {"study": parameters.study, "framework": parameters.gradients.framework, "seeds_for_a_claim": claims.FROM}
+    theory = quantities.theory(parameters.problems.adding.prepare.steps)
+    tables = {"claims": claims.judge(rows), "theory": theory, "figures": figures}
+    write_tables(Path("metrics/gradients.json"), head, tables)
+
+
+if __name__ == "__main__":
+    stage.run(main)

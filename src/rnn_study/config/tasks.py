@@ -1,0 +1,212 @@
+"""The tasks, and the generated problems: data, network, training, and what runs."""
+
+import re
+from typing import Annotated, ClassVar, Generic, TypeVar
+
+from pydantic import Field, model_validator
+
+from .base import Count, Fraction, Model, Positive, Rate, Seed
+from .variants import Ablation, Map, Variant
+
+
+class MnistRows(Model):
+    classifies: ClassVar[bool] = True
+    validation: Fraction  # share of the training images held out
+    seed: Seed  # of the split
+
+
+class Tweets(Model):
+    classifies: ClassVar[bool] = True
+    validation: Fraction  # share of the distinct tweets
+    test: Fraction  # share of the distinct tweets
+    seed: Seed  # of the split
+    vocabulary: Annotated[int, Field(ge=10)]  # rows of the table, padding and [UNK] among them
+    max_tokens: Count  # tokens after these are cut off
+
+    @model_validator(mode="after")
+    def _something_left(self) -> "Tweets":
+        if self.validation + self.test > 0.9:
+            raise ValueError(f"validation {self.validation}, test {self.test}: expected 0.9 together at most")
+        return self
+
+
+class Airline(Model):
+    classifies: ClassVar[bool] = False
+    look_back: Annotated[int, Field(ge=1, le=36)]  # months in a window
+    logarithm: bool
+    first_difference: bool
+    seasonal_difference: bool
+    validation: Annotated[int, Field(ge=1, le=36)]  # the last months of the training part
+
+
+class Adding(Model):
+    classifies: ClassVar[bool] = False
+    steps: Annotated[int, Field(ge=2)]  # T
+    train: Count  # sequences
+    validation: Count
+    test: Count
+    seed: Seed
+
+
+class Agreement(Model):
+    classifies: ClassVar[bool] = True
+    distance: Annotated[int, Field(ge=4, le=60)]  # words between the cue and the answer, at most
+    train: Count  # sentences
+    validation: Count
+    test: Count
+    inputs: Count  # width of the word vectors, drawn at random
+    seed: Seed
+
+
+class NetworkParams(Model):
+    """The architecture, the same for every cell. Exactly one of `parameters` and `units` sets the width."""
+
+    parameters: Annotated[int, Field(ge=10)] | None  # budget, embedding apart; the width of each cell is solved
+    units: Count | None  # equal width
+    depth: Annotated[int, Field(ge=1, le=8)]
+    finetune: bool  # train the embedding, where there is one
+
+    @model_validator(mode="after")
+    def _one_width(self) -> "NetworkParams":
+        if (self.parameters is None) == (self.units is None):
+            given = f"parameters {self.parameters}, units {self.units}"
+            raise ValueError(f"{given}: expected a number for one of them and null for the other")
+        return self
+
+
+class Training(Model):
+    batch_size: Count
+    epochs: Count  # at most
+    patience: Count  # epochs without a better validation score before training stops
+
+
+class TaskTuning(Model):
+    epochs: Count
+    examples: Count | None  # of the training part, from its start; null: all
+
+
+P = TypeVar("P", bound=Model)
+
+
+class _Grid(Model, Generic[P]):
+    """What tasks and problems share."""
+
+    prepare: P
+    network: NetworkParams
+    training: Training
+    cells: dict[str, Variant]  # what runs, in the order of the reports; a key is a cell, or names one in `cell`
+
+    @model_validator(mode="after")
+    def _possible(self) -> "_Grid[P]":
+        if not self.cells:
+            raise ValueError("expected at least one cell")
+        self._check("cells", self.cells)
+        return self
+
+    def _check(self, key: str, variants: dict[str, Variant]) -> None:
+        for name, variant in variants.items():
+            fault = f"got the name {name!r}: expected small letters, digits, - and _"
+            if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", name):
+                of = self.network.depth, self.training.batch_size, self.prepare.classifies
+                fault = variant.clash() or variant.fault(name, *of)
+            if fault:
+                raise ValueError(f"{key}.{name}: {fault}")
+
+    @property
+    def ablated(self) -> dict[str, Ablation]:
+        """Ablations of the cells, by name."""
+        return {}
+
+    @property
+    def mapped(self) -> dict[str, Variant]:
+        """The points of a map, by name."""
+        return {}
+
+    @property
+    def variants(self) -> dict[str, Variant]:
+        """All that runs, by name."""
+        return self.cells | self.ablated | self.mapped
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The cells that occur, each once."""
+        depth = self.network.depth
+        return tuple(dict.fromkeys(cell for name, one in self.cells.items() for cell in one.cells(name, depth)))
+
+
+class TaskParams(_Grid[P], Generic[P]):
+    tuning: TaskTuning
+    margin: Positive  # of the score: frameworks closer than this count as equivalent
+
+
+class Tasks(Model):
+    mnist_rows: TaskParams[MnistRows]
+    tweets: TaskParams[Tweets]
+    airline: TaskParams[Airline]
+
+
+class ProblemTraining(Training):
+    """Nothing is tuned: every cell has these settings, but for what a variant says itself."""
+
+    learning_rate: Rate
+    clip: Positive | None
+    goal: Positive  # the validation score at which a run counts as solved and ends
+
+
+class ProblemParams(_Grid[P], Generic[P]):
+    training: ProblemTraining
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=2)]
+    ablations: dict[str, Ablation]
+    map: Map | None
+
+    @model_validator(mode="after")
+    def _ablations_possible(self) -> "ProblemParams[P]":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)}: expected each seed once")
+        asked = {f"ablations.{label}.seeds": ablation.seeds for label, ablation in self.ablations.items()}
+        for key, count in (asked | {"map.seeds": self.map.seeds if self.map else None}).items():
+            if count and count > len(self.seeds):
+                raise ValueError(f"{key}: got {count}: expected at most {len(self.seeds)}, as many as seeds")
+        for label, ablation in self.ablations.items():
+            for cell in ablation.of:
+                if cell not in self.cells:
+                    raise ValueError(f"ablations.{label}: of {cell!r}: expected one of {', '.join(self.cells)}")
+        clash = self.cells.keys() & self.ablated.keys()
+        if clash:
+            raise ValueError(f"ablations: {min(clash)} is in cells as well: expected another name")
+        self._check("ablations", self.ablated)
+        if self.map and self.map.of not in self.cells | self.ablated:
+            raise ValueError(f"map.of: got {self.map.of!r}: expected one of {', '.join(self.cells | self.ablated)}")
+        return self
+
+    @property
+    def ablated(self) -> dict[str, Ablation]:
+        """Each ablation of each of its cells, named <cell>-<ablation>: what that cell says itself, and the change.
+
+        Its `of` is that cell alone.
+        """
+        found = {}
+        for label, ablation in self.ablations.items():
+            for name in ablation.of:
+                own = self.cells[name].model_dump(exclude_unset=True)
+                change = ablation.model_dump(exclude_unset=True)
+                found[f"{name}-{label}"] = Ablation.model_construct(**{"cell": name} | own | change | {"of": [name]})
+        return found
+
+    @property
+    def mapped(self) -> dict[str, Variant]:
+        """The points of the map, named map-<row>-<column>."""
+        if self.map is None:
+            return {}
+        of, found = (self.cells | self.ablated)[self.map.of], {}
+        own = {"cell": of.cell or self.map.of}
+        for row, rate in enumerate(self.map.learning_rates):
+            for column, clip in enumerate(self.map.clips):
+                point = own | {"learning_rate": rate, "clip": clip, "clip_by": "norm" if clip else "nothing"}
+                found[f"map-{row}-{column}"] = of.model_copy(update=point)
+        return found
+
+
+class Problems(Model):
+    adding: ProblemParams[Adding]
+    agreement: ProblemParams[Agreement]
