@@ -201,6 +201,23 @@ def test_lyapunov_exponents_of_the_henon_map():
     assert first + second == pytest.approx(np.log(0.3), rel=1e-10)
 
 
+@pytest.mark.parametrize("cell", ["vanilla", "lstm", "gru"])
+def test_exponents_over_a_stretch_are_the_products_singular_values(cell):
+    net = network(cell)
+    tree, (x, _) = weights(net), data("squared_error")
+    (layer,) = unroll(net, tree, x, MASK)
+    found = spectra.layer_exponents(layer)
+    for row, length in enumerate(LENGTHS):
+        product = np.linalg.multi_dot(
+            [np.eye(found.shape[1])] * 2 + [layer.jacobian(t)[row] for t in reversed(range(length))]
+        )
+        expected = np.log(np.linalg.svd(product, compute_uv=False)) / length
+        told = expected > expected[0] - 20 / length  # by an SVD of the product as a whole
+        np.testing.assert_allclose(found[row][told], expected[told], atol=1e-6)
+        volumes = [np.linalg.slogdet(layer.jacobian(t)[row]).logabsdet for t in range(length)]
+        assert found[row].sum() == pytest.approx(np.mean(volumes), rel=1e-9)
+
+
 @pytest.mark.parametrize("scale", [0.8, 0.95, 1.0, 1.1])
 def test_a_linear_rnn_decays_by_its_kernels_scale(scale):
     found = theory.linear_decay(scale, 60, np.random.default_rng(4))
@@ -225,6 +242,7 @@ def test_singular_values_and_memory_of_a_linear_rnn():
     np.testing.assert_allclose(found[1, :12], found[0, :12], rtol=1e-10)
     assert np.isnan(found[1, 12:]).all()
     assert spectra.memory_length(found[0, :, 0]) == pytest.approx(-1 / np.log(0.9), rel=1e-10)
+    assert spectra.memory_length(found[0, 1:, 0]) == pytest.approx(-1 / np.log(0.9), rel=1e-10)
     np.testing.assert_allclose(spectra.layer_exponents(layer), np.log(0.9), rtol=1e-10)
     assert spectra.spectral_radius(tree["layers.0.U"]) == pytest.approx(0.9)
 
@@ -232,6 +250,7 @@ def test_singular_values_and_memory_of_a_linear_rnn():
 def test_a_memory_that_never_falls_is_as_long_as_the_sequence():
     assert spectra.memory_length(np.ones(8)) == 7
     assert spectra.memory_length(np.array([2.0, 0.0, 0.0])) < 1
+    assert spectra.memory_length(np.ones(1)) == spectra.memory_length(np.ones(0)) == 0
 
 
 def test_singular_values_of_two_states_are_those_of_the_product():
@@ -271,6 +290,13 @@ def test_the_probe_on_a_shift_register():
     found = memory.retention(h, x[:, ::-1])
     np.testing.assert_allclose(found[:units], 1.0, atol=1e-8)
     assert np.abs(found[units:]).max() < 0.1
+
+
+def test_the_probe_finds_nothing_in_noise():
+    """Many features and few sequences: what was fitted is not what is scored."""
+    rng = np.random.default_rng(0)
+    found = memory.retention(rng.normal(size=(80, 30)), rng.normal(size=(80, 20, 1)))
+    assert found.mean() < 0
 
 
 def test_the_probe_says_nothing_where_it_cannot():

@@ -182,7 +182,7 @@ def stage(rates, memory=None, seeds=None, **more):
         "seeds": np.arange(n) if seeds is None else np.array(seeds),
         "flow": flow,
         "singular": np.zeros((n, 20, 4)) + np.array([0.0, -1, -2, -3]),
-        "memory": np.array(memory if memory is not None else [3.0] * n),
+        "memory": np.array(memory if memory is not None else [3.0] * n, float),
         "exponents": np.zeros((n, 4)) - 0.1,
     } | more
 
@@ -207,8 +207,18 @@ def test_intervals_end_where_the_quantity_does():
         quantities.rows("t", {"lstm": {"trained": stage([0.5] * 3, memory=[0.1, 0.2, 18.9])}}, {"lstm": "lstm"})
     )
     memory = next(row for row in found if row["quantity"] == "memory")
-    assert (memory["low"], memory["high"]) == (0.0, 19)
+    assert (memory["low"], memory["high"]) == (0.0, 18)
     assert memory["n"] == 3
+
+
+def test_sequences_of_one_step_have_no_rate():
+    flow = np.zeros((3, 2, 1))
+    short = stage([0.5] * 3) | {"flow": flow, "singular": np.zeros((3, 1, 4)), "memory": np.zeros(3)}
+    found = quantities.quantities(short, "lstm")
+    assert "rate" not in found
+    assert found["memory"].tolist() == [0, 0, 0]
+    both = {"vanilla": {"initial": short, "trained": short}}
+    assert not list(claims.error("t", both, {"vanilla": None}))
 
 
 # Claims
@@ -239,6 +249,20 @@ def test_a_claim_holds_is_turned_round_or_is_not_shown():
     assert own["low"] < own["value"] < own["high"] < 0
 
 
+def test_what_was_not_looked_at_is_left_out():
+    """Networks that read both ways, and those whose every run diverged at once."""
+    one = {"initial": stage([0.5] * 8), "trained": stage([0.6] * 8)}
+    assert not list(claims.error("t", {"lstm": one}, {"vanilla": None, "lstm": None}))
+    found = {"vanilla": one, "lstm": {"initial": one["initial"]}}
+    rows = list(claims.error("t", found, {"vanilla": None, "lstm": None, "both": None}))
+    assert [(row["claim"], row["stage"]) for row in rows] == [
+        ("vanishes", "initial"),
+        ("keeps", "initial"),
+        ("vanishes", "trained"),
+    ]
+    assert not list(claims.new_subject("t", found, {"lstm": None, "both": None}, 0, 2))
+
+
 def test_seven_seeds_claim_nothing():
     few = {"initial": stage([0.5] * 7), "trained": stage([0.5, 0.51] * 3 + [0.5])}
     assert {row["verdict"] for row in judged(claims.error("t", {"vanilla": few}, {"vanilla": None}))} == {
@@ -263,55 +287,107 @@ def test_seeds_are_paired_by_their_numbers():
     assert second.tolist() == [0, 2, 3]
 
 
-def test_convergence_is_counted_in_updates_to_the_level_that_both_reach():
+def test_convergence_is_counted_in_updates_to_a_level_that_both_reach():
     slow = [np.array([1.0, 0.9, 0.8, 0.5])] * 8
     quick = [np.array([0.9, 0.6, 0.4, 0.3])] * 8
     (row,) = judged(claims.converges("t", {"vanilla": slow, "lstm": quick}, {"vanilla": 10, "lstm": 20}))
-    # level 0.5: the vanilla RNN after 4 epochs of 10 updates, the LSTM after 3 of 20
+    # level 1.05 * 0.5: the vanilla RNN after 4 epochs of 10 updates, the LSTM after 3 of 20
     assert 10 ** row["value"] == pytest.approx(60 / 40)
     assert row["verdict"] == "opposite"
-    broken = [np.array([1.0, np.nan])] * 8
-    (row,) = judged(claims.converges("t", {"vanilla": broken, "lstm": quick}, {"vanilla": 10, "lstm": 10}))
-    assert 10 ** row["value"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("broken", [[np.nan], [np.inf], [1.0, np.nan]])
+def test_convergence_where_runs_diverged(broken):
+    curves = {"vanilla": [np.array(broken)] * 8, "lstm": [np.array([0.9, 0.6])] * 8}
+    for one, other in (("vanilla", "lstm"), ("lstm", "vanilla")):
+        found = {"vanilla": curves[one], "lstm": curves[other]}
+        (row,) = judged(claims.converges("t", found, {"vanilla": 10, "lstm": 10}))
+        assert np.isfinite([row["value"], row["p"]]).all()
+
+
+def test_noise_on_a_plateau_is_no_convergence():
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(100):
+        plateau = {
+            name: [low * (1 + 0.02 * rng.random(7)) for _ in range(8)]
+            for name, low in (("vanilla", 0.165), ("lstm", 0.162))
+        }
+        (row,) = judged(claims.converges("t", plateau, dict.fromkeys(plateau, 100)))
+        wrong += row["verdict"] != "not shown"
+    assert wrong <= 10  # the level of the test, and some
+
+
+def test_updates_to_a_goal():
+    found = {"vanilla": np.array([800] * 8), "lstm": np.array([400, 200] * 4), "gru": np.array([800] * 8)}
+    lstm, gru = judged(claims.solves("adding", found))
+    assert 10 ** lstm["value"] == pytest.approx(0.5 * 0.5**0.5)
+    assert (lstm["verdict"], gru["verdict"]) == ("holds", "not shown")
+    assert not list(claims.solves("adding", {"lstm": found["lstm"]}))
 
 
 def a_table(**cells):
+    """Cells with (runs solved of 8, norm that one update in a hundred exceeds, clip)."""
     found = {}
-    for name, (errors, solved) in cells.items():
-        found[name.replace("_", "-")] = {"scores": {"test": errors}, "solved": [True] * solved + [False] * (8 - solved)}
+    for name, (solved, norm, clip) in cells.items():
+        runs = {"solved": [True] * solved + [False] * (8 - solved), "diverged": [False] * 8}
+        found[name.replace("_", "-")] = runs | {"norm_99": [norm] * 8, "clip": clip, "scores": {"test": [0.03] * 8}}
     return {"cells": found}
 
 
-def test_clipping_is_held_against_the_same_network_without():
+PLAIN = {"vanilla": (0, 3.0, 1.0), "lstm": (8, 3.0, 1.0), "gru": (8, 3.0, 1.0), "lstm_forget_0": (1, 3.0, 1.0)}
+
+
+def test_clipping_is_held_against_the_same_network_that_explodes_without():
     params = QUICK.problems.adding
-    none = {
-        "vanilla": ([0.4] * 8, 0),
-        "lstm": ([0.03] * 8, 8),
-        "gru": ([0.03] * 8, 8),
-        "lstm_forget_0": ([0.03] * 8, 8),
-    }
-    noise = np.linspace(0.9, 1.1, 8)
-    table = a_table(**none, vanilla_irnn=(0.03 * noise, 6), vanilla_irnn_unclipped=([1.0] * 7 + [1e100], 0))
+    table = a_table(**PLAIN, vanilla_irnn=(6, 40.0, 1.0), vanilla_irnn_unclipped=(0, 40.0, None))
     (row,) = judged(claims.clipping("adding", params, table))
     assert (row["a"], row["b"]) == ("vanilla-irnn", "vanilla-irnn-unclipped")
     assert (row["solved_a"], row["solved_b"]) == ([6, 8], [0, 8])
-    assert row["value"] == pytest.approx(np.mean(np.log10(0.03 * noise)) - 6 / 8)  # 1e100 counts as 1e6
+    assert row["value"] == 0.75
+    assert row["p"] == pytest.approx(2 * 28 / 8008)  # Fisher: both tables as far out, of 16 choose 6
     assert row["verdict"] == "holds"
+    calm = a_table(**PLAIN, vanilla_irnn=(6, 40.0, 1.0), vanilla_irnn_unclipped=(0, 4.0, None))
+    assert not list(claims.clipping("adding", params, calm))
+    calm["cells"]["vanilla-irnn-unclipped"]["diverged"][0] = True
+    assert len(list(claims.clipping("adding", params, calm))) == 1
+    never = a_table(**PLAIN, vanilla_irnn=(6, 40.0, None), vanilla_irnn_unclipped=(0, 40.0, None))
+    assert not list(claims.clipping("adding", params, never))  # nothing was clipped
 
 
-def test_forget_bias_and_window():
+def test_clip_times_of_a_cell_without_a_finite_gradient_is_one_clear_line():
+    with pytest.raises(StudyError, match=r"vanilla-clip-half: clip_times 0\.5, but no gradient of vanilla was finite"):
+        experiments.problem(REAL, a_task(), {"lstm": 3.0, "gru": 4.0})
+
+
+def test_forget_bias():
     params = QUICK.problems.adding
     rng = np.random.default_rng(0)
     long, short = stage([0.9] * 8, memory=10 + rng.random(8)), stage([0.9] * 8, memory=4 + rng.random(8))
-    found = {"lstm": {"initial": long, "trained": long}, "lstm-forget-0": {"initial": short, "trained": long}}
+    full = stage([0.9] * 8, memory=[18.0] * 8)
+    found = {"lstm": {"initial": long, "trained": full}, "lstm-forget-0": {"initial": short, "trained": full}}
     rows = judged(claims.forgetting("adding", params, found))
-    assert [(row["stage"], row["verdict"]) for row in rows] == [("initial", "holds"), ("trained", "not shown")]
-    assert list(claims.truncation("adding", params, {})) == []  # not in the quick study
+    assert [(row["stage"], row["verdict"]) for row in rows] == [("initial", "holds"), ("trained", "censored")]
+    # not where something else is changed as well, or the cell's own bias is another
+    both = changed(ablations={"forget-0": {"of": ["lstm"], "forget_bias": 0.0, "optimiser": "sgd"}}, map=None)
+    assert not list(claims.forgetting("adding", both.problems.adding, found))
+    cells = {"lstm": {"forget_bias": 0.0}}
+    none = changed(cells=cells, ablations={"forget-0": {"of": ["lstm"], "forget_bias": 0.0}}, map=None)
+    assert not list(claims.forgetting("adding", none.problems.adding, found))
+
+
+def test_window():
+    assert list(claims.truncation("adding", QUICK.problems.adding, {})) == []  # not in the quick study
     own = changed(ablations={"w": {"of": ["gru"], "window": 10}, "wide": {"of": ["gru"], "window": 40}}, map=None)
-    scores = {"cells": {"gru-w": {"scores": {"test": [0.30, 0.31, 0.29, 0.3, 0.32, 0.3, 0.31, 0.33]}}}}
-    (row,) = judged(claims.truncation("adding", own.problems.adding, scores))
+    cells = {
+        "gru": {"solved": [True] * 8},
+        "gru-w": {"scores": {"test": [0.30, 0.31, 0.29, 0.3, 0.32, 0.3, 0.31, 0.33]}},
+    }
+    (row,) = judged(claims.truncation("adding", own.problems.adding, {"cells": cells}))
     assert row["value"] == pytest.approx(0.3075 - 12**-0.5)
     assert row["verdict"] == "holds"
+    cells["gru"]["solved"] = [False] * 8  # nothing to lose
+    assert not list(claims.truncation("adding", own.problems.adding, {"cells": cells}))
 
 
 def test_a_new_subject_is_held_against_the_other_words():
@@ -328,8 +404,10 @@ def test_profiles_are_read_as_they_were_written(tmp_path):
         (3, {"flow": np.ones((2, 4)), "memory": np.array(1.5)}),
         (5, {"flow": np.zeros((2, 4)), "memory": np.array(2)}),
     ]
-    profiles.write(tmp_path / "p.npz", {("lstm", "epoch 1"): seeds})
+    order = ("initial", "trained", "epoch 10", "epoch 9", "epoch 1")
+    profiles.write(tmp_path / "p.npz", {("lstm", stage): seeds for stage in order})
     found = profiles.load(tmp_path / "p.npz")
+    assert list(found["lstm"]) == ["initial", "epoch 1", "epoch 9", "epoch 10", "trained"]
     assert found["lstm"]["epoch 1"]["seeds"].tolist() == [3, 5]
     assert found["lstm"]["epoch 1"]["memory"].tolist() == [1.5, 2.0]
     assert found["lstm"]["epoch 1"]["flow"].shape == (2, 2, 4)

@@ -156,7 +156,7 @@ def test_what_the_gradient_report_rests_on_is_there(study):
     assert {row["task"] for row in found["figures"]} == {"mnist_rows", "tweets", "airline", "adding", "agreement"}
     stages = {row["stage"] for row in found["figures"] if row["task"] == "airline"}
     assert stages == {"initial", "epoch 1", "trained"}
-    assert {row["verdict"] for row in found["claims"]} == {"too few seeds"}
+    assert {row["verdict"] for row in found["claims"]} <= {"too few seeds", "censored"}
     assert all(row["deviation"] < 1e-9 for row in found["theory"])
 
 
@@ -166,7 +166,7 @@ def test_a_cell_that_was_added_is_in_the_whole_gradient_report(study):
     assert page.count("UGRNN") > 30
     assert "Adding problem, trained: UGRNN against vanilla RNN" in page
     assert "UGRNN, g" in page
-    assert "Not run in the quick study: initialisation" in page
+    assert "Not tried alone in the quick study: initialisation" in page
 
 
 def test_no_output_holds_a_path_of_the_machine_or_a_time(study):

@@ -111,6 +111,11 @@ def problem(config: Config, task: Task, norms: dict[str, float] | None = None) -
     for name, variant in (params.cells if norms is None else params.ablated | params.mapped).items():
         clip = math.inf if training.clip is None else training.clip
         if isinstance(variant, Ablation) and variant.clip_times:
+            if variant.of[0] not in norms:
+                raise StudyError(
+                    f"params.yaml: problems.{task.name}.ablations: {name}: clip_times {variant.clip_times}, "
+                    f"but no gradient of {variant.of[0]} was finite: expected clip"
+                )
             clip = variant.clip_times * norms[variant.of[0]]
         settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
         framework = config.gradients.framework

@@ -36,7 +36,9 @@ def _trial_spec(config: Config, task: Task, cell: str, settings: Settings) -> Ru
     """A trial: shorter than a run of the study, on a seed the study does not use, blind to the test parts."""
     params = config.task(task.name).tuning
     full = spec(config, task, cell, BACKEND, settings, config.tuning.seed)
-    return replace(full, epochs=params.epochs, patience=params.epochs, examples=params.examples, tests=False)
+    return replace(
+        full, epochs=params.epochs, patience=params.epochs, examples=params.examples, tests=False, checkpoints=()
+    )
 
 
 def _space(config: Config, task: str, name: str) -> dict[str, FloatDistribution]:

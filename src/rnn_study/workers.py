@@ -167,4 +167,7 @@ def spread(
         _inherited(sys.executable),
         ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool,
     ):
-        yield from pool.map(function, jobs)
+        try:
+            yield from pool.map(function, jobs)
+        except BrokenProcessPool:
+            raise StudyError("a worker died (killed, or out of memory): expected it to finish; run it again") from None

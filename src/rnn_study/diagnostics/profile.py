@@ -79,7 +79,8 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     """Figures of the last layer of `network`, whose last state the loss reads; lags L count back from there.
 
     flow, flow_h, flow_c, flow_x (N, L): log10 of the norm of dL/dz, dL/dh, dL/dc, dL/dx. singular (L, H): mean log10
-    of the singular values of dh_last/dz. memory (): the lag at which the largest falls to 1/e. exponents (n,).
+    of the singular values of dh_last/dz. memory (): the steps in which the largest falls to 1/e, from lag 1 on, where
+    the state is read by a step, not by the loss. exponents (n,).
     With `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,).
     """
     x = read(tree, of.few.x)
@@ -88,7 +89,7 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     singular = np.nanmean(log10(spectra.singular_values(layer)), axis=0)
     found = _flow(flow, layer.last) | {
         "singular": singular,
-        "memory": np.array(spectra.memory_length(10 ** singular[:, 0])),
+        "memory": np.array(spectra.memory_length(10 ** singular[1:, 0])),
         "exponents": spectra.layer_exponents(layer).mean(axis=0),
     }
     if whole:

@@ -21,10 +21,15 @@ def profiles_file(task: str) -> Path:
     return Path("runs") / f"diagnose-{task}" / "profiles.npz"
 
 
+def _time(stage: str) -> float:
+    return {INITIAL: 0.0, TRAINED: np.inf}[stage] if stage in (INITIAL, TRAINED) else float(stage.split()[1])
+
+
 def write(path: Path, found: Mapping[tuple[str, str], list[tuple[int, dict[str, np.ndarray]]]]) -> None:
     """Write profiles, by variant and stage a list of (seed, profile), as one npz; `seeds` is a figure like others."""
-    arrays = {}
-    for (name, stage), seeds in found.items():
+    arrays, variants = {}, list(dict.fromkeys(name for name, _ in found))
+    for name, stage in sorted(found, key=lambda key: (variants.index(key[0]), _time(key[1]))):
+        seeds = found[name, stage]
         arrays[f"{name}/{stage}/seeds"] = np.array([seed for seed, _ in seeds])
         for key in seeds[0][1]:
             arrays[f"{name}/{stage}/{key}"] = np.stack([one[key] for _, one in seeds]).astype(np.float32)

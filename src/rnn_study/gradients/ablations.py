@@ -12,12 +12,14 @@ from rnn_study.task import Task
 
 
 def mean_norms(finished: Sequence[Finished]) -> dict[str, float]:
-    """The mean gradient norm before clipping over all updates and seeds, by variant. What is not finite is left out."""
+    """The mean gradient norm before clipping over all updates and seeds, by variant. What is not finite is left out,
+    and a variant of which nothing is left."""
     found: dict[str, list[np.ndarray]] = {}
     for run in finished:
         norms = results.read_updates(run.folder)["norms"]
         found.setdefault(run.spec.variant, []).append(norms[np.isfinite(norms)])
-    return {variant: float(np.concatenate(norms).mean()) for variant, norms in found.items()}
+    joined = {variant: np.concatenate(norms) for variant, norms in found.items()}
+    return {variant: float(norms.mean()) for variant, norms in joined.items() if len(norms)}
 
 
 def outcome(solved: bool, diverged: bool) -> str:

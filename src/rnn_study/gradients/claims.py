@@ -10,11 +10,13 @@ from rnn_study import experiments, results, stats
 from rnn_study.config import Config, ProblemParams, Variant
 from rnn_study.diagnostics.profiles import INITIAL, TRAINED, Profiles
 from rnn_study.files import read_json
+from rnn_study.habits import HABITS
 from rnn_study.tasks import agreement
 
-from .quantities import slope
+from .quantities import FEWEST_LAGS, longest, slope
 
 REFERENCE = "vanilla"  # the cell that the others are held against
+CLOSE = 1.05  # how near to the best loss counts as there
 FROM = 8  # seeds: with fewer, nothing is claimed
 Row = dict[str, Any]
 
@@ -27,13 +29,16 @@ def _row(claim: str, estimate: stats.Estimate, p: float, n: int, expected: int, 
 def judge(rows: list[Row]) -> list[Row]:
     """Correct each claim's family by Holm's method and name the verdict.
 
-    `holds`, `opposite` (the difference is there, the other way round), `not shown`, or `too few seeds`.
+    `holds`, `opposite` (the difference is there, the other way round), `not shown`, `too few seeds`, or, of a row that
+    has it already, `censored`.
     """
     for claim in dict.fromkeys(row["claim"] for row in rows):
         family = [row for row in rows if row["claim"] == claim]
         for row, p in zip(family, stats.holm(np.array([row["p"] for row in family])), strict=True):
             row["p_adjusted"] = float(p)
             agrees = row["value"] * row.pop("expected") > 0
+            if row.get("verdict"):
+                continue
             if row["n"] < FROM:
                 row["verdict"] = "too few seeds"
             elif p < stats.ALPHA:
@@ -58,90 +63,128 @@ def _shared(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[np.ndar
 def error(task: str, profiles: Profiles, cells: Mapping[str, Any]) -> Iterator[Row]:
     """`vanishes`: the error in a vanilla RNN shrinks with distance. `keeps`: another cell loses less of it a step.
     The estimates are powers of ten a step."""
-    if REFERENCE not in cells:
+    if REFERENCE not in profiles or REFERENCE not in cells:
         return
     for when in (INITIAL, TRAINED):
-        reference = profiles[REFERENCE][when]
+        looked_at = {name: profiles[name][when] for name in cells if when in profiles.get(name, {})}
+        if REFERENCE not in looked_at or looked_at[REFERENCE]["flow"].shape[2] < FEWEST_LAGS:
+            continue
+        reference = looked_at.pop(REFERENCE)
         own = slope(reference["flow"])
         yield _row("vanishes", *_paired(own, 0.0), -1, task=task, stage=when, a=REFERENCE)
-        for name in cells:
-            if name != REFERENCE and name in profiles:
-                other = profiles[name][when]
-                one, two = _shared(other, reference)
-                found = _paired(slope(other["flow"])[one], own[two])
-                yield _row("keeps", *found, 1, task=task, stage=when, a=name, b=REFERENCE)
+        for name, other in looked_at.items():
+            one, two = _shared(other, reference)
+            found = _paired(slope(other["flow"])[one], own[two])
+            yield _row("keeps", *found, 1, task=task, stage=when, a=name, b=REFERENCE)
+
+
+def _updates_to(level: float, curves: list[np.ndarray], every: int) -> np.ndarray:
+    """Updates (S,) after which each curve is first at `level` or below; all it made where it never is."""
+    found = [np.flatnonzero(curve <= level) for curve in curves]
+    return np.array([(there[0] + 1 if len(there) else len(c)) * every for there, c in zip(found, curves, strict=True)])
+
+
+def _best(curves: list[np.ndarray]) -> float:
+    """The lowest value of the median curve's; what is no number counts as infinite."""
+    return float(np.median([np.nanmin(np.append(curve, np.inf)) for curve in curves]))
 
 
 def converges(task: str, curves: Mapping[str, list[np.ndarray]], every: Mapping[str, int]) -> Iterator[Row]:
-    """`converges`: another cell needs fewer updates than the vanilla RNN to the lowest validation loss that both reach.
+    """`converges`: another cell needs fewer updates than the vanilla RNN to a validation loss that both reach.
 
-    `curves`: of each variant and seed the validation loss by epoch; `every`: the updates of an epoch. The estimate is
-    log10 of the ratio of updates.
+    The level is one for all seeds: `CLOSE` times the best loss of the two cells' worse one, by its median seed, so that
+    nothing is won by noise around a plateau. A run that never gets there counts with all its updates, which brings the
+    two closer together, not apart. `curves`: of each variant and seed the validation loss by epoch; `every`: the
+    updates of an epoch. The estimate is log10 of the ratio of updates.
     """
     if REFERENCE not in curves:
         return
-
-    def reached(curve: np.ndarray, level: float) -> int:
-        return int(np.flatnonzero(curve <= level)[0]) + 1
-
     for name, others in curves.items():
         if name == REFERENCE:
             continue
-        ratios = []
-        for one, other in zip(others, curves[REFERENCE], strict=False):
-            level = max(np.nanmin(one), np.nanmin(other))
-            ratios.append(np.log10(reached(one, level) * every[name] / (reached(other, level) * every[REFERENCE])))
-        yield _row("converges", *_paired(np.array(ratios), 0.0), -1, task=task, a=name, b=REFERENCE)
+        level = CLOSE * max(_best(others), _best(curves[REFERENCE]))
+        one, other = (_updates_to(level, curves[cell], every[cell]) for cell in (name, REFERENCE))
+        n = min(len(one), len(other))
+        found = _paired(np.log10(one[:n] / other[:n]), 0.0)
+        yield _row("converges", *found, -1, task=task, a=name, b=REFERENCE)
 
 
-def _apart_from_clipping(variant: Variant) -> dict[str, Any]:
+def solves(task: str, updates: Mapping[str, np.ndarray]) -> Iterator[Row]:
+    """`converges`, of a problem with a goal: another cell needs fewer updates to the goal than the vanilla RNN.
+
+    `updates` (S,) of each variant: those made until the goal, or the whole budget where it was not reached, which
+    brings the two closer together, not apart. The estimate is log10 of their ratio.
+    """
+    for name, own in updates.items():
+        if name != REFERENCE and REFERENCE in updates:
+            n = min(len(own), len(updates[REFERENCE]))
+            found = _paired(np.log10(own[:n] / updates[REFERENCE][:n]), 0.0)
+            yield _row("converges", *found, -1, task=task, a=name, b=REFERENCE)
+
+
+def _solved(found: dict[str, Any]) -> tuple[int, int]:
+    return sum(found["solved"]), len(found["solved"])
+
+
+def _apart_from_clipping(name: str, variant: Variant) -> dict[str, Any]:
     left_out = {"clip", "clip_by", "clip_times", "of", "seeds"}
-    return variant.model_dump(exclude=left_out)
+    return variant.model_dump(exclude=left_out) | {"cell": variant.cell or name}
+
+
+def _explodes(found: dict[str, Any], clip: float) -> bool:
+    """Whether a run diverged, or in the median seed one update of a hundred is beyond ten times the clip."""
+    return any(found["diverged"]) or float(np.median(found["norm_99"])) > 10 * clip
 
 
 def clipping(task: str, params: ProblemParams, table: dict[str, Any]) -> Iterator[Row]:
-    """`clipping`: what would explode without it ends with a smaller error. The estimate is log10 of the ratio of test
-    errors (an error beyond 1e6 counts as that), with the runs that were solved beside it."""
-    variants = params.cells | params.ablated
+    """`clipping`: of networks whose gradients explode without it, more runs are solved with it. The estimate is the
+    difference of the shares, tested by Fisher's exact test."""
+    variants, cells = params.cells | params.ablated, table["cells"]
     for name, variant in variants.items():
-        if variant.clip_by != "nothing":
-            continue
-        own = _apart_from_clipping(variant)
         for other, clipped in variants.items():
-            named = _apart_from_clipping(clipped) | {"cell": clipped.cell or other}
-            if clipped.clip_by == "norm" and clipped.clip is None and named == own and not _times(clipped):
-                sides = [table["cells"][one] for one in (other, name)]
-                errors = [np.minimum(side["scores"]["test"], 1e6) for side in sides]
-                n = min(map(len, errors))
-                found = _paired(np.log10(errors[0][:n] / errors[1][:n]), 0.0)
-                counts = {
-                    f"solved_{key}": [sum(side["solved"]), len(side["solved"])]
-                    for key, side in zip("ab", sides, strict=True)
-                }
-                yield _row("clipping", *found, -1, task=task, a=other, b=name, **counts)
-
-
-def _times(variant: Variant) -> float | None:
-    return getattr(variant, "clip_times", None)
+            clip = cells[other]["clip"]
+            same = _apart_from_clipping(name, variant) == _apart_from_clipping(other, clipped)
+            if not same or cells[name]["clip"] is not None or clip is None or clipped.clip_by != "norm":
+                continue
+            if _explodes(cells[name], clip):
+                with_, without = _solved(cells[other]), _solved(cells[name])
+                found = stats.compare_shares(with_, without)
+                counts = {"solved_a": list(with_), "solved_b": list(without)}
+                n = min(with_[1], without[1])
+                yield _row("clipping", found.difference, found.p, n, 1, task=task, a=other, b=name, **counts)
 
 
 def forgetting(task: str, params: ProblemParams, profiles: Profiles) -> Iterator[Row]:
-    """`forget bias`: a cell with its forget bias of 1 remembers longer than with 0. The estimate is in steps."""
+    """`forget bias`: a cell with its forget bias of 1 remembers longer than with 0. The estimate is in steps.
+
+    Where most networks of a side remember to the start of their sequences, these are too short to tell: `censored`.
+    """
     for name, ablation in params.ablated.items():
-        if ablation.forget_bias != 0 or ablation.of[0] not in profiles:
+        base = params.cells[ablation.of[0]]
+        starts = HABITS[base.habits].init.forget_bias if base.forget_bias is None else base.forget_bias
+        changed = params.ablations[name.removeprefix(f"{ablation.of[0]}-")].model_fields_set - {"of", "seeds"}
+        if changed != {"forget_bias"} or ablation.forget_bias != 0 or starts != 1:
             continue
         for when in (INITIAL, TRAINED):
-            base, other = profiles[ablation.of[0]][when], profiles[name][when]
-            one, two = _shared(base, other)
-            found = _paired(base["memory"][one].astype(float), other["memory"][two].astype(float))
-            yield _row("forget bias", *found, 1, task=task, stage=when, a=ablation.of[0], b=name)
+            sides = [profiles.get(one, {}).get(when) for one in (ablation.of[0], name)]
+            if None in sides:
+                continue
+            pairs = zip(sides, _shared(*sides), strict=True)
+            one, two = (side["memory"][rows].astype(float) for side, rows in pairs)
+            named = {"task": task, "stage": when, "a": ablation.of[0], "b": name}
+            if max(np.mean(one >= longest(sides[0])), np.mean(two >= longest(sides[1]))) > 0.5:
+                named["verdict"] = "censored"
+            yield _row("forget bias", *_paired(one, two), 1, **named)
 
 
 def truncation(task: str, params: ProblemParams, table: dict[str, Any]) -> Iterator[Row]:
-    """`window`: what truncation trains is no better than if the first number of the adding problem were never seen,
+    """`window`: a cell that solves the adding problem does, truncated, no better than if it never saw the first number,
     whose error would then be the spread of a uniform number, 1/12. The estimate is the RMSE beyond that."""
     for name, ablation in params.ablated.items():
-        if ablation.window is not None and ablation.window <= params.prepare.steps // 2:
+        if ablation.window is None or ablation.window > params.prepare.steps // 2:
+            continue
+        solved, n = _solved(table["cells"][ablation.of[0]])
+        if 2 * solved > n:
             scores = np.array(table["cells"][name]["scores"]["test"])
             yield _row("window", *_paired(scores, (1 / 12) ** 0.5), 1, task=task, a=name, window=ablation.window)
 
@@ -150,6 +193,8 @@ def new_subject(task: str, profiles: Profiles, cells: Mapping[str, Any], sentenc
     """`new subject`: at a new subject a cell keeps less of its memory than at the other words. The estimate is the
     difference of the mean shares kept."""
     for name in cells:
+        if TRAINED not in profiles.get(name, {}):  # it reads both ways, or diverged at once
+            continue
         keeps = profiles[name][TRAINED]["keeps"][:, sentence].astype(float)
         if np.nanmax(np.abs(keeps)) > 0:
             others = np.delete(keeps, place, axis=1)
@@ -172,15 +217,21 @@ def of_task(config: Config, task: str, profiles: Profiles) -> Iterator[Row]:
     params = config.task(task)
     yield from error(task, profiles, params.cells)
     found = {cell: _curves(config, task, cell) for cell in params.cells}
-    curves, every = ({cell: pair[place] for cell, pair in found.items()} for place in (0, 1))
-    yield from converges(task, curves, every)
-    if isinstance(params, ProblemParams):
-        table = read_json(Path("metrics/ablate") / f"{task}.json")
-        yield from clipping(task, params, table)
-        yield from forgetting(task, params, profiles)
-        if task == "adding":
-            yield from truncation(task, params, table)
-        if task == "agreement":
-            yield from new_subject(
-                task, profiles, params.cells, agreement.NEW_SUBJECT, agreement.CUES[agreement.NEW_SUBJECT]
-            )
+    if not isinstance(params, ProblemParams):
+        curves, every = ({cell: pair[place] for cell, pair in found.items()} for place in (0, 1))
+        yield from converges(task, curves, every)
+        return
+    table = read_json(Path("metrics/ablate") / f"{task}.json")
+    cells = {cell: table["cells"][cell] for cell in params.cells}
+    budget = {cell: params.training.epochs * found[cell][1] for cell in params.cells}
+    yield from solves(
+        task, {cell: np.where(one["solved"], one["updates"], budget[cell]) for cell, one in cells.items()}
+    )
+    yield from clipping(task, params, table)
+    yield from forgetting(task, params, profiles)
+    if task == "adding":
+        yield from truncation(task, params, table)
+    if task == "agreement":
+        yield from new_subject(
+            task, profiles, params.cells, agreement.NEW_SUBJECT, agreement.CUES[agreement.NEW_SUBJECT]
+        )

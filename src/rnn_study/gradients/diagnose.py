@@ -31,7 +31,9 @@ def _stages(name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]
     folder = results.run_folder(Path("runs"), _task.name, _config.gradients.framework, name, seed)
     for epoch, tree in results.read_checkpoints(folder).items():
         yield f"epoch {epoch}", tree
-    yield TRAINED, results.read_weights(folder)
+    summary = results.read_summary(folder)
+    if not summary["diverged"] or summary["best_epoch"]:  # else its weights are the initial ones
+        yield TRAINED, results.read_weights(folder)
 
 
 _Job = tuple[str, int]  # variant and seed
@@ -49,7 +51,7 @@ def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:
     network = experiments.network(_config, _task, name, 0.0)
     for stage, tree in _stages(name, network, seed):
         if not all(np.isfinite(array).all() for array in tree.values()):
-            continue  # a run that diverged at once
+            continue  # a checkpoint of a run that diverged
         figures = profile(network, tree, of, whole=own)
         if own and SENTENCES in _task.tests:
             figures |= words(network, tree, _task.tests[SENTENCES], _task.loss)

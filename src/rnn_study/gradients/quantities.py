@@ -12,6 +12,7 @@ from rnn_study.diagnostics.profiles import Profiles
 from rnn_study.diagnostics.theory import SCALES, linear_decay
 
 _POSITIVE = ("rate", "memory", "retained", "time_constant")  # an interval ends where they do
+FEWEST_LAGS = 3  # for a slope
 Stage = dict[str, np.ndarray]  # a figure of the profile -> (seeds, ...)
 
 
@@ -21,18 +22,23 @@ def slope(flow: np.ndarray) -> np.ndarray:
     return np.polyfit(np.arange(curves.shape[1]), curves.T, 1)[0]
 
 
+def longest(stage: Stage) -> int:
+    """The longest memory that sequences of this length can show: one that never falls to 1/e."""
+    return max(stage["singular"].shape[1] - 2, 0)
+
+
 def quantities(stage: Stage, cell: str) -> dict[str, np.ndarray]:
     """Of each seed one number (S,) for each quantity of a network whose last layer is `cell`.
 
     rate: the factor by which error changes a step back. lost: powers of ten between the last step and the first.
-    memory: lag at which the largest singular value falls to 1/e. exponent: the largest. condition: log10 of largest
+    memory: steps in which the largest singular value falls to 1/e. exponent: the largest. condition: log10 of largest
     over smallest singular value at the middle lag. retained: lags whose R² is at least a half. left_, right_: share of
     a gate's values saturated. time_constant: the median unit's -1 / ln(carry), steps. radius_: of each gate's kernel.
     """
     flow = np.nanmean(stage["flow"], axis=1)
     middle = stage["singular"].shape[1] // 2
-    found = {
-        "rate": 10 ** slope(stage["flow"]),
+    found = {"rate": 10 ** slope(stage["flow"])} if flow.shape[1] >= FEWEST_LAGS else {}
+    found |= {
         "lost": flow[:, 0] - flow[:, -1],
         "memory": stage["memory"],
         "exponent": stage["exponents"][:, 0],
@@ -57,7 +63,7 @@ def rows(task: str, profiles: Profiles, last: dict[str, str]) -> Iterator[dict[s
             for quantity, values in quantities(figures, last[variant]).items():
                 found = stats.iqm(values) if len(values) > 1 else stats.Estimate(*[float(values[0])] * 3)
                 if quantity in _POSITIVE:
-                    most = figures["singular"].shape[1] - 1 if quantity == "memory" else np.inf
+                    most = longest(figures) if quantity == "memory" else np.inf
                     found = found._replace(low=max(found.low, 0.0), high=min(found.high, most))
                 named = {"task": task, "variant": variant, "stage": stage, "quantity": quantity}
                 yield named | found._asdict() | {"n": len(values)}

@@ -28,15 +28,15 @@ def _difference(unit: str, scale: float = 1.0) -> Callable[[Row], str]:
 CLAIMS: dict[str, tuple[str, str, Callable[[Row], str]]] = {
     "vanishes": ("In a vanilla RNN the gradient vanishes with distance", "error, a step back", _factor),
     "keeps": (
-        "LSTM and GRU keep the gradient that a vanilla RNN loses",
+        "LSTM and GRU (and other gated cells) keep the gradient that a vanilla RNN loses",
         "error kept a step, over the vanilla RNN's",
         _factor,
     ),
-    "clipping": ("Clipping cures exploding gradients", "test error, over that without", _factor),
-    "forget bias": ("A forget bias of 1 lengthens memory", "lag, 1 against 0", _difference("steps")),
+    "clipping": ("Clipping cures exploding gradients", "runs solved", _difference("points", 100)),
+    "forget bias": ("A forget bias of 1 lengthens memory", "steps, bias 1 against 0", _difference("steps")),
     "converges": (
-        "An LSTM or a GRU converges faster than a vanilla RNN",
-        "updates to the level both reach, over the vanilla RNN's",
+        "An LSTM (or another gated cell) converges faster than a vanilla RNN",
+        "updates to a loss that both reach, or to a problem's goal, over the vanilla RNN's",
         _factor,
     ),
     "window": (
@@ -54,6 +54,7 @@ _VERDICTS = {
     "holds": "it holds",
     "opposite": "the opposite holds",
     "not shown": "no difference is shown",
+    "censored": "the sequences are too short to tell",
     "too few seeds": "there are too few seeds for a claim",
 }
 
@@ -83,7 +84,7 @@ def verdicts(study: Study) -> Iterator[str]:
         shown = [row for row in rows if row["verdict"] in ("holds", "opposite")] or rows
         clearest = min(shown, key=lambda row: row["p_adjusted"])
         example = f"{_where(clearest, study)}, {write(clearest)}, {clearest['n']} seeds"
-        yield f"“{text}”: {'; '.join(told)}. The clearest case: {example}."
+        yield f"“{text}”: {'; '.join(told)}. The clearest case: {example}: {_VERDICTS[clearest['verdict']]}."
 
 
 def _counted(verdicts: list[str]) -> str:

@@ -57,7 +57,7 @@ def _number(row: Row) -> str:
 
 
 def _length(study: Study, task: str) -> Callable[[Row], str]:
-    most = study.profiles(task)[study.cells(task)[0]][INITIAL]["singular"].shape[1] - 1
+    most = study.profiles(task)[study.cells(task)[0]][INITIAL]["singular"].shape[1] - 2
 
     def text(row: Row) -> str:
         if row["low"] >= most:
@@ -65,6 +65,11 @@ def _length(study: Study, task: str) -> Callable[[Row], str]:
         return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
 
     return text
+
+
+def present(study: Study, *names: str) -> list[str]:
+    """Those of `names` that have a network that was looked at; one that reads both ways has no last step."""
+    return [name for name in names if study.cells(name)]
 
 
 def order(study: Study) -> list[str]:
@@ -87,18 +92,21 @@ def memory(study: Study, task: str) -> str:
     """The effective memory length of each cell."""
     write = _length(study, task)
     parts = [f"{when(stage)} {sequence(_told(study, task, stage, 'memory', write))}" for stage in (INITIAL, TRAINED)]
-    return f"{label(task)}: the largest singular value falls to 1/e after this many steps: {'; '.join(parts)}."
+    return (
+        f"{label(task)}: from one step back on, the largest singular value falls to 1/e in this many steps: "
+        f"{'; '.join(parts)}."
+    )
 
 
 def exponents(study: Study, task: str) -> str:
     """The largest Lyapunov exponents, and whether any is above zero."""
     parts = []
     for stage in (INITIAL, TRAINED):
-        rows = [study.quantity(task, cell, stage, "exponent") for cell in study.cells(task)]
+        rows = [row for cell in study.cells(task) if (row := study.quantity(task, cell, stage, "exponent"))]
         chaotic = [label(row["variant"]) for row in rows if row["low"] > 0]
         verdict = f"above zero in {sequence(chaotic)}" if chaotic else "above zero in none"
         parts.append(f"{when(stage)} {sequence(_told(study, task, stage, 'exponent', _number))}, {verdict}")
-    return f"{label(task)}: the largest exponent along these sequences is {'; '.join(parts)}."
+    return f"{label(task)}: the largest exponent over these sequences is {'; '.join(parts)}."
 
 
 def retained(study: Study, task: str) -> str:
@@ -181,40 +189,86 @@ CURES = {
 def cures_table(study: Study, problem: str) -> None:
     """For each stabiliser the ablations that try it, each beside the cell without it, and the effect."""
     table, rows = study.ablation(problem), []
-    write, seen = _length(study, problem), set()
-    for name, found in table["cells"].items():
-        if "of" not in found:
-            continue
+    write, alone = _length(study, problem), set()
+    tried = {name: found for name, found in table["cells"].items() if "of" in found}
+    effects = _effects(study, [(found, table["cells"][found["of"]]) for found in tried.values()])
+    for (name, found), effect in zip(tried.items(), effects, strict=True):
         base = table["cells"][found["of"]]
-        cures = [cure for cure, keys in CURES.items() if any(key in found["change"] for key in keys)]
-        seen.update(cures)
+        cures = [cure for cure, keys in CURES.items() if any(key in found["change"] for key in keys)] or ["other"]
+        if len(cures) == 1:
+            alone.add(cures[0])
         memories = [write(study.quantity(problem, one, TRAINED, "memory")) for one in (name, found["of"])]
         change = ", ".join(f"{key} {value}" for key, value in found["change"].items())
         solved = [f"{sum(one['solved'])}/{len(one['solved'])}" for one in (found, base)]
         updates = [f"{np.median(one['updates']):,.0f}" for one in (found, base)]
         both = [f"{one}, was {other}" for one, other in (solved, updates, memories)]
         first = f"{' and '.join(cures)}: {label(found['of'])} with {change}"
-        rows.append([first, both[0], _effect(study, found, base), *both[1:]])
-    missing = [cure for cure in CURES if cure not in seen]
+        rows.append([first, both[0], effect, *both[1:]])
+    missing = [cure for cure in CURES if cure not in alone]
     header = ["what is changed", "solved", "effect", "updates", "memory, steps"]
     caption = (
-        f"{label(problem)}: each stabiliser tried alone. Runs solved of those run, compared by Fisher's exact test; "
-        "the median of the updates, which end at the goal or the budget; memory of the trained networks."
+        f"{label(problem)}: what each stabiliser changes. Runs solved of those run, compared by Fisher's exact test, "
+        "corrected for the number of rows; the median of the updates, which end at the goal or the budget; memory of "
+        "the trained networks, in their top layer."
     )
     if missing:
-        caption += f" Not run in the {study.summary['study']} study: {sequence(missing)}."
+        caption += f" Not tried alone in the {study.summary['study']} study: {sequence(missing)}."
     show_table(header, rows, caption)
 
 
-def _effect(study: Study, found: Row, base: Row) -> str:
-    """Whether more or fewer runs are solved than without the change."""
-    counts = [(sum(one["solved"]), len(one["solved"])) for one in (found, base)]
-    if min(n for _, n in counts) < study.gradients["seeds_for_a_claim"]:
-        return "too few seeds"
-    shares = stats.compare_shares(*counts)
-    if shares.p >= stats.ALPHA:
-        return f"none shown ({p_value(shares.p)})"
-    return f"{'more' if shares.difference.value > 0 else 'fewer'} solved ({p_value(shares.p)})"
+def _effects(study: Study, pairs: list[tuple[Row, Row]]) -> list[str]:
+    """Whether more or fewer runs are solved with a change than without it."""
+    counts = [[(sum(one["solved"]), len(one["solved"])) for one in pair] for pair in pairs]
+    enough = [min(n for _, n in sides) >= study.gradients["seeds_for_a_claim"] for sides in counts]
+    shares = [stats.compare_shares(*sides) for sides, is_enough in zip(counts, enough, strict=True) if is_enough]
+    adjusted = iter(zip(shares, stats.holm(np.array([found.p for found in shares])) if shares else [], strict=True))
+    told = []
+    for is_enough in enough:
+        if not is_enough:
+            told.append("too few seeds")
+            continue
+        found, p = next(adjusted)
+        more = "more" if found.difference.value > 0 else "fewer"
+        told.append(f"{more} solved ({p_value(p)})" if p < stats.ALPHA else f"none shown ({p_value(p)})")
+    return told
+
+
+def states_found(study: Study, task: str) -> list[str]:
+    """Which of two states carries the error to the first step, cell by cell."""
+    told = []
+    for cell in study.cells(task):
+        parts = []
+        for stage in (INITIAL, TRAINED):
+            found = study.profiles(task)[cell][stage]
+            if "flow_c" in found:
+                ratio = np.nanmean(found["flow_c"] - found["flow_h"], axis=1)[:, -1].astype(float)
+                parts.append(f"{when(stage)} {_number(_as_factor(stats.iqm(ratio)))}")
+        if parts:
+            told.append(f"{label(cell)}: at the first step the error in c is that in h times {'; '.join(parts)}.")
+    return told
+
+
+def _as_factor(found: stats.Estimate) -> Row:
+    return {key: 10**value for key, value in found._asdict().items()}
+
+
+def map_found(study: Study, problem: str) -> list[str]:
+    """Where in the map runs were solved."""
+    table = study.ablation(problem)
+    if not table["map"]:
+        return [f"{label(problem)}: no map in the {study.summary['study']} study."]
+    points = [found for found in table["cells"].values() if "map" in found]
+    rates, clips = table["map"]["learning_rates"], table["map"]["clips"]
+    solved = [
+        f"learning rate {rates[row]:g}, " + ("no clipping" if clips[column] is None else f"clip {clips[column]:g}")
+        for row, column in (found["map"] for found in points if any(found["solved"]))
+    ]
+    seeds = len(points[0]["solved"])
+    return [
+        f"{study.variant(problem, table['map']['of'])}: solved in {len(solved)} of {len(points)} fields"
+        + (f" ({'; '.join(solved)})" if solved else "")
+        + f", {seeds} seed{'s' if seeds > 1 else ''} each: a description, no claim."
+    ]
 
 
 def training_table(study: Study, task: str) -> None:

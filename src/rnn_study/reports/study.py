@@ -87,7 +87,9 @@ class Study:
 
     def cells(self, name: str) -> list[str]:
         """The variants of a task that were looked at from all sides: its cells, without ablations."""
-        return [variant for variant, stages in self.profiles(name).items() if "carry" in stages[profiles.TRAINED]]
+        return [
+            variant for variant, stages in self.profiles(name).items() if "carry" in stages.get(profiles.TRAINED, {})
+        ]
 
     @cache  # noqa: B019
     def figures(self, name: str, variant: str, stage: str) -> list[dict[str, Any]]:
