@@ -344,6 +344,19 @@ def test_a_profile_of_any_cell(cell):
         np.testing.assert_allclose(found["gates"].sum(axis=1), 1)
 
 
+def test_memory_is_the_forget_gates_not_the_output_gates():
+    """An LSTM without a recurrent kernel and without input: its memory decays by f a step, and the loss reads half of
+    it, for the output gate is at 1/2."""
+    net = Network(1, (Layer("lstm", 4),), 1)
+    tree = {name: np.zeros(shape) for name, shape in shapes(net).items()}
+    tree["layers.0.b"][4:8] = np.log(0.9 / 0.1)
+    tree["head.W"][:] = 1.0
+    part = Batch(np.zeros((3, 40, 1), np.float32), np.ones((3, 1), np.float32))
+    found = profile(net, tree, subject(Task("t", "squared_error", 1, part, part, {}), 3), whole=False)
+    np.testing.assert_allclose(10 ** found["singular"][1:, 0], 0.5 * 0.9 ** np.arange(1, 40), rtol=1e-10)
+    assert found["memory"] == pytest.approx(-1 / np.log(0.9), rel=1e-10)
+
+
 def test_words_have_the_gradient_of_their_vectors(ask):
     net = replace(network("gru"), embedding=Embedding(6, True))
     tree = weights(net)
