@@ -3,12 +3,10 @@ into metrics/ablate/<problem>.json."""
 
 from pathlib import Path
 
-from rnn_study import config, experiments, results, run_store, stage, task
-from rnn_study.events import in_order
+from rnn_study import config, experiments, run_store, stage, task
 from rnn_study.executor import Executor
 from rnn_study.files import read_json, write_json
 from rnn_study.gradients import ablations
-from rnn_study.progress import watch
 from rnn_study.tracking import Tracker, data_tags
 
 
@@ -21,15 +19,10 @@ def main() -> None:
             with Tracker(name, "ablate", framework, data_tags(name)) as tracker:
                 finished, norms = [], None
                 for part in ("cells", "ablations"):
-                    specs, events = experiments.problem(parameters, prepared, norms), []
-                    for event in watch(executor.stream(specs), f"ablate {name}: {part}", len(specs)):
-                        tracker.log(event)
-                        events.append(event)
-                    finished += in_order(specs, events)
+                    specs = experiments.problem(parameters, prepared, norms)
+                    finished += tracker.follow(executor.stream(specs), specs, f"ablate {name}: {part}")
                     norms = norms or ablations.mean_norms(finished)
-                for run in finished:
-                    target = results.run_folder(Path("runs"), name, framework, run.spec.variant, run.spec.seed)
-                    run_store.publish(run.folder, target)
+                run_store.publish_all(finished, Path("runs"))
                 metrics = ablations.table(parameters, prepared, card, finished)
                 tracker.summarise(finished, metrics)
             write_json(Path(f"metrics/ablate/{name}.json"), metrics)

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from rnn_study import config, experiments, results, run_store, stage, summary, task
-from rnn_study.events import in_order
+from rnn_study import config, experiments, run_store, stage, summary, task
 from rnn_study.executor import Executor
 from rnn_study.files import read_json, write_json
-from rnn_study.progress import watch
 from rnn_study.tracking import Tracker, data_tags
 
 
@@ -22,14 +20,8 @@ def main(name: str, backend: str) -> None:
         Executor(backend, f"train-{title}", parameters.device) as executor,
         Tracker(name, "train", backend, data_tags(name)) as tracker,
     ):
-        events = []
-        for event in watch(executor.stream(specs), f"train {title}", len(specs)):
-            tracker.log(event)
-            events.append(event)
-        finished = in_order(specs, events)
-        for run in finished:
-            target = results.run_folder(Path("runs"), name, backend, run.spec.variant, run.spec.seed)
-            run_store.publish(run.folder, target)
+        finished = tracker.follow(executor.stream(specs), specs, f"train {title}")
+        run_store.publish_all(finished, Path("runs"))
         metrics = summary.training(prepared, card, baselines, finished)
         tracker.summarise(finished, metrics)
     write_json(Path(f"metrics/train/{title}.json"), metrics)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from rnn_study.reports import gradient_claims, gradients
+from rnn_study.reports import gradient_claims, gradient_tables, gradients
 
 
 class Figures:
@@ -109,7 +109,7 @@ def outcome(solved, n=8, **more):
 
 def test_a_cure_stands_beside_its_cell_and_what_was_not_run_is_named(monkeypatch):
     shown = []
-    monkeypatch.setattr(gradients, "show_table", lambda *table: shown.append(table))
+    monkeypatch.setattr(gradient_tables, "show_table", lambda *table: shown.append(table))
     cells = {
         "lstm": outcome(8),
         "lstm-f": outcome(1, of="lstm", label="f", change={"forget_bias": 0.0}),

@@ -44,11 +44,16 @@ def write_json(path: Path, value: Any) -> None:
         file.write((json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
+def _list(rows: Iterable[dict[str, Any]]) -> str:
+    """A JSON list, a line a row."""
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+    return f"[\n{lines}\n]"
+
+
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """`rows` as a JSON list, a line a row, so that a change of one is a change of one line."""
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
     with atomic(path) as file:
-        file.write(f"[\n{lines}\n]\n".encode())
+        file.write(f"{_list(rows)}\n".encode())
 
 
 def write_tables(path: Path, head: dict[str, Any], tables: dict[str, Iterable[dict[str, Any]]]) -> None:
@@ -57,8 +62,7 @@ def write_tables(path: Path, head: dict[str, Any], tables: dict[str, Iterable[di
         f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in head.items()
     ]
     for name, rows in tables.items():
-        lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
-        parts.append(f"{json.dumps(name)}: [\n{lines}\n]")
+        parts.append(f"{json.dumps(name)}: {_list(rows)}")
     with atomic(path) as file:
         file.write(("{\n" + ",\n".join(parts) + "\n}\n").encode())
 

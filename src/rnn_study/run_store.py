@@ -14,6 +14,7 @@ from pathlib import Path
 
 from . import backends, cells, results, train
 from .closure import SRC, closure
+from .events import Finished
 from .files import read_json, write_json
 from .files import sha256 as file_sha256
 
@@ -111,6 +112,13 @@ def publish(folder: Path, target: Path) -> None:
             os.link(folder / name, target / name)
         except OSError:  # another file system, or one without links
             shutil.copyfile(folder / name, target / name)
+
+
+def publish_all(finished: Iterable[Finished], root: Path) -> None:
+    """`publish` every run under its place in `root`."""
+    for run in finished:
+        spec = run.spec
+        publish(run.folder, results.run_folder(root, spec.task, spec.backend, spec.variant, spec.seed))
 
 
 def claim(owner: str, runs: Iterable[str]) -> None:

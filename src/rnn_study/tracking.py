@@ -27,8 +27,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import results, run_store
 from .errors import StudyError
-from .events import Event, Finished, Progress
+from .events import Event, Finished, Progress, in_order
 from .files import read_json
+from .progress import watch
 from .train import RunSpec
 
 _FLUSH_SECONDS = 1.0
@@ -198,6 +199,14 @@ class Tracker:
                 self._flush()
         else:
             self._finish(event)
+
+    def follow(self, events: Iterable[Event], specs: Sequence[RunSpec], title: str) -> list[Finished]:
+        """Log the executor's `events` on `specs` as they come, showing progress; the finished runs in their order."""
+        seen = []
+        for event in watch(events, title, len(specs)):
+            self.log(event)
+            seen.append(event)
+        return in_order(specs, seen)
 
     def _finish(self, event: Finished) -> None:
         run = self._child(event)

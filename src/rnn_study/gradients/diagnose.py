@@ -17,12 +17,10 @@ from rnn_study.train import stream
 from rnn_study.workers import spread
 
 
-def looked_at(parameters: Config, of: Task) -> dict[str, Network]:
-    """The variants that are diagnosed: all but the points of a map, and networks that read both ways."""
-    params = parameters.task(of.name)
-    names = [name for name in params.variants if name not in params.mapped]
-    found = {name: experiments.network(parameters, of, name, 0.0) for name in names}
-    return {name: network for name, network in found.items() if not network.bidirectional}
+def looked_at(parameters: Config, of: str) -> list[str]:
+    """The variants of a task that are diagnosed: all but the points of a map, and networks that read both ways."""
+    params = parameters.task(of)
+    return [name for name, one in params.variants.items() if name not in params.mapped and not one.bidirectional]
 
 
 def _stages(name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]]:
@@ -62,7 +60,5 @@ def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:
 def profiles(parameters: Config, prepared: Task) -> Iterator[list[tuple[str, str, int, Tree]]]:
     """For every variant and seed of `prepared`, spread over processes: variant, stage, seed and profile."""
     of = prepared.name
-    jobs = [
-        (name, seed) for name in looked_at(parameters, prepared) for seed in experiments.seeds(parameters, of, name)
-    ]
+    jobs = [(name, seed) for name in looked_at(parameters, of) for seed in experiments.seeds(parameters, of, name)]
     yield from spread(_work, jobs, _take, of)

@@ -1,6 +1,6 @@
 """Every check of the frameworks, with its bound.
 
-Layers, updates and worked cases are held against the oracle (`reference.py`); the trainings of the two frameworks
+Layers, updates and worked cases are held against the oracle (`reference/`); the trainings of the two frameworks
 against each other (`trainings.py`); trained networks are moved from one framework into the other.
 """
 

@@ -1,8 +1,7 @@
-"""What the report of gradient behaviour says: findings and tables. The claims are in `gradient_claims`, the
-figures in `gradient_plots`."""
+"""What the report of gradient behaviour finds, in sentences. Its claims are in `gradient_claims`, its figures in
+`gradient_plots`, its tables in `gradient_tables`."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from rnn_study.diagnostics.profiles import INITIAL, SENTENCES, TRAINED
 from rnn_study.task import unpack_texts
 
 from . import gradient_plots
-from .display import show_table
 from .gradient_claims import claims_table, verdicts
 from .gradient_plots import (
     clip_map,
@@ -24,26 +22,28 @@ from .gradient_plots import (
     states_apart,
     when,
 )
+from .gradient_tables import Row, cures_table, estimate, kernels_table, length, training_table
 from .parity import through_time, through_time_table
 from .study import Study
-from .wording import label, p_value, sequence
+from .wording import label, sequence
 
 __all__ = [
     "claims_table",
     "clip_map",
+    "cures_table",
     "error_flow",
     "gates",
     "health",
+    "kernels_table",
     "lyapunov",
     "retention",
     "singular_values",
     "states_apart",
     "through_time",
     "through_time_table",
+    "training_table",
     "verdicts",
 ]
-
-Row = dict[str, Any]
 
 
 def _told(study: Study, task: str, stage: str, quantity: str, write: Callable[[Row], str]) -> list[str]:
@@ -52,19 +52,10 @@ def _told(study: Study, task: str, stage: str, quantity: str, write: Callable[[R
     return [f"{label(row['variant'])} {write(row)}" for row in rows if row]
 
 
-def _number(row: Row) -> str:
-    return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
-
-
-def _length(study: Study, task: str) -> Callable[[Row], str]:
-    most = study.profiles(task)[study.cells(task)[0]][INITIAL]["singular"].shape[1] - 2
-
-    def text(row: Row) -> str:
-        if row["low"] >= most:
-            return f"at least {most}"
-        return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
-
-    return text
+def _by_stage(study: Study, task: str, quantity: str, write: Callable[[Row], str]) -> str:
+    """The quantity of each cell, before training and after."""
+    told = {stage: _told(study, task, stage, quantity, write) for stage in (INITIAL, TRAINED)}
+    return "; ".join(f"{when(stage)} {sequence(cells)}" for stage, cells in told.items() if cells)
 
 
 def present(study: Study, *names: str) -> list[str]:
@@ -83,18 +74,16 @@ def lost(study: Study, task: str) -> str:
     parts = []
     for stage in (INITIAL, TRAINED):
         reach = _told(study, task, stage, "lost", lambda row: f"{10 ** -row['value']:.2g}")
-        rates = _told(study, task, stage, "rate", _number)
+        rates = _told(study, task, stage, "rate", estimate)
         parts.append(f"{when(stage)} {sequence(reach)}, by a factor a step of {sequence(rates)}")
     return f"{label(task)}: of an error of 1 at the last step there reaches the first {'; '.join(parts)}."
 
 
 def memory(study: Study, task: str) -> str:
     """The effective memory length of each cell."""
-    write = _length(study, task)
-    parts = [f"{when(stage)} {sequence(_told(study, task, stage, 'memory', write))}" for stage in (INITIAL, TRAINED)]
     return (
         f"{label(task)}: from one step back on, the largest singular value falls to 1/e in this many steps: "
-        f"{'; '.join(parts)}."
+        f"{_by_stage(study, task, 'memory', length(study, task))}."
     )
 
 
@@ -105,27 +94,22 @@ def exponents(study: Study, task: str) -> str:
         rows = [row for cell in study.cells(task) if (row := study.quantity(task, cell, stage, "exponent"))]
         chaotic = [label(row["variant"]) for row in rows if row["low"] > 0]
         verdict = f"above zero in {sequence(chaotic)}" if chaotic else "above zero in none"
-        parts.append(f"{when(stage)} {sequence(_told(study, task, stage, 'exponent', _number))}, {verdict}")
+        parts.append(f"{when(stage)} {sequence(_told(study, task, stage, 'exponent', estimate))}, {verdict}")
     return f"{label(task)}: the largest exponent over these sequences is {'; '.join(parts)}."
 
 
 def retained(study: Study, task: str) -> str:
     """How many past inputs can be read from the last state."""
-    parts = [
-        f"{when(stage)} {sequence(_told(study, task, stage, 'retained', _number))}" for stage in (INITIAL, TRAINED)
-    ]
-    return f"{label(task)}: lags at which at least half of an input's variance can be read out: {'; '.join(parts)}."
+    told = _by_stage(study, task, "retained", estimate)
+    return f"{label(task)}: lags at which at least half of an input's variance can be read out: {told}."
 
 
 def time_constants(study: Study, task: str) -> str:
     """How long the median unit keeps its memory, by its carry; cells without one are left out."""
-    parts = []
-    for stage in (INITIAL, TRAINED):
-        if told := _told(study, task, stage, "time_constant", _number):
-            parts.append(f"{when(stage)} {sequence(told)}")
-    if not parts:
+    told = _by_stage(study, task, "time_constant", estimate)
+    if not told:
         return f"{label(task)}: no cell here carries memory past its recurrent kernel."
-    return f"{label(task)}: the median unit forgets with a time constant -1/ln f of {'; '.join(parts)} steps."
+    return f"{label(task)}: the median unit forgets with a time constant -1/ln f of {told} steps."
 
 
 def health_findings(study: Study, problem: str) -> list[str]:
@@ -154,85 +138,6 @@ def theory(study: Study) -> str:
     )
 
 
-def kernels_table(study: Study, task: str) -> None:
-    """Spectral radius of each gate's recurrent kernel, and shares of saturated gates, before and after training."""
-    rows = []
-    for cell in study.cells(task):
-        names = [row["quantity"] for row in study.figures(task, cell, TRAINED)]
-        for gate in (name.removeprefix("radius_") for name in names if name.startswith("radius_")):
-            row = [f"{label(cell)}, {gate}"]
-            for quantity in (f"radius_{gate}", f"left_{gate}", f"right_{gate}"):
-                for stage in (INITIAL, TRAINED):
-                    found = study.quantity(task, cell, stage, quantity)
-                    row.append(f"{found['value']:.2f}" if found else "–")
-            rows.append(row)
-    header = ["cell, gate", "radius before", "trained", "below 0.1 before", "trained", "above 0.9 before", "trained"]
-    caption = (
-        f"{label(task)}: spectral radius of recurrent kernels and shares of saturated gate values, IQM over seeds."
-    )
-    show_table(header, rows, caption)
-
-
-# The stabilisers of the tutorials, and the settings that are one.
-CURES = {
-    "initialisation": ("kernel", "recurrent"),
-    "non-saturating activation": ("activation",),
-    "normalisation": ("norm",),
-    "clipping": ("clip", "clip_by", "clip_times"),
-    "faster or slower optimiser": ("optimiser",),
-    "truncated back-propagation": ("window",),
-    "forget bias": ("forget_bias",),
-    "depth": ("depth",),
-}
-
-
-def cures_table(study: Study, problem: str) -> None:
-    """For each stabiliser the ablations that try it, each beside the cell without it, and the effect."""
-    table, rows = study.ablation(problem), []
-    write, alone = _length(study, problem), set()
-    tried = {name: found for name, found in table["cells"].items() if "of" in found}
-    effects = _effects(study, [(found, table["cells"][found["of"]]) for found in tried.values()])
-    for (name, found), effect in zip(tried.items(), effects, strict=True):
-        base = table["cells"][found["of"]]
-        cures = [cure for cure, keys in CURES.items() if any(key in found["change"] for key in keys)] or ["other"]
-        if len(cures) == 1:
-            alone.add(cures[0])
-        memories = [write(study.quantity(problem, one, TRAINED, "memory")) for one in (name, found["of"])]
-        change = ", ".join(f"{key} {value}" for key, value in found["change"].items())
-        solved = [f"{sum(one['solved'])}/{len(one['solved'])}" for one in (found, base)]
-        updates = [f"{np.median(one['updates']):,.0f}" for one in (found, base)]
-        both = [f"{one}, was {other}" for one, other in (solved, updates, memories)]
-        first = f"{' and '.join(cures)}: {label(found['of'])} with {change}"
-        rows.append([first, both[0], effect, *both[1:]])
-    missing = [cure for cure in CURES if cure not in alone]
-    header = ["what is changed", "solved", "effect", "updates", "memory, steps"]
-    caption = (
-        f"{label(problem)}: what each stabiliser changes. Runs solved of those run, compared by Fisher's exact test, "
-        "corrected for the number of rows; the median of the updates, which end at the goal or the budget; memory of "
-        "the trained networks, in their top layer."
-    )
-    if missing:
-        caption += f" Not tried alone in the {study.summary['study']} study: {sequence(missing)}."
-    show_table(header, rows, caption)
-
-
-def _effects(study: Study, pairs: list[tuple[Row, Row]]) -> list[str]:
-    """Whether more or fewer runs are solved with a change than without it."""
-    counts = [[(sum(one["solved"]), len(one["solved"])) for one in pair] for pair in pairs]
-    enough = [min(n for _, n in sides) >= study.gradients["seeds_for_a_claim"] for sides in counts]
-    shares = [stats.compare_shares(*sides) for sides, is_enough in zip(counts, enough, strict=True) if is_enough]
-    adjusted = iter(zip(shares, stats.holm(np.array([found.p for found in shares])) if shares else [], strict=True))
-    told = []
-    for is_enough in enough:
-        if not is_enough:
-            told.append("too few seeds")
-            continue
-        found, p = next(adjusted)
-        more = "more" if found.difference.value > 0 else "fewer"
-        told.append(f"{more} solved ({p_value(p)})" if p < stats.ALPHA else f"none shown ({p_value(p)})")
-    return told
-
-
 def states_found(study: Study, task: str) -> list[str]:
     """Which of two states carries the error to the first step, cell by cell."""
     told = []
@@ -242,7 +147,7 @@ def states_found(study: Study, task: str) -> list[str]:
             found = study.profiles(task)[cell][stage]
             if "flow_c" in found:
                 ratio = np.nanmean(found["flow_c"] - found["flow_h"], axis=1)[:, -1].astype(float)
-                parts.append(f"{when(stage)} {_number(_as_factor(stats.iqm(ratio)))}")
+                parts.append(f"{when(stage)} {estimate(_as_factor(stats.iqm(ratio)))}")
         if parts:
             told.append(f"{label(cell)}: at the first step the error in c is that in h times {'; '.join(parts)}.")
     return told
@@ -269,22 +174,6 @@ def map_found(study: Study, problem: str) -> list[str]:
         + (f" ({'; '.join(solved)})" if solved else "")
         + f", {seeds} seed{'s' if seeds > 1 else ''} each: a description, no claim."
     ]
-
-
-def training_table(study: Study, task: str) -> None:
-    """How error flow, memory and the largest exponent move through training."""
-    rows, write = [], _length(study, task)
-    for cell in study.cells(task):
-        for stage in study.profiles(task)[cell]:
-            found = [study.quantity(task, cell, stage, key) for key in ("rate", "memory", "exponent", "condition")]
-            texts = [_number(found[0]), write(found[1]), _number(found[2]), f"{found[3]['value']:.1f}"]
-            rows.append([f"{label(cell)}, {when(stage)}", str(found[0]["n"]), *texts])
-    header = ["", "seeds", "error, a step back", "memory, steps", "largest exponent", "log₁₀ condition"]
-    caption = (
-        f"{label(task)}, through training: IQM over seeds with 95 % interval. The condition number is that of "
-        "dh_T/dz_t at the middle of the sequence."
-    )
-    show_table(header, rows, caption)
 
 
 def words_found(study: Study, task: str) -> list[str]:
