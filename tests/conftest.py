@@ -39,6 +39,43 @@ tuning:
   dropout: {low: 0.0, high: 0.4}
 parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}, habits: {airline: [lstm]}}
 gradients: {framework: pytorch, examples: 3, checkpoints: [1]}
+frontier:
+  adding:
+    framework: pytorch
+    lengths: [4, 6]
+    gpu_lengths: []
+    prepare: {validation: 32, test: 16, seed: 0}
+    network: {parameters: 100, units: null, depth: 1, finetune: false}
+    width: 4
+    training: {batch_size: 16, updates: 20, check: 10, learning_rate: 0.01, clip: 1.0, goal: 0.0408}
+    seeds: [0, 1]
+    cells: {vanilla: {}, ugrnn: {}}
+    ablations:
+      irnn: {of: [vanilla], activation: relu, recurrent: identity}
+    generalise: {longest: 6, factors: [1, 3], seeds: 2}
+  menu:
+    framework: pytorch
+    lengths: [6]
+    gpu_lengths: []
+    prepare: {validation: 32, test: 16, seed: 0}
+    network: {parameters: 100, units: null, depth: 1, finetune: false}
+    width: null
+    training: {batch_size: 16, updates: 20, check: 10, learning_rate: 0.01, clip: 1.0, goal: 0.99}
+    seeds: [0, 1]
+    cells: {vanilla: {}, lstm: {}}
+    ablations: {}
+images:
+  permuted_mnist:
+    framework: pytorch
+    lengths: [16]
+    gpu_lengths: [64]
+    prepare: {permutation: 3}
+    network: {parameters: 100, units: null, depth: 1, finetune: false}
+    width: null
+    training: {batch_size: 128, updates: 20, learning_rate: 0.01, clip: 1.0, goal: 0.9}
+    seeds: [0, 1]
+    cells: {gru: {}}
+    ablations: {}
 problems:
   adding:
     prepare: {steps: 8, train: 128, validation: 48, test: 32, seed: 0}

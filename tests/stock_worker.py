@@ -1,11 +1,14 @@
 """What test_parity.py asks of a worker beyond `probes`: slots put in and read back, a training's end, and layers as
 any user of a framework builds them, without a line of the study."""
 
+from hashlib import sha256
+
 import numpy as np
 
 from rnn_study import backends
 from rnn_study.parity.probes import Problem, Tree
-from rnn_study.task import Batch
+from rnn_study.problems import catalogue
+from rnn_study.task import Batch, Generated
 
 
 def _build(backend: str, problem: Problem) -> tuple[backends.Backend, object]:
@@ -87,3 +90,12 @@ def keras_outputs(layer: str, arrays: list[np.ndarray], head: list[np.ndarray], 
     model = keras.Sequential([keras.Input(x.shape[1:]), recurrent, keras.layers.Dense(head[1].shape[0])])
     model.set_weights([*arrays, *head])
     return model(x).numpy()
+
+
+def problem_digest(of: Generated) -> str:
+    """SHA-256 of every part of a generated task, and of a fresh one."""
+    task, total = catalogue.load(of.problem, of), sha256()
+    for part in (*task.parts().values(), task.fresh(np.random.default_rng(7))):
+        for array in part:
+            total.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()

@@ -52,7 +52,36 @@ AIRLINE = """\
 ADDING = "    seeds: [0, 1, 2, 3, 4, 5, 6, 7]\n    cells: {vanilla: {}, lstm: {}, gru: {}}\n    ablations: # each"
 FORGET = "forget-0: {of: [lstm], forget_bias: 0.0}"
 MAP = "map: {of: vanilla-irnn, learning_rates"
+FRONTIER = "generalise: {longest: 12, factors: [1, 2, 4, 10], seeds: 3}"
 FAULTS = {
+    "unknown problem": ("  menu:\n    framework", "  cafe:\n    framework", "frontier.cafe"),
+    "falling lengths": (
+        "lengths: [6, 12, 24, 48]",
+        "lengths: [6, 24, 12]",
+        "frontier.adding: lengths [6, 24, 12], gpu",
+    ),
+    "lengths twice": (
+        "lengths: [6, 12, 24, 48]\n    gpu_lengths: []",
+        "lengths: [6, 12]\n    gpu_lengths: [12]",
+        "gpu_lengths [12]: expected rising numbers",
+    ),
+    "more seeds to generalise than there are": (
+        FRONTIER,
+        FRONTIER.replace("seeds: 3", "seeds: 9"),
+        "frontier.adding: generalise.seeds: got 9: expected at most 6",
+    ),
+    "ablation by an unknown norm": (
+        "slow: {of: [vanilla], learning_rate: 0.003, seeds: 3}",
+        "slow: {of: [vanilla], clip_times: 2.0}",
+        "frontier.adding: ablations: vanilla-slow: clip_times 2.0: expected clip instead",
+    ),
+    "no square": (
+        "images: {}",
+        "images: {pixel_mnist: {framework: pytorch, lengths: [50], gpu_lengths: [], prepare: {permutation: null}, "
+        "network: {parameters: 900, units: null, depth: 1, finetune: false}, width: null, training: {batch_size: 8, "
+        "updates: 9, learning_rate: 0.01, clip: 1.0, goal: 0.9}, seeds: [0, 1], cells: {gru: {}}, ablations: {}}}",
+        "images.pixel_mnist: lengths: got 50: expected squares",
+    ),
     "framework of gradients": ("framework: tensorflow", "framework: jax", "gradients.framework: got 'jax': "),
     "checkpoint": ("checkpoints: [1, 3]", "checkpoints: [0, 3]", "gradients.checkpoints.0: got 0: "),
     "ablation of no cell": (

@@ -74,6 +74,23 @@ def test_error_flow_is_back_propagation_through_time_by_hand(cell):
     assert deviation(flow.inputs, expected) < 1e-12
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_error_flow_of_an_answer_for_every_step_is_the_oracles(cell, masked):
+    """Each example alone, where its loss is the mean over its own valid steps."""
+    net = network(cell, every_step=True)
+    tree, (x, _) = weights(net), data("squared_error")
+    y = np.random.default_rng(1).integers(0, net.outputs, x.shape[:2])
+    mask = MASK if masked else None
+    (flow,) = error_flow(tree, unroll(net, tree, x, mask), y, "cross_entropy")
+    for row in range(len(x)):
+        length = MASK[row].sum() if masked else x.shape[1]
+        alone = Batch(x[row : row + 1, :length], y[row : row + 1, :length])
+        expected = reference.run(net, tree, alone, "cross_entropy").inputs[0]
+        assert deviation(flow.inputs[row, :length], expected) < 1e-12
+        assert not flow.inputs[row, length:].any()
+
+
 @pytest.mark.parametrize("norm", ["layer", "batch"])
 def test_error_flow_passes_through_normalisation(norm):
     """Against finite differences of the prediction, whose statistics are the running ones."""

@@ -309,3 +309,73 @@ def test_the_package_needs_one_framework_only():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def generated(problem="adding", steps=6, cell="vanilla", seed=0, **more):
+    from dataclasses import replace
+
+    from rnn_study.init import Init
+    from rnn_study.network import Layer, Network
+    from rnn_study.optimisers import Optimiser
+    from rnn_study.task import Generated
+    from rnn_study.train import RunSpec
+
+    data = Generated(problem, steps, False, 32, 16, 16, (), 0)
+    network = Network(2 if problem == "adding" else 1, (Layer(cell, 3),), 1 if problem == "adding" else 2)
+    adam = Optimiser(0.01, 1.0)
+    layer = ("pytorch", "native", "cpu", network)
+    spec = RunSpec(problem, cell, data, *layer, Init(), adam, 8, 2, 2, None, True, seed)
+    return replace(spec, **more)
+
+
+def test_runs_on_generated_data_need_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = [generated(seed=seed) for seed in (0, 1)] + [generated("parity", 8)]
+    with Executor("pytorch", "test", "cpu") as executor:
+        first = executor.run(asked)
+        again = executor.run([*asked, generated(steps=7)])
+    assert [run.reused for run in first] == [False] * 3
+    assert [run.reused for run in again] == [True] * 3 + [False]
+    assert [results.read_summary(run.folder)["updates"] for run in first] == [8, 8, 8]
+
+
+def test_the_id_of_a_run_on_generated_data_covers_its_own_problem_alone():
+    files = {name for name in run_store.sources(generated()) if "problems/" in name}
+    assert files == {f"rnn_study/problems/{name}.py" for name in ("__init__", "adding", "problem")}
+    other = {name for name in run_store.sources(generated("parity")) if "problems/" in name}
+    assert other ^ files == {f"rnn_study/problems/{name}.py" for name in ("adding", "parity")}
+    environment = {"framework": "torch", "version": "2"}
+    ids = {run_store.run_id(spec, environment) for spec in (generated(), generated(steps=7), generated(seed=1))}
+    assert len(ids) == 3
+
+
+def test_the_id_of_a_run_on_pixels_covers_the_images(tmp_path, monkeypatch):
+    from rnn_study.task import Pixels
+
+    monkeypatch.chdir(tmp_path)
+    Path("rows.npz").write_bytes(b"one")
+    environment = {"framework": "torch", "version": "2"}
+    plain, mixed = (generated(data=Pixels("rows.npz", 4, seed)) for seed in (None, 0))
+    assert "rnn_study/problems/pixels.py" in run_store.sources(plain)
+    ids = [run_store.run_id(spec, environment) for spec in (plain, mixed)]
+    Path("rows.npz").write_bytes(b"another")
+    assert len({*ids, run_store.run_id(plain, environment)}) == 3
+
+
+def test_runs_of_one_shape_stay_together():
+    """Two workers: six shapes of six runs are one share each, so that each is compiled once; one large shape is not."""
+    from rnn_study.executor import _shares
+
+    runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in range(6, 12) for seed in range(6)}
+    shares = _shares(runs, 2)
+    assert len(shares) == 6
+    assert all(len({spec.data.steps for spec in share.values()}) == 1 for share in shares)
+    assert sorted(run for share in shares for run in share) == sorted(runs)
+    alone = _shares({str(seed): generated(seed=seed) for seed in range(20)}, 2)
+    assert [len(share) for share in alone] == [5, 5, 5, 5]
+    rates = [generated(optimiser=generated().optimiser.__class__(rate, None)) for rate in (0.1, 0.2)]
+    assert (
+        len(_shares(dict(zip("ab", rates, strict=True)) | {str(n): generated(steps=9, seed=n) for n in range(6)}, 2))
+        == 4
+    )
+    assert _shares({}, 2) == []

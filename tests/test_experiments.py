@@ -47,7 +47,7 @@ def test_the_grid_is_every_cell_with_every_seed(parameters, task):
 
 def test_cells_have_an_equal_budget_as_near_as_units_come(parameters, task):
     for cell in ("vanilla", "lstm", "gru"):
-        network = experiments.network(parameters, task, cell, 0.0)
+        network = experiments.network(parameters.tasks.airline, task, cell, 0.0)
         assert parameter_count(network, embedding=False) == pytest.approx(300, rel=0.1)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from rnn_study.backends import BACKENDS
 from rnn_study.closure import closure
 from rnn_study.parity.checks import CHECKS
 from rnn_study.results import FILES
+
+FRONTIERS = ("adding", "menu", "permuted_mnist")  # of the tiny study
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
 
@@ -35,6 +38,7 @@ def stages() -> dict[str, dict]:
 BY_NAME = {
     "train": ("src/rnn_study/backends/", "${item.backend}", BACKENDS),
     "ablate": ("src/rnn_study/backends/", "${gradients.framework}", BACKENDS),
+    **dict.fromkeys(("frontier", "frontier-images"), ("src/rnn_study/backends/", "${item.framework}", BACKENDS)),
     "report": ("src/rnn_study/reports/", "${key}", tuple(stages()["report"]["foreach"])),
 }
 
@@ -130,7 +134,7 @@ def test_everything_promised_is_there(study):
     assert len(trained) == 3 * 2 * len(BACKENDS)  # tasks, cells
     for name in ("curves.npz", "worked.json", "settings.json"):
         assert (study.folder / "runs/parity" / name).is_file()
-    for report in ("comparison", "parity", "gradients"):
+    for report in ("comparison", "parity", "gradients", "long_range"):
         assert (study.folder / f"reports/{report}.html").is_file()
         assert (study.folder / f"reports/{report}.ipynb").is_file()
     assert (study.folder / "reports/index.html").is_file()
@@ -169,6 +173,51 @@ def test_a_cell_that_was_added_is_in_the_whole_gradient_report(study):
     assert "Not tried alone in the quick study: initialisation" in page
 
 
+def test_what_the_long_range_report_rests_on_is_there(study):
+    found = {name: json.loads((study.folder / f"metrics/frontier/{name}.json").read_text()) for name in FRONTIERS}
+    assert {name: about["device"] for name, about in found.items()} == dict.fromkeys(FRONTIERS, "cpu")
+    adding = found["adding"]["runs"]
+    assert {(r["axis"], r["variant"]) for r in adding} == {
+        *(("budget", name) for name in ("vanilla", "ugrnn", "vanilla-irnn")),
+        *(("width", name) for name in ("vanilla", "ugrnn")),
+    }
+    assert {r["steps"] for r in adding} == {4, 6}
+    assert all(r["updates"] <= 20 for r in adding)
+    assert {r["steps"] for r in found["adding"]["generalisation"]} == {6, 18}
+    pixels = found["permuted_mnist"]
+    assert sorted(pixels["order"]["16"]) == list(range(16))
+    assert pixels["provenance"][0]["origin"] == "embedded"
+    assert {r["steps"] for r in pixels["runs"]} == {16}
+    assert pixels["lengths"] == [16, 64]  # the second one wants a GPU
+    table = json.loads((study.folder / "metrics/long_range.json").read_text())
+    assert {row["verdict"] for row in table["claims"]} == {"too few seeds"}
+    assert {row["not_run"] for row in table["successes"] if row["steps"] == 64} == {"no GPU"}
+    page = (study.folder / "reports/long_range.html").read_text()
+    assert "UGRNN" in page  # a cell that no line of the report knows
+    assert "Not run in the quick study: Copy memory, Temporal order, Delayed recall, Parity, The roommate" in page
+    assert "Permuted pixels: T = 64 not run, for want of a GPU" in page
+    assert "784 steps, 70,000 weights" in page
+
+
+def test_a_rerun_from_an_empty_run_store_gives_identical_frontiers(changed):
+    files = [changed.folder / f"metrics/frontier/{name}.json" for name in FRONTIERS]
+    before = [file.read_bytes() for file in files]
+    shutil.rmtree(changed.folder / ".run-store")
+    for name, file in zip(FRONTIERS, files, strict=True):
+        file.unlink()
+        said = changed.run("python", "pipelines/frontier.py", name).stderr
+        assert " 0 reused" in said
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_a_length_added_trains_that_length_alone(changed):
+    changed.edit("params.yaml", "lengths: [4, 6]", "lengths: [4, 6, 9]")
+    said = changed.run("python", "pipelines/frontier.py", "adding").stderr
+    told = re.findall(r"frontier adding: (\d+) steps: (\d+)/\d+ runs, (\d+) reused", said)
+    assert [(length, again) for length, total, again in told if again != total] in ([("9", "0")], [])
+    assert {length: again for length, total, again in told}["6"] == "10"
+
+
 def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
     """What would differ between two machines or two runs must not stand in an output."""
     secrets = (str(study.folder).encode(), str(ROOT).encode(), str(Path.home()).encode() + b"/")
@@ -181,7 +230,7 @@ def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
                     content = file.read_bytes()
                     assert not any(secret in content for secret in secrets), f"{name}: {file}"
     # the second report, made at another time, is the first one to the byte
-    for name in ("comparison", "parity", "gradients"):
+    for name in ("comparison", "parity", "gradients", "long_range"):
         files = [study.folder / "reports" / f"{name}.{kind}" for kind in ("html", "ipynb")]
         before = [file.read_bytes() for file in files]
         study.run("python", "pipelines/report.py", name)

@@ -145,3 +145,29 @@ def test_perfect_outputs_score_best(words):
 def test_inputs_are_the_features_of_a_step(words):
     assert words.inputs == 4  # of the embedding
     assert series(logarithm=False).inputs == 1
+
+
+def answering(mask=None):
+    """Four sequences of five steps with an answer for each, of which the last two are scored."""
+    rng = np.random.default_rng(2)
+    part = Batch(rng.normal(size=(4, 5, 2)).astype(np.float32), rng.integers(0, 3, (4, 5)), mask)
+    return Task("copy", "cross_entropy", 3, part, part, {"test": part}, scored=2)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_answer_for_every_step_is_scored_at_the_last_valid_ones(masked):
+    lengths = [5, 3, 4, 2] if masked else [5, 5, 5, 5]
+    mask = np.arange(5) < np.array(lengths)[:, None] if masked else None
+    task, logits = answering(mask), np.random.default_rng(3).normal(0, 2, (4, 5, 3)).astype(np.float32)
+    y = task.validation.y
+    valid = [(row, step) for row, length in enumerate(lengths) for step in range(length)]
+    expected = log_loss(
+        [y[place] for place in valid],
+        softmax(np.array([logits[place] for place in valid], float), axis=1),
+        labels=[0, 1, 2],
+    )
+    assert task.mean_loss(logits, "validation") == pytest.approx(expected, rel=1e-12)
+    scored = [(row, step) for row, length in enumerate(lengths) for step in (length - 2, length - 1)]
+    right = [logits[place].argmax() == y[place] for place in scored]
+    assert task.score(logits, "validation") == np.mean(right)
+    assert 0 < np.mean(right) < 1

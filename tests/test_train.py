@@ -214,3 +214,32 @@ def test_every_update_leaves_its_health(root):
 def test_a_diverged_run_keeps_its_updates(root):
     losses = results.read_updates(root / "diverged")["losses"]
     assert not np.isfinite(losses[-1])
+
+
+def test_fresh_data_is_another_part_for_every_epoch_and_the_same_for_all_cells(root):
+    parts = watched(root / "fresh")["placed"]
+    assert len(parts) == 1 + 4  # the task's own, then one an epoch
+    assert len({part.tobytes() for part in parts}) == 5
+    for run in ("fresh_again", "fresh_other_cell"):
+        np.testing.assert_array_equal(watched(root / run)["placed"], parts)
+    others = watched(root / "fresh_other_seed")["placed"]
+    assert not {part.tobytes() for part in others[1:]} & {part.tobytes() for part in parts}
+    assert (root / "fresh" / "weights.safetensors").read_bytes() == (
+        root / "fresh_again" / "weights.safetensors"
+    ).read_bytes()
+    assert len(watched(root / "once")["placed"]) == 1  # a prepared part is placed once
+
+
+def test_a_run_tells_when_it_was_solved(root):
+    summary = results.read_summary(root / "solved")
+    assert summary["solved_at"] == summary["updates"] == 5 * summary["epochs"]
+    beyond, history = results.read_summary(root / "beyond"), results.read_history(root / "beyond")
+    assert (beyond["solved"], beyond["solved_at"]) == (True, summary["solved_at"])
+    assert len(history) > summary["epochs"]  # it went on
+    assert "solved_at" not in results.read_summary(root / "unsolved")
+
+
+def test_answers_for_every_step_are_trained_and_kept(root):
+    assert results.read_predictions(root / "every_step")["test"].shape == (20, 4, 2)
+    history = results.read_history(root / "every_step")
+    assert history[-1]["train_loss"] < history[0]["train_loss"]

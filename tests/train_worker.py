@@ -52,6 +52,27 @@ def classification() -> Task:
     return Task("digits", "cross_entropy", 2, part(45), part(30), {"test": part(20)})
 
 
+def drawn() -> Task:
+    """The same, with another training part for every epoch."""
+    task = classification()
+
+    def fresh(rng: np.random.Generator) -> Batch:
+        return Batch(rng.normal(size=(45, 4, 3)).astype(np.float32), rng.integers(0, 2, 45))
+
+    return replace(task, fresh=fresh)
+
+
+def answers() -> Task:
+    """Is the sum so far positive? An answer for every step, the last one scored."""
+    rng = np.random.default_rng(0)
+
+    def part(count: int) -> Batch:
+        x = rng.normal(size=(count, 4, 3)).astype(np.float32)
+        return Batch(x, (x[:, :, 0].cumsum(axis=1) > 0).astype(np.int64))
+
+    return Task("digits", "cross_entropy", 2, part(45), part(30), {"test": part(20)}, scored=1)
+
+
 def regression(logarithm: bool) -> Task:
     rng = np.random.default_rng(1)
 
@@ -89,6 +110,12 @@ def runs() -> dict[str, Run]:
         "checked": Run(replace(BASE, checkpoints=(0, 1, 3, 9)), task),
         "solved": Run(replace(LONG, goal=0.6), task),
         "unsolved": Run(replace(BASE, goal=1.01), task),
+        "beyond": Run(replace(LONG, goal=0.6, beyond=True), task),
+        "fresh": Run(BASE, drawn()),
+        "fresh_again": Run(BASE, drawn()),
+        "fresh_other_cell": Run(replace(BASE, network=NETWORKS["lstm"]), drawn()),
+        "fresh_other_seed": Run(replace(BASE, seed=4), drawn()),
+        "every_step": Run(replace(BASE, network=replace(BASE.network, every_step=True)), answers()),
         "diverged": Run(wild, regression(logarithm=False)),
         "overflowed": Run(high, regression(logarithm=True)),
         **{f"cell_{cell}": Run(replace(BASE, network=network), task) for cell, network in NETWORKS.items()},
@@ -102,14 +129,19 @@ class Watched:
     def __init__(self):
         self.real = backends.load("pytorch")
         self.arrays: dict[str, list[np.ndarray]] = {}
-        functions = ("place", "predict", "weights", "set_weights")
-        watched = {"build": self._build, "epoch": self._epoch}
+        functions = ("predict", "weights", "set_weights")
+        watched = {"build": self._build, "epoch": self._epoch, "place": self._place}
         self.module = SimpleNamespace(**{name: getattr(self.real, name) for name in functions}, **watched)
         backends.load = lambda name: self.module
 
     def _build(self, network, loss, optimiser, weights, device, impl):
-        self.arrays = {"order": [], "mask": [], "head": [weights["head.W"]]}
+        self.arrays = {"order": [], "mask": [], "head": [weights["head.W"]], "placed": []}
         return self.real.build(network, loss, optimiser, weights, device, impl)
+
+    def _place(self, batch, model):
+        if len(batch.y) == 45:  # a training part
+            self.arrays["placed"].append(batch.x)
+        return self.real.place(batch, model)
 
     def _epoch(self, model, data, order, keep):
         self.arrays["order"].append(order)

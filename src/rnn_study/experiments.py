@@ -4,19 +4,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
-from .config import Ablation, Config, ProblemParams, read_yaml
+from .config import Ablation, Config, FrontierParams, Grid, ProblemParams, read_yaml
 from .errors import StudyError
 from .files import atomic
 from .habits import HABITS, OPTIMISERS
 from .init import Init
 from .network import Embedding, Layer, Network, default_impl, units_for
 from .optimisers import Optimiser
-from .task import Task, prepared_file
+from .task import Data, Generated, Pixels, Task, prepared_file
 from .train import RunSpec
 
 TUNED = Path("tuned")
@@ -24,36 +24,35 @@ TUNED = Path("tuned")
 Settings = dict[str, float]  # learning_rate, clip, dropout
 
 
-def network(config: Config, task: Task, name: str, dropout: float) -> Network:
+def network(params: Grid, task: Task, name: str, dropout: float) -> Network:
     """The network of variant `name` in `task`: its own width if it names one, else equal units, else an equal
     budget."""
-    params = config.task(task.name)
     shape, variant = params.network, params.variants[name]
     embedding = None
     if task.embedding is not None:
         embedding = Embedding(len(task.embedding), shape.finetune)
     layers = tuple(Layer(cell, 1) for cell in variant.cells(name, shape.depth))
     steps = task.train.x.shape[1] if variant.norm == "batch" else 0
-    found = variant.network(task.inputs, layers, task.outputs, embedding=embedding, dropout=dropout, norm_steps=steps)
+    more = {"embedding": embedding, "dropout": dropout, "norm_steps": steps, "every_step": task.scored is not None}
+    found = variant.network(task.inputs, layers, task.outputs, **more)
     units = variant.units or shape.units or units_for(shape.parameters, found)
     return replace(found, layers=tuple(Layer(layer.cell, units) for layer in layers))
 
 
-def spec(config: Config, task: Task, name: str, backend: str, settings: Settings, seed: int) -> RunSpec:
-    """One run of the study; what params.yaml says of variant `name` wins over `settings`."""
-    params = config.task(task.name)
+def _run(
+    params: Grid, task: Task, name: str, data: Data, settings: Settings, backend: str, seed: int, **more: Any
+) -> RunSpec:
+    """One run; what params.yaml says of variant `name` wins over `settings`."""
     variant = params.variants[name]
     settings, habits = settings | variant.fixed, HABITS[variant.habits]
-    looked_at = name in params.cells and backend == config.gradients.framework
     return RunSpec(
         task=task.name,
         variant=name,
-        data=prepared_file(task.name).as_posix(),
+        data=data,
         backend=backend,
-        impl=implementation(config, task, name),
-        device=config.device,
-        network=network(config, task, name, settings["dropout"]),
-        init=initialisation(config, task, name),
+        impl=implementation(params, task, name),
+        network=network(params, task, name, settings["dropout"]),
+        init=initialisation(params, name),
         optimiser=Optimiser(
             settings["learning_rate"],
             settings["clip"] if math.isfinite(settings["clip"]) else None,
@@ -62,26 +61,43 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
             "value" if variant.clip_by == "value" else "norm",
         ),
         batch_size=params.training.batch_size,
-        epochs=params.training.epochs,
-        patience=params.training.patience,
         examples=None,
         tests=True,
         seed=seed,
+        **more,
+    )
+
+
+def spec(config: Config, task: Task, name: str, backend: str, settings: Settings, seed: int) -> RunSpec:
+    """One run of a task or of a prepared problem."""
+    params = config.task(task.name)
+    looked_at = name in params.cells and backend == config.gradients.framework
+    return _run(
+        params,
+        task,
+        name,
+        prepared_file(task.name).as_posix(),
+        settings,
+        backend,
+        seed,
+        device=config.device,
+        epochs=params.training.epochs,
+        patience=params.training.patience,
         goal=params.training.goal if isinstance(params, ProblemParams) else None,
         checkpoints=tuple(config.gradients.checkpoints) if looked_at else (),
     )
 
 
-def initialisation(config: Config, task: Task, name: str) -> Init:
+def initialisation(params: Grid, name: str) -> Init:
     """How the weights of variant `name` start."""
-    variant = config.task(task.name).variants[name]
+    variant = params.variants[name]
     own = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias"})
     return replace(HABITS[variant.habits].init, **own)
 
 
-def implementation(config: Config, task: Task, name: str) -> str:
+def implementation(params: Grid, task: Task, name: str) -> str:
     """What params.yaml asks for, else the frameworks' own layers where they can do what the variant asks."""
-    return config.task(task.name).variants[name].impl or default_impl(network(config, task, name, 0.0))
+    return params.variants[name].impl or default_impl(network(params, task, name, 0.0))
 
 
 def grid(config: Config, task: Task, backend: str, tuned: dict[str, Settings]) -> list[RunSpec]:
@@ -122,6 +138,48 @@ def problem(config: Config, task: Task, norms: dict[str, float] | None = None) -
         runs = seeds(config, task.name, name)
         found += [spec(config, task, name, framework, settings, seed) for seed in runs]
     return found
+
+
+def frontier_data(params: FrontierParams, name: str, steps: int, mixed: bool = False) -> Data:
+    """The data of a frontier's problem at `steps` steps; with `mixed` lengths up to these, tested at further ones."""
+    if params.prepare.images:
+        source = prepared_file(params.prepare.images).as_posix()
+        return Pixels(source, math.isqrt(steps), params.prepare.permutation)
+    of, training = params.prepare, params.training
+    tests = tuple(steps * factor for factor in params.generalise.factors) if mixed else ()
+    return Generated(name, steps, mixed, training.check * training.batch_size, of.validation, of.test, tests, of.seed)
+
+
+def frontier(
+    config: Config, params: FrontierParams, task: Task, data: Data, axis: str, name: str, seeds: Sequence[int]
+) -> list[RunSpec]:
+    """The runs of variant `name` on `task`, made from `data`: with an equal budget of weights (`axis` budget), or as
+    many units in every cell (`width`)."""
+    training = params.training
+    if axis == "width":
+        wide = params.network.model_copy(update={"parameters": None, "units": params.width})
+        params = params.model_copy(update={"network": wide})
+    updates = training.check if task.fresh else len(task.train.y) // training.batch_size
+    epochs = max(1, training.updates // updates)
+    clip = math.inf if training.clip is None else training.clip
+    settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
+    return [
+        _run(
+            params,
+            task,
+            name,
+            data,
+            settings,
+            params.framework,
+            seed,
+            device=config.device,
+            epochs=epochs,
+            patience=epochs,
+            goal=training.goal,
+            beyond=task.fresh is None,
+        )
+        for seed in seeds
+    ]
 
 
 def write_tuned(task: str, settings: dict[str, dict]) -> None:

@@ -45,7 +45,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Network:
-    """Embedding, a stack of recurrent layers, and a dense head on the last valid state.
+    """Embedding, a stack of recurrent layers, and a dense head on the last valid state, or on that of every step.
 
     `inputs` is the number of features a step: the embedding's width where there is one. What holds for every layer:
 
@@ -59,6 +59,7 @@ class Network:
     steps for prediction (later ones take the last). Neither normalises the LSTM's c, as both papers do besides.
     window: truncated back-propagation through time. The state is carried through the whole sequence, the loss's
     gradient through its last `window` valid steps.
+    every_step: the head reads the state after each step, and the loss is the mean over all valid ones.
     bidirectional: a second layer reads each sequence from its last valid step to its first; what both find stands
     side by side, and the head reads the final state of each (Schuster & Paliwal 1997).
     """
@@ -74,6 +75,7 @@ class Network:
     norm_steps: int = 0
     window: int | None = None
     bidirectional: bool = False
+    every_step: bool = False
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -88,11 +90,11 @@ class Network:
 class Pass(NamedTuple):
     """All that one pass of a network over a batch computes, forward and back, without dropout.
 
-    N sequences of T steps, a layer of H units at a time. The loss is a mean: over the batch, and over the outputs
-    where it is squared.
+    N sequences of T steps, a layer of H units at a time. The loss is a mean: over the batch, or over its valid steps
+    where each has an output, and over the outputs where it is squared.
     """
 
-    outputs: np.ndarray  # (N, K)
+    outputs: np.ndarray  # (N, K), or (N, T, K), zero past a row's end
     loss: float
     hidden: tuple[np.ndarray, ...]  # a layer's h at every step (N, T, H), both ways side by side, zero past a row's end
     final: tuple[tuple[np.ndarray, ...], ...]  # a layer's states (N, H) at each row's last valid step

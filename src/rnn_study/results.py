@@ -29,7 +29,8 @@ class RunResult:
     gradient_norm, clipped_norm, clipped_share, update_ratio). updates: what `backends.EpochTrace` names, of all
     updates. weights: the canonical tree of the best epoch. checkpoints: by epoch, those that the spec asks for and
     training reached. predictions: raw outputs (N, K) for validation and tests. summary: scores by part, best_epoch,
-    epochs, updates, examples_seen, parameters, diverged, and solved where there is a goal.
+    epochs, updates, examples_seen, parameters, diverged, and, where there is a goal, solved,
+    and if so solved_at, the updates made by then.
     """
 
     history: list[dict[str, float]]

@@ -12,11 +12,12 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from . import backends, cells, results, train
+from . import backends, cells, problems, results, train
 from .closure import SRC, closure
 from .events import Finished
 from .files import read_json, write_json
 from .files import sha256 as file_sha256
+from .task import Generated, Pixels
 
 ROOT = Path(".run-store")
 
@@ -27,10 +28,13 @@ def _data_digest(path: str, changed: int) -> str:
 
 
 @cache
-def _files(backend: str) -> dict[str, str]:
-    """SHA-256 of every file of the package that a run in `backend` imports, by its path under src."""
-    files = closure(Path(train.__file__), Path(backends.__file__).parent / backend / "__init__.py")
-    return {path.relative_to(SRC).as_posix(): file_sha256(path) for path in files}
+def _files(backend: str, problem: str | None) -> dict[str, str]:
+    """SHA-256 of every file of the package that a run in `backend` imports, by its path under src; with those that
+    make the data where it is made."""
+    roots = [Path(train.__file__), Path(backends.__file__).parent / backend / "__init__.py"]
+    if problem:
+        roots.append(Path(problems.__file__).with_name(f"{problem}.py"))
+    return {path.relative_to(SRC).as_posix(): file_sha256(path) for path in closure(*roots)}
 
 
 def cell_code(text: str, name: str) -> str:
@@ -59,9 +63,16 @@ def cell_code(text: str, name: str) -> str:
 
 
 def sources(spec: train.RunSpec) -> dict[str, str]:
-    """SHA-256 of the code behind a run: every file it imports, but of `cells.py` its own cells' definitions alone, so
-    that a cell that is added or edited leaves the others' runs as they are."""
-    found, path = dict(_files(spec.backend)), Path(cells.__file__)
+    """SHA-256 of the code behind a run: every file it imports, but of `cells.py` its own cells' definitions alone, and
+    of the problems its own, so that one that is added or edited leaves the others' runs as they are."""
+    match spec.data:
+        case Generated(problem=problem):
+            pass
+        case Pixels():
+            problem = "pixels"
+        case _:
+            problem = None
+    found, path = dict(_files(spec.backend, problem)), Path(cells.__file__)
     del found[path.relative_to(SRC).as_posix()]
     text = path.read_text(encoding="utf-8")
     for name in sorted({layer.cell for layer in spec.network.layers}):
@@ -71,9 +82,10 @@ def sources(spec: train.RunSpec) -> dict[str, str]:
 
 def run_id(spec: train.RunSpec, environment: dict[str, str]) -> str:
     """The id of `spec`, its device resolved, in `environment` (versions of Python, NumPy and the framework)."""
+    file = spec.data.source if isinstance(spec.data, Pixels) else spec.data
     described = {
         "spec": asdict(spec),
-        "data": _data_digest(spec.data, Path(spec.data).stat().st_mtime_ns),
+        "data": None if isinstance(file, Generated) else _data_digest(file, Path(file).stat().st_mtime_ns),
         "environment": environment,
         "sources": sources(spec),
     }

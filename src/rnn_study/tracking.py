@@ -30,6 +30,7 @@ from .errors import StudyError
 from .events import Event, Finished, Progress, in_order
 from .files import read_json
 from .progress import watch
+from .task import Generated, Pixels
 from .train import RunSpec
 
 _FLUSH_SECONDS = 1.0
@@ -96,6 +97,17 @@ def _flat(value: object, name: str = "") -> dict[str, object]:
     return flat
 
 
+def _steps(spec: RunSpec) -> str:
+    """The length of a frontier's run, for its name."""
+    match spec.data:
+        case Generated(steps=steps, mixed=mixed):
+            return f" T{' up to' * mixed} {steps}"
+        case Pixels(side=side):
+            return f" T {side * side}"
+        case _:
+            return ""
+
+
 def _metrics(row: dict[str, float]) -> list[Metric]:
     """A row of a history as metrics at the step of its epoch."""
     now = int(time.time() * 1000)
@@ -104,7 +116,10 @@ def _metrics(row: dict[str, float]) -> list[Metric]:
 
 
 class Tracker:
-    """Logs the events of one stage of `task` in one backend, the only writer meanwhile; `kind`: train, tune, ablate."""
+    """Logs the events of one stage of `task` in one backend, the only writer meanwhile.
+
+    `kind`: train, tune, ablate or frontier.
+    """
 
     def __init__(self, task: str, kind: str, backend: str, tags: dict[str, str]):
         self._client, self._experiment = _connect(task)
@@ -154,7 +169,7 @@ class Tracker:
                 run = found[0].info.run_id
                 self._client.update_run(run, "RUNNING")
             else:
-                name = f"{self._kind} {spec.variant} {spec.backend}"
+                name = f"{self._kind} {spec.variant} {spec.backend}{_steps(spec)}"
                 tags = self._about | {_GROUP: group}
                 run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
                 fixed = {"task": spec.task, "backend": spec.backend, "variant": spec.variant, "impl": spec.impl}
@@ -168,7 +183,7 @@ class Tracker:
             if self._kind == "tune":
                 name = f"{spec.variant} lr {spec.optimiser.learning_rate:.2g}"
             else:
-                name = f"{spec.variant} {spec.backend} seed {spec.seed}"
+                name = f"{spec.variant} {spec.backend}{_steps(spec)} seed {spec.seed}"
             tags = self._about | {_PARENT: parent, _RUN: event.run}
             run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
             params = [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
@@ -179,15 +194,14 @@ class Tracker:
     def _flush(self) -> None:
         """Write the rows that wait."""
         for events in self._waiting.values():
-            self._write_rows(self._child(events[0]), [event.row for event in events])
+            self._write(self._child(events[0]), [metric for event in events for metric in _metrics(event.row)])
             self._logged[events[0].run] += len(events)
         self._waiting.clear()
         self._flushed = time.monotonic()
 
-    def _write_rows(self, run: str, rows: Sequence[dict[str, float]]) -> None:
-        metrics = [metric for row in rows for metric in _metrics(row)]
+    def _write(self, run: str, metrics: Sequence[Metric], tags: Sequence[RunTag] = ()) -> None:
         for start in range(0, len(metrics), 1000):  # what MLflow takes in one call
-            self._client.log_batch(run, metrics=metrics[start : start + 1000])
+            self._client.log_batch(run, metrics=metrics[start : start + 1000], tags=() if start else tags)
 
     def log(self, event: Event) -> None:
         """Log an event of the executor; rows of curves are written about once a second."""
@@ -211,20 +225,16 @@ class Tracker:
     def _finish(self, event: Finished) -> None:
         run = self._child(event)
         self._flush()
-        self._write_rows(run, results.read_history(event.folder)[self._logged[event.run] :])
+        rows = results.read_history(event.folder)[self._logged[event.run] :]
         summary = _flat(results.read_summary(event.folder))
         timing = read_json(event.folder / "timing.json")
         final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}
         now = int(time.time() * 1000)
         versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
         reused = RunTag("study.reused", str(event.reused))
-        self._client.log_batch(
-            run,
-            metrics=[Metric(key, value, now, 0) for key, value in final.items()],
-            tags=[*versions, reused],
-        )
-        for name in results.FILES:
-            self._client.log_artifact(run, str(event.folder / name))
+        metrics = [Metric(key, value, now, 0) for key, value in final.items()]
+        self._write(run, [*(metric for row in rows for metric in _metrics(row)), *metrics], [*versions, reused])
+        self._client.log_artifacts(run, str(event.folder))
         self._client.set_terminated(run, "FINISHED")
         del self._open[event.run]
 

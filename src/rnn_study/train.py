@@ -11,23 +11,23 @@ from .init import Init, draw
 from .network import Network, parameter_count
 from .optimisers import Optimiser
 from .results import RunResult
-from .task import WORST, Batch, Task
+from .task import WORST, Batch, Data, Task
 
 
 @dataclass(frozen=True)
 class RunSpec:
     """Everything that determines a run. `variant` names what is compared: an entry of the task's `cells`.
 
-    `data` is the prepared file, relative to the project. `impl` says what computes the layers:
+    `data` is the prepared file, relative to the project, or how the data is made. `impl` says what computes the layers:
     `native`, the framework's own, or `equations`, those of `cells.py`. `examples` limits the training part to its
     first rows (None: all of it). `tests` says whether the test parts are read at all: tuning never does. `goal`:
-    training ends once the validation score is as good. `checkpoints`: epochs after which the weights are kept, 0 the
-    initial ones.
+    the run counts as solved once the validation score is as good, and ends then, unless it is to go `beyond`.
+    `checkpoints`: epochs after which the weights are kept, 0 the initial ones.
     """
 
     task: str
     variant: str
-    data: str
+    data: Data
     backend: str
     impl: str
     device: str  # auto | cpu | gpu
@@ -41,6 +41,7 @@ class RunSpec:
     tests: bool
     seed: int
     goal: float | None = None
+    beyond: bool = False
     checkpoints: tuple[int, ...] = ()
 
 
@@ -64,8 +65,9 @@ def train(
     """Train `spec` on `task`; yields a row of the history an epoch, returns the result.
 
     Each epoch is a new permutation of the training part in whole batches; the remainder waits for the next
-    one. The weights of the epoch with the best validation score are kept (on a tie, of the lower validation
-    loss). A loss that is not finite ends the run, marked as diverged; its curves stay.
+    one. Where the task can draw a fresh part, each epoch has its own. The weights of the epoch with the best
+    validation score are kept (on a tie, of the lower validation loss). A loss that is not finite ends the run,
+    marked as diverged; its curves stay.
     """
     backend = backends.load(spec.backend)
     if spec.examples:
@@ -81,19 +83,21 @@ def train(
         spec.device,
         spec.impl,
     )
-    shuffle, drop = stream(spec.seed, "order"), stream(spec.seed, "dropout")
+    shuffle, drop, fresh = (stream(spec.seed, purpose) for purpose in ("order", "dropout", "data"))
     data, validation = backend.place(task.train, model), backend.place(task.validation, model)
     examples = len(task.train.y)
     batch_size = min(spec.batch_size, examples)
     steps = examples // batch_size
     sign = 1 if task.higher_is_better else -1
 
-    best, best_epoch, diverged = (-math.inf, -math.inf), 0, False
+    best, best_epoch, solved_at, diverged = (-math.inf, -math.inf), 0, None, False
     best_weights = backend.weights(model)
     history: list[dict[str, float]] = []
     traces: list[backends.EpochTrace] = []
     checkpoints = {0: best_weights} if 0 in spec.checkpoints else {}
     for epoch in range(1, spec.epochs + 1):
+        if task.fresh:
+            data = backend.place(task.fresh(fresh), model)
         order = shuffle.permutation(examples)[: steps * batch_size].reshape(steps, batch_size)
         trace = backend.epoch(model, data, order, _dropout_masks(spec.network, drop, order))
         outputs = backend.predict(model, validation)
@@ -121,8 +125,10 @@ def train(
             best, best_epoch, best_weights = rank, epoch, backend.weights(model)
         elif epoch - best_epoch >= spec.patience:
             break
-        if spec.goal is not None and best[0] >= sign * spec.goal:
-            break
+        if spec.goal is not None and solved_at is None and best[0] >= sign * spec.goal:
+            solved_at = epoch * steps
+            if not spec.beyond:
+                break
 
     backend.set_weights(model, best_weights)
     parts = {"validation": task.validation, **(task.tests if spec.tests else {})}
@@ -138,6 +144,8 @@ def train(
         "diverged": diverged,
     }
     if spec.goal is not None:
-        summary["solved"] = best[0] >= sign * spec.goal
+        summary["solved"] = solved_at is not None
+        if solved_at is not None:
+            summary["solved_at"] = solved_at
     updates = {name: np.concatenate([getattr(trace, name) for trace in traces]) for name in backends.EpochTrace._fields}
     return RunResult(history, updates, best_weights, checkpoints, predictions, summary)

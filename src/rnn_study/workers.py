@@ -88,7 +88,7 @@ class Workers:
         os.environ.update(_ONE_THREAD)
         self.context = multiprocessing.get_context("spawn")
         self.context.set_executable(self._interpreter)
-        self._count = count or worker_count()
+        self.count = count or worker_count()
 
     def __enter__(self) -> "Workers":
         self.start()
@@ -99,11 +99,11 @@ class Workers:
 
     def start(self, initialise: Callable[..., None] | None = None, *arguments: Any) -> None:
         """Start the processes, each with a call of `initialise`; they import the framework meanwhile."""
-        self._pool = ProcessPoolExecutor(self._count, self.context, _start, (initialise, arguments))
+        self._pool = ProcessPoolExecutor(self.count, self.context, _start, (initialise, arguments))
         try:
             with self.one_line(), _inherited(self._interpreter):
                 # One question for each worker, so that all of them import the framework at the same time.
-                self._found, *_ = (self._pool.submit(_environment, self.backend) for _ in range(self._count))
+                self._found, *_ = (self._pool.submit(_environment, self.backend) for _ in range(self.count))
         except BaseException:
             self.close()
             raise

@@ -1,4 +1,4 @@
-"""params.yaml as frozen, strict models: every key is explained here, in `tasks.py` or in `variants.py`.
+"""params.yaml as frozen, strict models: every key is explained here, in `tasks.py`, `variants.py` or `frontier.py`.
 
 A key that is unknown, missing or out of range is one clear line.
 """
@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError, model_validator
 from rnn_study.errors import StudyError
 
 from .base import Count, Interval, Model, Scale, Seed, Share
+from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
 from .reading import read_yaml
-from .tasks import Adding, Agreement, Airline, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
+from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
 from .variants import Ablation, Variant
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Airline",
     "Config",
     "Data",
+    "FrontierParams",
+    "Grid",
     "Interval",
     "MnistRows",
     "ProblemParams",
@@ -81,6 +84,8 @@ class Config(Model):
     tasks: Tasks
     gradients: Gradients
     problems: Problems
+    frontier: dict[GENERATED, DrawnFrontier]
+    images: dict[IMAGES, ImageFrontier]
 
     @model_validator(mode="after")
     def _fresh_seeds(self) -> "Config":
@@ -104,6 +109,11 @@ class Config(Model):
     def task(self, name: str) -> TaskParams | ProblemParams:
         """What params.yaml says of a task or a problem."""
         return getattr(self.problems if name in Problems.model_fields else self.tasks, name)
+
+    @property
+    def frontiers(self) -> dict[str, FrontierParams]:
+        """What params.yaml says of every problem whose length frontier is looked for."""
+        return self.frontier | self.images
 
 
 def load(path: Path = PARAMS) -> Config:

@@ -1,7 +1,7 @@
 """The tasks, and the generated problems: data, network, training, and what runs."""
 
 import re
-from typing import Annotated, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -88,16 +88,16 @@ class TaskTuning(Model):
 P = TypeVar("P", bound=Model)
 
 
-class _Grid(Model, Generic[P]):
+class Grid(Model, Generic[P]):
     """What tasks and problems share."""
 
     prepare: P
     network: NetworkParams
-    training: Training
+    training: Any  # of which every kind has a batch_size
     cells: dict[str, Variant]  # what runs, in the order of the reports; a key is a cell, or names one in `cell`
 
     @model_validator(mode="after")
-    def _possible(self) -> "_Grid[P]":
+    def _possible(self) -> "Grid[P]":
         if not self.cells:
             raise ValueError("expected at least one cell")
         self._check("cells", self.cells)
@@ -134,7 +134,8 @@ class _Grid(Model, Generic[P]):
         return tuple(dict.fromkeys(cell for name, one in self.cells.items() for cell in one.cells(name, depth)))
 
 
-class TaskParams(_Grid[P], Generic[P]):
+class TaskParams(Grid[P], Generic[P]):
+    training: Training
     tuning: TaskTuning
     margin: Positive  # of the score: frameworks closer than this count as equivalent
 
@@ -153,18 +154,21 @@ class ProblemTraining(Training):
     goal: Positive  # the validation score at which a run counts as solved and ends
 
 
-class ProblemParams(_Grid[P], Generic[P]):
-    training: ProblemTraining
+class Ablated(Grid[P], Generic[P]):
+    """Cells with seeds of their own, and what is changed in some of them."""
+
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=2)]
     ablations: dict[str, Ablation]
-    map: Map | None
+
+    def counts(self) -> dict[str, int | None]:
+        """Every key that asks for some of the seeds."""
+        return {f"ablations.{label}.seeds": ablation.seeds for label, ablation in self.ablations.items()}
 
     @model_validator(mode="after")
-    def _ablations_possible(self) -> "ProblemParams[P]":
+    def _ablations_possible(self) -> "Ablated[P]":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)}: expected each seed once")
-        asked = {f"ablations.{label}.seeds": ablation.seeds for label, ablation in self.ablations.items()}
-        for key, count in (asked | {"map.seeds": self.map.seeds if self.map else None}).items():
+        for key, count in self.counts().items():
             if count and count > len(self.seeds):
                 raise ValueError(f"{key}: got {count}: expected at most {len(self.seeds)}, as many as seeds")
         for label, ablation in self.ablations.items():
@@ -175,8 +179,6 @@ class ProblemParams(_Grid[P], Generic[P]):
         if clash:
             raise ValueError(f"ablations: {min(clash)} is in cells as well: expected another name")
         self._check("ablations", self.ablated)
-        if self.map and self.map.of not in self.cells | self.ablated:
-            raise ValueError(f"map.of: got {self.map.of!r}: expected one of {', '.join(self.cells | self.ablated)}")
         return self
 
     @property
@@ -192,6 +194,20 @@ class ProblemParams(_Grid[P], Generic[P]):
                 change = ablation.model_dump(exclude_unset=True)
                 found[f"{name}-{label}"] = Ablation.model_construct(**{"cell": name} | own | change | {"of": [name]})
         return found
+
+
+class ProblemParams(Ablated[P], Generic[P]):
+    training: ProblemTraining
+    map: Map | None
+
+    def counts(self) -> dict[str, int | None]:
+        return super().counts() | {"map.seeds": self.map.seeds if self.map else None}
+
+    @model_validator(mode="after")
+    def _map_possible(self) -> "ProblemParams[P]":
+        if self.map and self.map.of not in self.cells | self.ablated:
+            raise ValueError(f"map.of: got {self.map.of!r}: expected one of {', '.join(self.cells | self.ablated)}")
+        return self
 
     @property
     def mapped(self) -> dict[str, Variant]:

@@ -183,15 +183,21 @@ class Flow:
 
 
 def error_flow(tree: Tree, layers: list[Unrolled], y: np.ndarray, kind: str) -> list[Flow]:
-    """What the loss `kind` of each example after the last step sends back to every layer, as `unroll` gave them.
+    """What the loss `kind` of each example sends back to every layer, as `unroll` gave them: after its last step, or,
+    where y (N, T, ...) has an answer for each, the mean over its valid steps.
 
     dL/dh_t is that for h_t as the next step, and a layer above, read it; dL/dc_t that for c_t as the next step reads
     it. Backward recursion d_{t-1} = d_t dz_t/dz_{t-1}: Werbos 1990, eq. 8 to 12.
     """
     head, bias = (tree[name].astype(np.float64) for name in ("head.W", "head.b"))
-    top, ends = layers[-1].states[0], (np.arange(len(y)), layers[-1].last)
-    d_h = np.zeros_like(top)
-    d_h[ends] = len(y) * loss_gradient(kind, top[ends] @ head + bias, y) @ head.T
+    top, valid = layers[-1].states[0], layers[-1].valid
+    if y.ndim == (2 if kind == "cross_entropy" else 3):
+        share = valid.sum() / valid.sum(axis=1)
+        d_h = share[:, None, None] * loss_gradient(kind, top @ head + bias, y, valid) @ head.T
+    else:
+        ends = np.arange(len(y)), layers[-1].last
+        d_h = np.zeros_like(top)
+        d_h[ends] = len(y) * loss_gradient(kind, top[ends] @ head + bias, y) @ head.T
     found = []
     for layer in reversed(layers):
         back = tuple(np.zeros_like(history) for history in layer.states)

@@ -75,6 +75,16 @@ def _gates(layer: Unrolled) -> Tree:
     return found
 
 
+def memory_length(network: Network, tree: Tree, few: Batch) -> float:
+    """The steps, from lag 1 on, in which the largest singular value of dh_last/dz_t falls to 1/e, in the last layer."""
+    layer = unroll(network, tree, read(tree, few.x), few.mask)[-1]
+    return _memory_length(np.nanmean(log10(spectra.singular_values(layer)), axis=0))
+
+
+def _memory_length(singular: np.ndarray) -> float:
+    return spectra.memory_length(10 ** singular[1:, 0])
+
+
 def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     """Figures of the last layer of `network`, whose last state the loss reads; lags L count back from there.
 
@@ -89,7 +99,7 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     singular = np.nanmean(log10(spectra.singular_values(layer)), axis=0)
     found = _flow(flow, layer.last) | {
         "singular": singular,
-        "memory": np.array(spectra.memory_length(10 ** singular[1:, 0])),
+        "memory": np.array(_memory_length(singular)),
         "exponents": spectra.layer_exponents(layer).mean(axis=0),
     }
     if whole:

@@ -24,7 +24,7 @@ def looked_at(parameters: Config, of: str) -> list[str]:
 
 
 def _stages(name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]]:
-    init = experiments.initialisation(_config, _task, name)
+    init = experiments.initialisation(_config.task(_task.name), name)
     yield INITIAL, draw(network, stream(seed, "weights"), _task.embedding, init)
     folder = results.run_folder(Path("runs"), _task.name, _config.gradients.framework, name, seed)
     for epoch, tree in results.read_checkpoints(folder).items():
@@ -46,7 +46,7 @@ def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:
     """Of one variant and seed the profile of every stage; of the cells themselves a whole one."""
     name, seed = job
     of, own, found = subject(_task, _config.gradients.examples), name in _config.task(_task.name).cells, []
-    network = experiments.network(_config, _task, name, 0.0)
+    network = experiments.network(_config.task(_task.name), _task, name, 0.0)
     for stage, tree in _stages(name, network, seed):
         if not all(np.isfinite(array).all() for array in tree.values()):
             continue  # a checkpoint of a run that diverged

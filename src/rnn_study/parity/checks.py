@@ -138,11 +138,11 @@ def trained(config: Config, task: Task, runs: Path) -> list[Trained]:
     """The networks of `task` that the study trained with its first seed, published under `runs`."""
     found = []
     for name in config.task(task.name).cells:
-        network = experiments.network(config, task, name, dropout=0.0)
+        network = experiments.network(config.task(task.name), task, name, dropout=0.0)
         for backend in BACKENDS:
             folder = results.run_folder(runs, task.name, backend, name, config.seeds[0])
             weights, outputs = results.read_weights(folder), results.read_predictions(folder)["test"]
-            impl = experiments.implementation(config, task, name)
+            impl = experiments.implementation(config.task(task.name), task, name)
             problem = Problem(network, task.loss, Optimiser(0.0, None), weights, task.tests["test"], impl)
             found.append(Trained(task.name, name, backend, problem, outputs))
     return found

@@ -85,6 +85,12 @@ KNOBS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
     "both directions": (("gru", "lstm"), "native", {"bidirectional": True}),
     "both directions in equations": (("lstm_peephole", "vanilla"), "equations", {"bidirectional": True}),
     "second bias": (("vanilla", "lstm"), "equations", {"second_bias": True}),
+    "an answer for every step": (("lstm", "gru"), "native", {"every_step": True}),
+    "both ways with an answer for every step": (
+        ("vanilla", "lstm_peephole"),
+        "equations",
+        {"every_step": True, "bidirectional": True},
+    ),
     "all of it": (
         ("lstm_peephole", "gru"),
         "equations",
@@ -105,7 +111,8 @@ def knob_problem(name: str) -> Problem:
             weights[array] = rng.uniform(0.5, 1.5, shape)
     steps = 6
     mask = np.arange(steps) < np.array([6, 3, 5, 4, 6])[:, None]
-    batch = Batch(rng.normal(size=(5, steps, 3)), rng.integers(0, 2, 5), mask)
+    y = rng.integers(0, 2, (5, steps) if network.every_step else 5)
+    batch = Batch(rng.normal(size=(5, steps, 3)), y, mask)
     return Problem(network, "cross_entropy", Optimiser(RATE, None), weights, batch, impl)
 
 
@@ -139,9 +146,11 @@ def oracle(problem: Problem) -> Pass:
     x, y, mask = exact.batch
     if mask is None or exact.network.norm == "batch":  # whose rows are not alone
         return reference.run(exact.network, exact.weights, exact.batch, exact.loss)
-    lengths, share = mask.sum(axis=1), 1 / len(x)
+    lengths, every = mask.sum(axis=1), exact.network.every_step
+    shares = lengths / lengths.sum() if every else np.full(len(x), 1 / len(x))
+    answers = [y[n : n + 1, :length] if every else y[n : n + 1] for n, length in enumerate(lengths)]
     alone = [
-        reference.run(exact.network, exact.weights, Batch(x[n : n + 1, :length], y[n : n + 1]), exact.loss)
+        reference.run(exact.network, exact.weights, Batch(x[n : n + 1, :length], answers[n]), exact.loss)
         for n, length in enumerate(lengths)
     ]
 
@@ -151,12 +160,15 @@ def oracle(problem: Problem) -> Pass:
     layers = range(len(exact.network.layers))
     finals = [[found.final[layer] for found in alone] for layer in layers]
     return Pass(
-        outputs=np.concatenate([found.outputs for found in alone]),
-        loss=share * sum(found.loss for found in alone),
+        outputs=padded(found.outputs for found in alone) if every else np.concatenate([f.outputs for f in alone]),
+        loss=float(sum(share * found.loss for share, found in zip(shares, alone, strict=True))),
         hidden=tuple(padded(found.hidden[layer] for found in alone) for layer in layers),
         final=tuple(tuple(np.concatenate(states) for states in zip(*final, strict=True)) for final in finals),
-        gradients={name: share * sum(found.gradients[name] for found in alone) for name in alone[0].gradients},
-        inputs=share * padded(found.inputs for found in alone),
+        gradients={
+            name: sum(share * found.gradients[name] for share, found in zip(shares, alone, strict=True))
+            for name in alone[0].gradients
+        },
+        inputs=shares[:, None, None] * padded(found.inputs for found in alone),
     )
 
 

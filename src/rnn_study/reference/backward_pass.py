@@ -13,12 +13,27 @@ from rnn_study.task import Batch
 from .forward_pass import OPS, Tree, Weights, climb, last_valid, layer_weights, read, scan, sigmoid
 
 
-def loss(kind: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Mean cross entropy (nats) of logits (..., N, K), or mean squared error; complex numbers pass through."""
+def _labels(kind: str, y: np.ndarray) -> int:
+    """How many axes of y number answers: rows, or rows and steps."""
+    return y.ndim if kind == "cross_entropy" else y.ndim - 1
+
+
+def _counted(places: int, y: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Which answers count, (N,) or (N, T): all, but for those past a row's end."""
+    return np.ones(y.shape[:places], bool) if places == 1 or mask is None else mask
+
+
+def loss(kind: str, outputs: np.ndarray, y: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Mean cross entropy (nats) of logits (..., N, K), or mean squared error; of (..., N, T, K) over the steps of
+    `mask`. Complex numbers pass through."""
     if kind == "squared_error":
-        return ((outputs - y) ** 2).mean(axis=(-2, -1))
-    shifted = outputs - outputs.real.max(axis=-1, keepdims=True)
-    return (np.log(np.exp(shifted).sum(axis=-1)) - shifted[..., np.arange(len(y)), y]).mean(axis=-1)
+        errors = ((outputs - y) ** 2).mean(axis=-1)
+    else:
+        shifted = outputs - outputs.real.max(axis=-1, keepdims=True)
+        own = (shifted * np.eye(outputs.shape[-1])[y]).sum(axis=-1)
+        errors = np.log(np.exp(shifted).sum(axis=-1)) - own
+    places = _labels(kind, y)
+    return errors[..., _counted(places, y, mask)].mean(axis=-1)
 
 
 def complex_step(network: Network, tree: Tree, batch: Batch, kind: str) -> tuple[Tree, np.ndarray]:
@@ -35,24 +50,27 @@ def complex_step(network: Network, tree: Tree, batch: Batch, kind: str) -> tuple
         def losses(arrays: np.ndarray) -> np.ndarray:
             there = tree | {name: arrays}
             x = read(network, there, batch)
-            return loss(kind, climb(plain, there, x, batch.mask, training=True).outputs, batch.y)
+            return loss(kind, climb(plain, there, x, batch.mask, training=True).outputs, batch.y, batch.mask)
 
         return losses
 
     found = {name: gradient(array, by(name)) for name, array in tree.items() if is_trained(network, name)}
 
     def by_inputs(x: np.ndarray) -> np.ndarray:
-        return loss(kind, climb(plain, tree, x, batch.mask, training=True).outputs, batch.y)
+        return loss(kind, climb(plain, tree, x, batch.mask, training=True).outputs, batch.y, batch.mask)
 
     return found, gradient(first, by_inputs)
 
 
-def loss_gradient(kind: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The gradient of `loss` for outputs (N, K)."""
+def loss_gradient(kind: str, outputs: np.ndarray, y: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """The gradient of `loss` for outputs (N, K) or (N, T, K)."""
+    counted = _counted(_labels(kind, y), y, mask)
     if kind == "squared_error":
-        return 2 * (outputs - y) / outputs.size
-    odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return (odds / odds.sum(axis=1, keepdims=True) - np.eye(outputs.shape[1])[y]) / len(y)
+        each = 2 * (outputs - y) / outputs.shape[-1]
+    else:
+        odds = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+        each = odds / odds.sum(axis=-1, keepdims=True) - np.eye(outputs.shape[-1])[y]
+    return np.where(counted[..., None], each, 0) / counted.sum()
 
 
 class Back(NamedTuple):
@@ -147,12 +165,16 @@ def _gradients_by_hand(network: Network, tree: Tree, batch: Batch, kind: str) ->
         reads.append(x)
         states.append(scan(layer.cell, w, x, network.activation))
         x = states[-1][0]
-    top = last_valid(x, batch.mask)
-    d_outputs = loss_gradient(kind, top @ tree["head.W"] + tree["head.b"], batch.y)
-    found = {"head.W": top.T @ d_outputs, "head.b": d_outputs.sum(axis=0)}
-    ends = np.full(len(x), x.shape[1] - 1) if batch.mask is None else batch.mask.sum(axis=1) - 1
-    d_x = np.zeros_like(x)
-    d_x[np.arange(len(x)), ends] = d_outputs @ tree["head.W"].T
+    top = x if network.every_step else last_valid(x, batch.mask)
+    d_outputs = loss_gradient(kind, top @ tree["head.W"] + tree["head.b"], batch.y, batch.mask)
+    flat = d_outputs.reshape(-1, network.outputs)
+    found = {"head.W": top.reshape(len(flat), -1).T @ flat, "head.b": flat.sum(axis=0)}
+    d_top = d_outputs @ tree["head.W"].T
+    d_x = d_top
+    if not network.every_step:
+        ends = np.full(len(x), x.shape[1] - 1) if batch.mask is None else batch.mask.sum(axis=1) - 1
+        d_x = np.zeros_like(x)
+        d_x[np.arange(len(x)), ends] = d_top
     for index in reversed(range(len(network.layers))):
         cell = network.layers[index].cell
         d_x, d_w = back_through_time(cell, weights[index], reads[index], states[index], d_x, network.activation)
@@ -169,9 +191,10 @@ def run(network: Network, tree: Tree, batch: Batch, kind: str) -> Pass:
     up = climb(network, tree, read(network, tree, batch), batch.mask, training=True)
     back = _gradients_by_hand if by_hand(network) else complex_step
     gradients, d_x = back(network, tree, batch, kind)
+    ended = network.every_step and batch.mask is not None
     return Pass(
-        outputs=up.outputs,
-        loss=float(loss(kind, up.outputs, batch.y)),
+        outputs=np.where(batch.mask[..., None], up.outputs, 0) if ended else up.outputs,
+        loss=float(loss(kind, up.outputs, batch.y, batch.mask)),
         hidden=tuple(h if batch.mask is None else np.where(batch.mask[..., None], h, 0) for h in up.hidden),
         final=tuple(up.final),
         gradients=gradients,

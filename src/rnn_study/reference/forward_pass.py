@@ -128,8 +128,9 @@ def read(network: Network, tree: Tree, batch: Batch) -> np.ndarray:
 class Forward(NamedTuple):
     """What a network computes on its way up, leading axes of the weights first.
 
-    outputs (N, K). hidden: a layer's h at every step (N, T, H), both directions side by side. final: its states (N, H)
-    at the last step each direction read. statistics: the running ones as batch normalisation would leave them.
+    outputs (N, K), or (N, T, K). hidden: a layer's h at every step (N, T, H), both directions side by side. final:
+    its states (N, H) at the last step each direction read. statistics: the running ones as batch normalisation would
+    leave them.
     """
 
     outputs: np.ndarray
@@ -170,6 +171,9 @@ def climb(
         finals.append(final)
         if keep is not None:
             x = x * keep[index][:, None, :]
+    if network.every_step:
+        outputs = x @ tree["head.W"][..., None, :, :] + tree["head.b"][..., None, None, :]
+        return Forward(outputs, hidden, finals, statistics)
     end, units = last_valid(x, mask), network.layers[-1].units
     if network.bidirectional:  # what reads backwards ends at the first step
         end = _beside([end[..., :units], x[..., 0, units:]])
@@ -183,7 +187,7 @@ def _beside(arrays: list[np.ndarray]) -> np.ndarray:
 
 
 def forward(network: Network, tree: Tree, batch: Batch, keep: list[np.ndarray] | None = None) -> np.ndarray:
-    """Outputs (N, K) of the network; `keep` holds each layer's dropout masks (N, H), already scaled.
+    """Outputs (N, K) or (N, T, K) of the network; `keep` holds each layer's dropout masks (N, H), already scaled.
 
     Arrays of `tree` may have a leading axis, the outputs then have it too.
     """

@@ -59,6 +59,12 @@ def show_text(text: str) -> None:
     display(HTML(f"<p>{escape(text)}</p>"))
 
 
+def show_list(title: str, lines: Iterable[str]) -> None:
+    """Display a list in a frame, escaped."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    display(HTML(f'<div class="banner"><p><strong>{escape(title)}</strong></p><ul>{items}</ul></div>'))
+
+
 def show_banner(study: Study, *problems: str) -> None:
     """Display where the data of the tasks, and of generated `problems`, comes from, before any figure."""
     lines = []

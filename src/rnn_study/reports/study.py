@@ -112,6 +112,36 @@ class Study:
         """metrics/ablate/<problem>.json."""
         return read_json(self.root / "metrics" / "ablate" / f"{problem}.json")
 
+    @cached_property
+    def long_range(self) -> dict[str, Any]:
+        """metrics/long_range.json: claims, frontiers, successes, comparisons, generalisation, memories, power."""
+        return read_json(self.root / "metrics" / "long_range.json")
+
+    def rows(self, table: str, problem: str, **wanted: str) -> list[dict[str, Any]]:
+        """The rows of one of its tables about one problem, and with these values."""
+        wanted = {"problem": problem} | wanted
+        return [row for row in self.long_range[table] if wanted.items() <= row.items()]
+
+    @property
+    def walked(self) -> list[str]:
+        """The problems whose length frontier was looked for."""
+        return list(dict.fromkeys(row["problem"] for row in self.long_range["frontiers"]))
+
+    @cache  # noqa: B019
+    def frontier(self, problem: str) -> dict[str, Any]:
+        """metrics/frontier/<problem>.json: what the problem is, and its runs."""
+        return read_json(self.root / "metrics" / "frontier" / f"{problem}.json")
+
+    def contender(self, problem: str, variant: str) -> str:
+        """How a report writes a variant of a frontier: its cell and, of an ablation, what it is called."""
+        found = self.frontier(problem)["ablations"].get(variant)
+        return f"{label(found['of'])} {found['label'].replace('_', ' ')}" if found else label(variant)
+
+    def drawn(self, problem: str) -> str:
+        """The data behind a frontier, for captions."""
+        records = self.frontier(problem).get("provenance")
+        return "data: " + ("; ".join(map(origin, records)) if records else "generated, each run from its own seed")
+
     def updates(self, name: str, variant: str) -> list[dict[str, np.ndarray]]:
         """Of each seed what every update saw, see `backends.EpochTrace`."""
         framework, seeds = self.gradients["framework"], self.profiles(name)[variant][profiles.TRAINED]["seeds"]

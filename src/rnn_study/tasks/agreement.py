@@ -16,18 +16,12 @@ import numpy as np
 
 from rnn_study.config import Agreement
 from rnn_study.errors import StudyError
+from rnn_study.problems.agreement import OWNERS, SUBJECTS, THINGS, VERBS
 from rnn_study.task import Batch, Task, pack_texts
 
 SOURCES = ()
-SUBJECTS = {
-    "has": ("man", "woman", "boy", "girl", "friend", "teacher"),
-    "have": ("men", "women", "boys", "girls", "friends", "teachers"),
-}
 COUNTRIES = {"french": "france", "german": "germany", "italian": "italy", "russian": "russia"}
 CLASSES = (*SUBJECTS, *COUNTRIES)
-_VERBS = ("ate", "saw", "bought", "liked", "found", "lost")
-_OWNERS = ("my", "your", "the")
-_THINGS = ("pizza", "car", "house", "dog", "pizzas", "cars", "houses", "dogs")
 # The sentences of the tutorials, as this task spells them, and a change of subject; each with its cue and its answer.
 SENTENCES = (
     ("the man who ate my pizza", "man", "has"),
@@ -43,12 +37,12 @@ def vocabulary() -> list[str]:
     """Every word, padding first."""
     words = " ".join(text for text, *_ in SENTENCES).split()
     words += [noun for nouns in SUBJECTS.values() for noun in nouns]
-    words += [*COUNTRIES.values(), *_VERBS, *_OWNERS, *_THINGS]
+    words += [*COUNTRIES.values(), *VERBS, *OWNERS, *THINGS]
     return [PADDING, *dict.fromkeys(words)]
 
 
 def _clause(rng: np.random.Generator) -> list[str]:
-    return [str(rng.choice(_VERBS)), str(rng.choice(_OWNERS)), str(rng.choice(_THINGS))]
+    return [str(rng.choice(VERBS)), str(rng.choice(OWNERS)), str(rng.choice(THINGS))]
 
 
 def _about_subject(rng: np.random.Generator, answer: str, words: int) -> list[str]:

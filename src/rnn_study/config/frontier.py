@@ -1,0 +1,98 @@
+"""The length frontier: generated problems at every length, nothing tuned."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from .base import Count, Model, Positive, Rate, Seed
+from .tasks import Ablated
+
+GENERATED = Literal["adding", "copy_memory", "temporal_order", "delayed_recall", "parity", "menu", "agreement"]
+IMAGES = Literal["pixel_mnist", "permuted_mnist"]
+
+
+class Drawn(Model):
+    """Sequences drawn from a generator; each epoch of training has its own."""
+
+    classifies: ClassVar[bool] = False  # whatever the answers: a sequence is read forward, as it comes
+    images: ClassVar[None] = None
+    validation: Count  # sequences
+    test: Count
+    seed: Seed  # of these two parts
+
+
+class Images(Model):
+    """The images of a prepared task, read pixel by pixel; a length of T steps is a side of sqrt(T) pixels."""
+
+    classifies: ClassVar[bool] = False
+    images: ClassVar[str] = "mnist_rows"
+    permutation: Seed | None  # null: row by row; a seed: every image in the same random order
+
+
+class FrontierTraining(Model):
+    """The same for every cell, but for what a variant says itself."""
+
+    batch_size: Count
+    updates: Count  # at most: a run that has not solved the problem by then is censored
+    learning_rate: Rate
+    clip: Positive | None
+    goal: Positive  # the validation score at which a run counts as solved; images are trained on beyond it
+
+
+class DrawnTraining(FrontierTraining):
+    check: Count  # updates between two looks at the validation part
+
+
+class Generalise(Model):
+    """Training at all lengths up to one, and tests far beyond it."""
+
+    longest: Count  # trained at lengths up to this
+    factors: Annotated[list[Count], Field(min_length=1)]  # tested at so many times that length
+    seeds: Count  # the first so many
+
+
+class FrontierParams(Ablated):
+    framework: Literal["pytorch", "tensorflow"]
+    lengths: Annotated[list[Count], Field(min_length=1)]  # steps T, rising
+    gpu_lengths: list[Count]  # longer ones, that run where the device is a GPU and stay "not run" elsewhere
+    width: Count | None  # units of every cell in the second comparison, at equal width; null: none
+    training: FrontierTraining
+    generalise: Generalise | None = None
+
+    def counts(self) -> dict[str, int | None]:
+        asked = {"generalise.seeds": self.generalise.seeds} if self.generalise else {}
+        return super().counts() | asked
+
+    def runs(self, name: str) -> tuple[int, ...]:
+        """The seeds that variant `name` runs with."""
+        return self.seeds[: self.ablated[name].seeds if name in self.ablated else None]
+
+    @model_validator(mode="after")
+    def _lengths_possible(self) -> "FrontierParams":
+        grid = [*self.lengths, *self.gpu_lengths]
+        if grid != sorted(set(grid)):
+            raise ValueError(f"lengths {self.lengths}, gpu_lengths {self.gpu_lengths}: expected rising numbers")
+        for name, ablation in self.ablated.items():
+            if ablation.clip_times:
+                raise ValueError(
+                    f"ablations: {name}: clip_times {ablation.clip_times}: expected clip, no norm is known"
+                )
+        return self
+
+
+class DrawnFrontier(FrontierParams):
+    prepare: Drawn
+    training: DrawnTraining
+
+
+class ImageFrontier(FrontierParams):
+    prepare: Images
+
+    @model_validator(mode="after")
+    def _squares(self) -> "ImageFrontier":
+        for steps in [*self.lengths, *self.gpu_lengths]:
+            if int(steps**0.5 + 0.5) ** 2 != steps:
+                raise ValueError(f"lengths: got {steps}: expected squares, one step for each pixel of an image")
+        if self.generalise:
+            raise ValueError("generalise: expected none, images have one size")
+        return self

@@ -1,0 +1,123 @@
+"""The runs of a length frontier: every cell from the shortest length up, until it solves nothing any more."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnn_study import experiments, results
+from rnn_study.config import Config, FrontierParams
+from rnn_study.diagnostics.profile import memory_length, subject
+from rnn_study.events import Finished
+from rnn_study.problems import catalogue
+from rnn_study.progress import ticking
+from rnn_study.task import Batch, Data
+from rnn_study.train import RunSpec
+from rnn_study.workers import spread
+
+ENOUGH = 2  # lengths in a row with no seed solved, after which a cell stops
+
+Follow = Callable[[Sequence[RunSpec], str], list[Finished]]
+Row = dict[str, Any]
+
+
+class Found(NamedTuple):
+    """A run of the frontier and what is said of it."""
+
+    row: Row
+    run: Finished
+
+
+def contenders(params: FrontierParams) -> list[tuple[str, str]]:
+    """Every axis and variant: all at an equal budget of weights, the cells at equal width as well."""
+    found = [("budget", name) for name in params.variants]
+    return found + [("width", name) for name in params.cells if params.width]
+
+
+def _row(axis: str, steps: int, run: Finished) -> Row:
+    """What a report says of a run. updates: at which it was solved, or censored: all that it was given, even where it
+    diverged, for it would never have solved anything."""
+    summary, spec = results.read_summary(run.folder), run.spec
+    given = spec.epochs * (summary["updates"] // summary["epochs"])
+    return {
+        "axis": axis,
+        "variant": spec.variant,
+        "steps": steps,
+        "seed": spec.seed,
+        "units": spec.network.layers[0].units,
+        "parameters": summary["parameters"],
+        "solved": summary["solved"],
+        "updates": summary.get("solved_at", given),
+        "diverged": summary["diverged"],
+        "scores": summary["scores"],
+    }
+
+
+def walk(config: Config, params: FrontierParams, name: str, lengths: Sequence[int], follow: Follow) -> list[Found]:
+    """Train every contender at each of `lengths` in turn, as long as it solves anything."""
+    found: list[Found] = []
+    failed = dict.fromkeys(contenders(params), 0)
+    for steps in lengths:
+        data = experiments.frontier_data(params, name, steps)
+        task = catalogue.load(name, data)
+        going = [contender for contender, lengths in failed.items() if lengths < ENOUGH]
+        asked = {
+            (axis, variant): experiments.frontier(config, params, task, data, axis, variant, params.runs(variant))
+            for axis, variant in going
+        }
+        specs = list(dict.fromkeys(spec for specs in asked.values() for spec in specs))
+        finished = dict(zip(specs, follow(specs, f"frontier {name}: {steps} steps"), strict=True)) if specs else {}
+        for (axis, variant), own in asked.items():
+            rows = [Found(_row(axis, steps, finished[spec]), finished[spec]) for spec in own]
+            solved = any(one.row["solved"] for one in rows)
+            failed[axis, variant] = 0 if solved else failed[axis, variant] + 1
+            found += rows
+    return found
+
+
+def generalise(config: Config, params: FrontierParams, name: str, follow: Follow) -> list[Row]:
+    """Train the cells at all lengths up to one and test them beyond: a row for each run and tested length."""
+    if params.generalise is None:
+        return []
+    longest = params.generalise.longest
+    data = experiments.frontier_data(params, name, longest, mixed=True)
+    task, seeds = catalogue.load(name, data), params.seeds[: params.generalise.seeds]
+    specs = [
+        spec
+        for variant in params.cells
+        for spec in experiments.frontier(config, params, task, data, "budget", variant, seeds)
+    ]
+    found = []
+    for run in follow(specs, f"frontier {name}: lengths up to {longest}"):
+        summary = results.read_summary(run.folder)
+        about = {"variant": run.spec.variant, "seed": run.spec.seed, "solved": summary["solved"], "trained": longest}
+        for steps in data.tests:
+            found.append(about | {"steps": steps, "score": summary["scores"][str(steps)]})
+    return found
+
+
+@lru_cache(maxsize=2)
+def _few(name: str, data: Data, examples: int) -> Batch:
+    return subject(catalogue.load(name, data), examples).few
+
+
+def _memory(job: tuple[RunSpec, Path]) -> float | None:
+    """Of one run; None where training left no finite weights."""
+    spec, folder = job
+    tree = results.read_weights(folder)
+    if not all(np.isfinite(array).all() for array in tree.values()):
+        return None
+    return memory_length(spec.network, tree, _few(spec.task, spec.data, _examples))
+
+
+def _take(examples: int) -> None:
+    global _examples
+    _examples = examples
+
+
+def with_memory(found: Sequence[Found], examples: int, title: str) -> list[Row]:
+    """The rows, each with the gradient memory length of its trained network at the length it was trained at."""
+    lengths = spread(_memory, [(one.run.spec, one.run.folder) for one in found], _take, examples)
+    return [one.row | {"memory": memory} for one, memory in zip(found, ticking(lengths, title), strict=True)]

@@ -1,0 +1,341 @@
+"""The walk along lengths, and what is made of its runs: on outcomes that are given, and figures worked by hand."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from scipy import stats as scipy_stats
+
+from rnn_study import config, experiments, results
+from rnn_study.config.frontier import DrawnFrontier
+from rnn_study.events import Finished
+from rnn_study.long_range import card, claims, quantities, walk
+from rnn_study.problems import catalogue
+from rnn_study.task import Generated
+
+QUICK = config.load(ROOT / "studies/quick.yaml")
+REAL = config.load(ROOT / "studies/real.yaml")
+
+
+def params(**update) -> DrawnFrontier:
+    """A small frontier: three cells, two ablations, four lengths."""
+    small = {
+        "framework": "pytorch",
+        "lengths": [6, 12, 24, 48],
+        "gpu_lengths": [],
+        "prepare": {"validation": 16, "test": 8, "seed": 0},
+        "network": {"parameters": 200, "units": None, "depth": 1, "finetune": False},
+        "width": 5,
+        "training": {"batch_size": 4, "updates": 100, "check": 10, "learning_rate": 0.01, "clip": 1.0, "goal": 0.04},
+        "seeds": [0, 1, 2, 3, 4, 5],
+        "cells": {"vanilla": {}, "lstm": {}, "gru": {}},
+        "ablations": {
+            "irnn": {"of": ["vanilla"], "activation": "relu", "recurrent": "identity"},
+            "bare": {"of": ["vanilla"], "recurrent": "glorot", "clip_by": "nothing", "seeds": 2},
+        },
+        "generalise": None,
+    }
+    return DrawnFrontier.model_validate(small | update)
+
+
+def outcomes(spec):
+    """vanilla solves T = 6 in half of its seeds, its ablations nothing, gated cells all: at 10 T updates, say."""
+    steps = spec.data.steps
+    cell = spec.network.layers[0].cell
+    if cell == "vanilla":
+        return spec.variant == "vanilla" and steps == 6 and spec.seed % 2 == 0
+    return steps <= (48 if cell == "lstm" else 24)
+
+
+@pytest.fixture
+def follow(tmp_path):
+    """Runs as a stage would find them, with the outcomes above; `follow.asked` are the lists it was given."""
+
+    def run(specs, title):
+        run.asked.append([(spec.variant, spec.data.steps, spec.seed) for spec in specs])
+        found = []
+        for number, spec in enumerate(specs):
+            folder = tmp_path / f"{len(run.asked)}-{number}"
+            folder.mkdir()
+            solved, updates = outcomes(spec), spec.epochs * 10
+            summary = {"solved": solved, "updates": updates, "epochs": spec.epochs, "parameters": 7, "diverged": False}
+            scores = {"validation": 0.1, "test": 0.2} | {str(steps): steps / 100 for steps in spec.data.tests}
+            summary |= {"scores": scores} | ({"solved_at": 10 * (1 + spec.seed)} if solved else {})
+            (folder / "result.json").write_text(json.dumps(summary))
+            found.append(Finished(f"{number}", spec, folder, {}, reused=False))
+        return found
+
+    run.asked = []
+    return run
+
+
+def test_a_cell_stops_after_two_lengths_with_nothing_solved(follow):
+    found = walk.walk(QUICK, params(), "adding", [6, 12, 24, 48], follow)
+    rows = [one.row for one in found]
+    lengths = {
+        (axis, variant): sorted({r["steps"] for r in rows if (r["axis"], r["variant"]) == (axis, variant)})
+        for axis, variant in walk.contenders(params())
+    }
+    assert lengths == {
+        ("budget", "vanilla"): [6, 12, 24],  # solved once, then twice nothing
+        ("budget", "lstm"): [6, 12, 24, 48],
+        ("budget", "gru"): [6, 12, 24, 48],
+        ("budget", "vanilla-irnn"): [6, 12],
+        ("budget", "vanilla-bare"): [6, 12],
+        ("width", "vanilla"): [6, 12, 24],
+        ("width", "lstm"): [6, 12, 24, 48],
+        ("width", "gru"): [6, 12, 24, 48],
+    }
+    assert [len(asked) for asked in follow.asked] == [5 * 6 + 2 + 2 * 6, 44, 6 * 6, 4 * 6]
+    assert {r["seed"] for r in rows if r["variant"] == "vanilla-bare"} == {0, 1}
+    (one,) = [r for r in rows if (r["axis"], r["variant"], r["steps"], r["seed"]) == ("budget", "vanilla", 6, 2)]
+    assert (one["solved"], one["updates"]) == (True, 30)
+    (other,) = [r for r in rows if (r["axis"], r["variant"], r["steps"], r["seed"]) == ("budget", "vanilla", 12, 2)]
+    assert (other["solved"], other["updates"]) == (False, 100)  # censored at the budget
+
+
+def test_runs_of_both_axes_are_trained_once(follow):
+    """Where the width is the one that the budget gives, the specs are the same."""
+    wide = walk.walk(QUICK, params(), "adding", [6], follow)[0].row["units"]
+    own = params(width=wide, ablations={})
+    walk.walk(QUICK, own, "adding", [6], follow)
+    assert len(follow.asked[-1]) == 3 * 6 + 2 * 6  # vanilla's are the same
+
+
+def specs_of(own, axis="budget", variant="vanilla", name="adding", steps=6):
+    data = experiments.frontier_data(own, name, steps)
+    return experiments.frontier(QUICK, own, catalogue.load(name, data), data, axis, variant, own.runs(variant))
+
+
+def test_a_run_of_the_frontier_is_what_params_say():
+    first, *_ = specs = specs_of(params())
+    assert [spec.seed for spec in specs] == [0, 1, 2, 3, 4, 5]
+    assert first.data == Generated("adding", 6, False, 40, 16, 8, (), 0)  # 10 updates of 4 sequences an epoch
+    assert (first.epochs, first.patience, first.goal, first.beyond) == (10, 10, 0.04, False)
+    assert (first.optimiser.learning_rate, first.optimiser.clip, first.backend) == (0.01, 1.0, "pytorch")
+    assert not first.network.every_step
+    assert specs_of(params(), name="menu")[0].network.every_step
+    (wide,) = {spec.network.layers[0].units for spec in specs_of(params(), axis="width", variant="gru")}
+    assert wide == 5
+    bare = specs_of(params(), variant="vanilla-bare")
+    assert [(spec.seed, spec.init.recurrent, spec.optimiser.clip) for spec in bare] == [
+        (0, "glorot", None),
+        (1, "glorot", None),
+    ]
+
+
+def test_cells_of_a_frontier_have_an_equal_budget():
+    sizes = {}
+    for name, own in QUICK.frontier.items():
+        data = experiments.frontier_data(own, name, own.lengths[0])
+        task = catalogue.load(name, data)
+        for cell in own.cells:
+            network = experiments.network(own, task, cell, 0.0)
+            units = network.layers[0].units
+            gates = {"vanilla": 1, "lstm": 4, "gru": 3}[cell]
+            weights = gates * units * (task.inputs + units + 1 + (cell == "gru")) + units * task.outputs + task.outputs
+            sizes[name, cell] = weights / own.network.parameters
+    assert all(abs(share - 1) < 0.06 for share in sizes.values()), sizes
+
+
+def test_generalisation_trains_at_all_lengths_and_tests_beyond(follow):
+    own = params(generalise={"longest": 10, "factors": [1, 3, 10], "seeds": 2})
+    rows = walk.generalise(QUICK, own, "adding", follow)
+    (asked,) = follow.asked
+    assert asked == [(cell, 10, seed) for cell in ("vanilla", "lstm", "gru") for seed in (0, 1)]
+    assert len(rows) == 3 * 2 * 3
+    assert {(row["steps"], row["score"], row["trained"]) for row in rows} == {
+        (10, 0.1, 10),
+        (30, 0.3, 10),
+        (100, 1.0, 10),
+    }
+    assert walk.generalise(QUICK, params(), "adding", follow) == []
+
+
+def test_the_memory_of_a_run_is_its_networks(tmp_path, monkeypatch):
+    """A linear RNN whose kernel is 0.8 Q forgets with a time constant of -1 / ln 0.8 = 4.5 steps."""
+    spec = specs_of(params(), steps=30)[0]
+    spec = replace(spec, network=replace(spec.network, activation="linear"))
+    rng = np.random.default_rng(0)
+    units = spec.network.layers[0].units
+    q = np.linalg.qr(rng.normal(size=(units, units)))[0]
+    tree = {"layers.0.W": rng.normal(size=(2, units)), "layers.0.U": 0.8 * q, "layers.0.b": np.zeros(units)}
+    tree |= {"head.W": np.ones((units, 1)), "head.b": np.zeros(1)}
+    monkeypatch.setattr(results, "read_weights", lambda folder: tree)
+    walk._take(2)
+    assert walk._memory((spec, tmp_path)) == pytest.approx(-1 / np.log(0.8), rel=1e-6)
+    monkeypatch.setattr(results, "read_weights", lambda folder: tree | {"head.b": np.full(1, np.nan)})
+    assert walk._memory((spec, tmp_path)) is None
+
+
+# From runs to figures
+
+
+@pytest.fixture
+def found(follow):
+    own = params()
+    rows = [
+        one.row | {"memory": 1.0 * one.row["solved"]} for one in walk.walk(QUICK, own, "adding", own.lengths, follow)
+    ]
+    about = card.card(own, "adding") | {"device": "cpu", "tried": own.lengths}
+    return about | {"runs": rows, "generalisation": []}
+
+
+def test_success_by_length(found):
+    rows = {(r["axis"], r["variant"], r["steps"]): r for r in quantities.successes(params(), found)}
+    assert len(rows) == 8 * 4
+    half = rows["budget", "vanilla", 6]
+    wilson = scipy_stats.binomtest(3, 6).proportion_ci(0.95, "wilson")
+    assert (half["solved"], half["seeds"], half["censored"], half["share"]) == (3, 6, 3, 0.5)
+    assert (half["low"], half["high"]) == pytest.approx((wilson.low, wilson.high))
+    assert half["median_updates"] == 50  # solved at 10, 30 and 50, the others censored at 100: half of six by 50
+    assert rows["budget", "lstm", 48]["median_updates"] == 30
+    assert rows["budget", "vanilla", 12]["median_updates"] is None
+    assert rows["budget", "vanilla", 48] == {
+        "problem": "adding",
+        "axis": "budget",
+        "variant": "vanilla",
+        "steps": 48,
+        "seeds": 0,
+        "not_run": "nothing solved at two lengths before",
+    }
+
+
+def test_a_length_that_wants_a_gpu_is_not_run(found):
+    own = params(gpu_lengths=[96])
+    rows = list(quantities.successes(own, found | {"lengths": [6, 12, 24, 48, 96]}))
+    assert {row["not_run"] for row in rows if row["steps"] == 96} == {"no GPU"}
+    (lstm,) = [r for r in quantities.frontiers(own, found) if (r["axis"], r["variant"]) == ("budget", "lstm")]
+    assert (lstm["length"], lstm["open"], lstm["high"]) == (48.0, "above", None)
+
+
+def test_frontiers_hold_for_all_of_an_axis_together(found):
+    rows = {(r["axis"], r["variant"]): r for r in quantities.frontiers(params(), found)}
+    assert rows["budget", "vanilla"]["level"] == pytest.approx(1 - 0.05 / 5)
+    assert rows["width", "vanilla"]["level"] == pytest.approx(1 - 0.05 / 3)
+    assert rows["budget", "gru"]["length"] == pytest.approx(24 * 2**0.5)
+    assert (rows["budget", "gru"]["low"], rows["budget", "gru"]["high"]) == (24, 48)
+    assert rows["budget", "lstm"]["open"] == "above"
+    assert (rows["budget", "vanilla-irnn"]["open"], rows["budget", "vanilla-irnn"]["high"]) == ("below", 6)
+    assert rows["budget", "vanilla"]["length"] == pytest.approx(6)
+
+
+def test_comparisons_are_corrected_within_an_axis(found):
+    rows = quantities.comparisons(params(), found)
+    pairs = {(r["a"], r["b"]) for r in rows if r["axis"] == "budget"}
+    cells = {("lstm", "vanilla"), ("gru", "vanilla"), ("gru", "lstm")}
+    assert pairs == cells | {("vanilla-irnn", "vanilla"), ("vanilla-bare", "vanilla")}
+    assert {(r["a"], r["b"]) for r in rows if r["axis"] == "width"} == cells
+    for axis in ("budget", "width"):
+        family = [r for r in rows if r["axis"] == axis]
+        ordered = sorted(r["p"] for r in family)
+        smallest = min(family, key=lambda r: r["p"])
+        assert smallest["p_adjusted"] == pytest.approx(min(1, len(family) * ordered[0]))
+        assert all(r["p_adjusted"] >= r["p"] for r in family)
+    (one,) = [r for r in rows if (r["axis"], r["a"], r["b"], r["steps"]) == ("budget", "lstm", "vanilla", 12)]
+    assert one["updates"] == pytest.approx([35, 100])
+    assert one["solved"] == [6, 0]
+
+
+def test_memory_against_success(found):
+    rows = {row["steps"]: row for row in quantities.memories(found)}
+    assert rows[12]["probability"] == 1.0
+    assert rows[12]["p"] < 0.001
+    same = found | {"runs": [row | {"memory": 3.0} for row in found["runs"]]}
+    assert {(r["probability"], r["p"]) for r in quantities.memories(same)} == {(0.5, 1.0)}
+    lost = found | {"runs": [row | {"memory": None} for row in found["runs"]]}
+    assert quantities.memories(lost) == []
+
+
+# Claims
+
+
+def judged(found, own=None):
+    own = own or params()
+    rows = list(claims.claims(own, found, list(quantities.frontiers(own, found))))
+    return {(r["claim"], r["axis"], r["a"], r.get("b"), r.get("steps")): r["verdict"] for r in rows}
+
+
+def test_claims_of_reach(found):
+    told = judged(found)
+    assert told["reach", "budget", "lstm", "vanilla", None] == "confirmed"
+    assert told["reach", "width", "gru", "vanilla", None] == "confirmed"
+    assert told["remedy", "budget", "vanilla", "vanilla-bare", None] == "too few seeds"  # what was taken away helps
+    assert told["remedy", "budget", "vanilla-irnn", "vanilla", None] == "not shown"  # intervals meet at 6
+    assert told["converges", "budget", "lstm", "vanilla", 12] == "confirmed"
+    assert told["easier", "budget", "gru", "lstm", 12] == "not shown"
+
+
+def test_claims_that_the_runs_refute(found):
+    """The plain RNN and the LSTM change places."""
+    names = {"vanilla": "lstm", "lstm": "vanilla"}
+    turned = found | {"runs": [r | {"variant": names.get(r["variant"], r["variant"])} for r in found["runs"]]}
+    told = judged(turned, params(ablations={}))
+    assert told["reach", "budget", "lstm", "vanilla", None] == "refuted"
+    assert told["converges", "budget", "lstm", "vanilla", 12] == "refuted"
+
+
+def courses(vanilla, lstm, lengths=(30, 60), seeds=6):
+    """The verdicts on the menu, given how many seeds solve each length."""
+    own = params(
+        lengths=list(lengths), seeds=list(range(seeds)), width=None, ablations={}, cells={"vanilla": {}, "lstm": {}}
+    )
+    runs = [
+        {
+            **{"axis": "budget", "variant": name, "steps": steps, "seed": seed, "units": 3, "parameters": 9},
+            **{"solved": seed < number, "updates": 50, "diverged": False, "scores": {"test": 0.5}, "memory": 1.0},
+        }
+        for name, numbers in (("vanilla", vanilla), ("lstm", lstm))
+        for steps, number in zip(lengths, numbers, strict=False)
+        for seed in range(seeds)
+    ]
+    about = card.card(own, "menu") | {"tried": list(lengths), "runs": runs, "generalisation": []}
+    told = claims.menu(own, about, list(quantities.frontiers(own, about)))
+    return [(row["a"], row["verdict"]) for row in told]
+
+
+def test_the_claim_about_sixty_courses():
+    """It is two: a plain RNN cannot, an LSTM can."""
+    assert courses((6, 0), (6, 6)) == [("vanilla", "confirmed"), ("lstm", "confirmed")]
+    assert courses((6, 6), (6, 0)) == [("vanilla", "refuted"), ("lstm", "refuted")]
+    assert courses((6, 3), (6, 3)) == [("vanilla", "not shown"), ("lstm", "not shown")]
+    assert courses((3, 0), (3, 3), seeds=3) == [("vanilla", "too few seeds"), ("lstm", "too few seeds")]
+    shorter = courses((0, 0), (6, 6), lengths=(15, 30))  # 60 is not in the grid
+    assert shorter == [("vanilla", "confirmed"), ("lstm", "not run")]
+
+
+def test_the_problems_of_the_studies():
+    """What the study promises: seeds for the claims, and the lengths."""
+    assert len(QUICK.frontier["adding"].seeds) >= quantities.CLAIM_FROM
+    assert QUICK.frontier["adding"].training.updates <= 2000
+    assert len(QUICK.frontier["adding"].lengths) == 4
+    for name in ("copy_memory", "temporal_order", "menu"):
+        assert (len(QUICK.frontier[name].seeds), len(QUICK.frontier[name].lengths)) == (3, 3)
+    assert set(REAL.frontier) == set(catalogue.PROBLEMS)
+    assert set(REAL.images) == {"pixel_mnist", "permuted_mnist"}
+    adding = REAL.frontier["adding"]
+    assert adding.lengths[-1] == 400
+    assert adding.gpu_lengths == [1000]
+    assert len(adding.seeds) >= 8
+    assert {784} == {steps for own in REAL.images.values() for steps in own.gpu_lengths}
+    for own in [*QUICK.frontiers.items(), *REAL.frontiers.items()]:
+        if own[0] in catalogue.PROBLEMS:
+            assert min(own[1].lengths) >= catalogue.PROBLEMS[own[0]].shortest
+
+
+def test_the_goal_of_the_adding_problem_is_a_hundredth_of_its_variance():
+    for study in (QUICK, REAL):
+        assert study.frontier["adding"].training.goal == pytest.approx((1 / 6 / 100) ** 0.5, rel=1e-3)
+
+
+def test_what_the_card_says():
+    told = card.card(params(), "menu")
+    assert told["chance"]["12"] == {"score": pytest.approx(1 / 3), "loss": pytest.approx(11 * np.log(3) / 12)}
+    assert told["ablations"]["vanilla-bare"] == {
+        "of": "vanilla",
+        "label": "bare",
+        "change": {"recurrent": "glorot", "clip_by": "nothing"},
+    }
+    assert card.tags(told) == {"data": "generated"}

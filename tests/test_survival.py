@@ -1,0 +1,127 @@
+"""Kaplan-Meier, log-rank, frontier and power: against published tables, exact counts and hand calculations."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from rnn_study import survival
+from rnn_study.survival import Frontier
+
+# Weeks in remission of 42 children with leukaemia, 6-mercaptopurine against placebo (Freireich et al. 1963), the
+# worked example of Kleinbaum & Klein's Survival Analysis, table 1.1; True: a relapse, False: censored.
+TREATED = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
+RELAPSED = [True] * 9 + [False] * 12
+PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+ALL = [True] * 21
+
+
+def test_kaplan_meier_is_the_published_table():
+    curve = survival.kaplan_meier(TREATED, RELAPSED)
+    left = dict(zip(curve.updates, 1 - curve.solved, strict=True))
+    published = {6: 0.8571, 7: 0.8067, 10: 0.7529, 13: 0.6902, 16: 0.6275, 22: 0.5378, 23: 0.4482}
+    assert {week: round(left[week], 4) for week in published} == published
+    assert left[35] == left[23]  # censored ones only
+    assert survival.median_updates(TREATED, RELAPSED) == 23
+    assert survival.median_updates(PLACEBO, ALL) == 8
+
+
+def test_greenwoods_interval_by_hand():
+    """At week 6 three of 21 relapse: log(-log S) has variance (d / (n (n - d))) / log(S)^2."""
+    curve = survival.kaplan_meier(TREATED, RELAPSED)
+    left = 18 / 21
+    spread = 1.959963984540054 * math.sqrt(3 / (21 * 18)) / abs(math.log(left))
+    low, high = left ** math.exp(spread), left ** math.exp(-spread)
+    assert 1 - curve.high[0] == pytest.approx(low, rel=1e-12)
+    assert 1 - curve.low[0] == pytest.approx(high, rel=1e-12)
+
+
+def test_the_log_rank_test_is_the_published_one():
+    """16.79 with one degree of freedom."""
+    p = survival.logrank((TREATED, RELAPSED), (PLACEBO, ALL))
+    assert p == pytest.approx(math.erfc(math.sqrt(16.79 / 2)), rel=0.01)
+    assert survival.logrank((PLACEBO, ALL), (TREATED, RELAPSED)) == pytest.approx(p, rel=1e-12)
+
+
+def test_the_log_rank_test_by_hand():
+    """a: 1, 2, 3 all solved; b: 4, 5 solved, 6 censored. Observed and expected events of a at each time."""
+    expected = 3 / 6 + 2 / 5 + 1 / 4
+    variance = (3 / 6) * (3 / 6) + (2 / 5) * (3 / 5) + (1 / 4) * (3 / 4)
+    z = (3 - expected) / math.sqrt(variance)
+    p = survival.logrank(([1, 2, 3], [True] * 3), ([4, 5, 6], [True, True, False]))
+    assert p == pytest.approx(math.erfc(abs(z) / math.sqrt(2)), rel=1e-12)
+
+
+@pytest.mark.parametrize("solved", [False, True])
+def test_runs_that_nothing_tells_apart(solved):
+    group = (np.full(6, 50), np.full(6, solved))
+    assert survival.logrank(group, group) == 1.0
+    curve = survival.kaplan_meier(*group)
+    assert curve.solved.tolist() == [float(solved)]
+    assert np.isnan(curve.low).all()  # the formula has none at 0 and 1
+    assert survival.median_updates(*group) == (50 if solved else None)
+
+
+def test_the_restricted_mean_is_the_mean_where_nothing_is_censored():
+    assert survival.restricted_mean(np.array(PLACEBO), np.array(ALL)) == pytest.approx(np.mean(PLACEBO), rel=1e-12)
+    # 1 and 2 of four solved at 10, the others censored at 30: 10 + 20 * 1/2
+    found = survival.restricted_mean(np.array([10, 10, 30, 30]), np.array([True, True, False, False]))
+    assert found == pytest.approx(10 + 20 / 2)
+
+
+def walked(*shares, seeds=6):
+    return np.array([[place < share * seeds for share in shares] for place in range(seeds)])
+
+
+def test_the_frontier_lies_where_half_of_the_seeds_fail():
+    sure = survival.frontier([10, 20, 40, 80], walked(1, 1, 0, 0))
+    assert sure == Frontier(pytest.approx(20 * math.sqrt(2)), None, 20, 40)  # between 1 and 0, halfway in the logarithm
+    late = survival.frontier([10, 20, 40], walked(1, 1, 1 / 3))
+    assert late.length == pytest.approx(20 * 2 ** (0.5 / (1 - 1 / 3)))
+    assert survival.frontier([10, 20], walked(1, 1)) == Frontier(20.0, "above", 20, None)
+    assert survival.frontier([10, 20], walked(0, 0)) == Frontier(None, "below", 0, 10)
+    half = survival.frontier([10, 20, 40], walked(1, 0.5, 0))
+    assert half.length == pytest.approx(20)
+
+
+def test_rates_that_rise_again_are_made_to_fall():
+    """A failure at a short length and successes beyond it are averaged: (0, 1, 1) to 2/3 each."""
+    assert survival.frontier([10, 20, 40], walked(0, 1, 1)).open == "above"
+    assert survival.frontier([10, 20, 40, 80], walked(0, 1, 0, 0)).length == pytest.approx(20)
+
+
+def test_the_bootstrap_interval_is_that_of_all_resamples():
+    """Three seeds have 27 resamples; seed by seed they reach 10, 20 and 40."""
+    lengths, solved = [10, 20, 40, 80], np.array([[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
+    reached = []
+    for sample in itertools.product(range(3), repeat=3):
+        rates = solved[list(sample)].mean(axis=0)
+        reached.append(max(place for place, rate in enumerate(rates) if rate >= 0.5))
+    counts = np.bincount(reached) / 27  # 7 of 27, 13 of 27, 7 of 27
+    assert counts.tolist() == [7 / 27, 13 / 27, 7 / 27]
+    wide = survival.frontier(lengths, solved, level=0.9)
+    assert (wide.low, wide.high) == (10, 80)
+    narrow = survival.frontier(lengths, solved, level=0.4)  # tails of 0.3, more than 7/27
+    assert (narrow.low, narrow.high) == (20, 40)
+
+
+def test_intervals_that_are_apart():
+    near, far, open_ended = Frontier(8.0, None, 6, 12), Frontier(30.0, None, 12, 48), Frontier(48.0, "above", 24, None)
+    assert survival.beyond(far, near)
+    assert survival.beyond(open_ended, near)
+    assert not survival.beyond(near, far)
+    assert not survival.beyond(open_ended, far)
+    assert not survival.beyond(near, open_ended)
+    assert not survival.beyond(open_ended, open_ended)
+
+
+def test_the_power_of_fishers_test_by_hand():
+    assert survival.power(3, 1.0, 0.0) == 0.0  # 2 / C(6, 3) = 0.1 at best
+    assert survival.power(4, 1.0, 0.0) == 1.0  # 2 / C(8, 4) = 0.029
+    # 6 of 6 differs from k of 6 at p = 2 C(6, k) / C(12, 6 + k): from 0 and from 1, not from 2 any more.
+    p = [2 * math.comb(6, k) / math.comb(12, 6 + k) for k in range(3)]
+    assert p[1] < 0.05 < p[2]
+    assert survival.power(6, 1.0, 0.5) == pytest.approx((1 + 6) / 2**6)
+    assert survival.power(8, 0.5, 0.5) < 0.05  # a test keeps its level
+    assert survival.power(20, 0.9, 0.5) == pytest.approx(survival.power(20, 0.5, 0.9), rel=1e-9)
