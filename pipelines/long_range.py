@@ -3,25 +3,33 @@
 from pathlib import Path
 
 from rnn_study import config, stage
+from rnn_study.config.frontier import KNOWN
 from rnn_study.files import read_json, write_tables
 from rnn_study.long_range import claims, quantities
 
 
 def main() -> None:
     parameters = config.load()
-    tables: dict[str, list[dict]] = {name: [] for name in ("claims", "frontiers", "successes", "comparisons")}
-    tables |= {"generalisation": [], "memories": []}
+    names = ("claims", "frontiers", "successes", "reaches", "comparisons", "generalisation", "memories")
+    tables: dict[str, list[dict]] = {name: [] for name in names}
     for name, params in parameters.frontiers.items():
         found = read_json(Path(f"metrics/frontier/{name}.json"))
-        frontiers = list(quantities.frontiers(params, found))
-        tables["claims"] += claims.claims(params, found, frontiers)
-        tables["frontiers"] += frontiers
-        tables["successes"] += quantities.successes(params, found)
-        tables["comparisons"] += quantities.comparisons(params, found)
-        tables["generalisation"] += quantities.generalisation(params, found)
-        tables["memories"] += quantities.memories(found)
+        judged = {
+            "frontiers": list(quantities.frontiers(params, found)),
+            "reaches": quantities.reaches(params, found),
+            "comparisons": quantities.comparisons(params, found),
+        }
+        further = {
+            "claims": claims.claims(params, found, **judged),
+            "successes": quantities.successes(params, found),
+            "generalisation": quantities.generalisation(params, found),
+            "memories": quantities.memories(found),
+        }
+        for table, rows in (judged | further).items():
+            tables[table] += rows
     tables["power"] = list(quantities.power())
-    head = {"study": parameters.study, "seeds_for_a_claim": quantities.CLAIM_FROM}
+    left_out = [name for name in KNOWN if name not in parameters.frontiers]
+    head = {"study": parameters.study, "seeds_for_a_claim": quantities.CLAIM_FROM, "left_out": left_out}
     write_tables(Path("metrics/long_range.json"), head, tables)
 
 

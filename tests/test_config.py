@@ -65,6 +65,21 @@ FAULTS = {
         "lengths: [6, 12]\n    gpu_lengths: [12]",
         "gpu_lengths [12]: expected rising numbers",
     ),
+    "budget of no whole looks": (
+        "updates: 1000, check: 50",
+        "updates: 1000, check: 300",
+        "frontier.adding.training: updates 1000, check 300: expected a multiple of check",
+    ),
+    "reading both ways": (
+        "slow: {of: [vanilla], learning_rate: 0.003, seeds: 3}",
+        "both: {of: [lstm], bidirectional: true}",
+        "frontier.adding: lstm-both: bidirectional: expected a network that reads forward",
+    ),
+    "factors that do not start at 1": (
+        FRONTIER,
+        FRONTIER.replace("[1, 2, 4, 10]", "[2, 10]"),
+        "frontier.adding.generalise: factors [2, 10]: expected rising numbers from 1",
+    ),
     "more seeds to generalise than there are": (
         FRONTIER,
         FRONTIER.replace("seeds: 3", "seeds: 9"),
@@ -73,7 +88,7 @@ FAULTS = {
     "ablation by an unknown norm": (
         "slow: {of: [vanilla], learning_rate: 0.003, seeds: 3}",
         "slow: {of: [vanilla], clip_times: 2.0}",
-        "frontier.adding: ablations: vanilla-slow: clip_times 2.0: expected clip instead",
+        "frontier.adding: ablations: vanilla-slow: clip_times 2.0: expected clip, no norm is known",
     ),
     "no square": (
         "images: {}",

@@ -10,9 +10,14 @@ from scipy import stats as scipy_stats
 
 from rnn_study import config, experiments, results
 from rnn_study.config.frontier import DrawnFrontier
+from rnn_study.errors import StudyError
 from rnn_study.events import Finished
+from rnn_study.files import write_json, write_tables
 from rnn_study.long_range import card, claims, quantities, walk
 from rnn_study.problems import catalogue
+from rnn_study.reports import long_range as report
+from rnn_study.reports.frontier_tables import bounds, reach
+from rnn_study.reports.study import Study
 from rnn_study.task import Generated
 
 QUICK = config.load(ROOT / "studies/quick.yaml")
@@ -76,7 +81,7 @@ def test_a_cell_stops_after_two_lengths_with_nothing_solved(follow):
     rows = [one.row for one in found]
     lengths = {
         (axis, variant): sorted({r["steps"] for r in rows if (r["axis"], r["variant"]) == (axis, variant)})
-        for axis, variant in walk.contenders(params())
+        for axis, variant in params().contenders
     }
     assert lengths == {
         ("budget", "vanilla"): [6, 12, 24],  # solved once, then twice nothing
@@ -193,6 +198,7 @@ def test_success_by_length(found):
     assert half["median_updates"] == 50  # solved at 10, 30 and 50, the others censored at 100: half of six by 50
     assert rows["budget", "lstm", 48]["median_updates"] == 30
     assert rows["budget", "vanilla", 12]["median_updates"] is None
+    assert half["held"] == 0  # a test score of 0.2 is no 0.04
     assert rows["budget", "vanilla", 48] == {
         "problem": "adding",
         "axis": "budget",
@@ -206,7 +212,9 @@ def test_success_by_length(found):
 def test_a_length_that_wants_a_gpu_is_not_run(found):
     own = params(gpu_lengths=[96])
     rows = list(quantities.successes(own, found | {"lengths": [6, 12, 24, 48, 96]}))
-    assert {row["not_run"] for row in rows if row["steps"] == 96} == {"no GPU"}
+    told = {(row["axis"], row["variant"]): row["not_run"] for row in rows if row["steps"] == 96}
+    assert told["budget", "lstm"] == told["width", "gru"] == "no GPU"
+    assert told["budget", "vanilla"] == "nothing solved at two lengths before"  # nor would it with one
     (lstm,) = [r for r in quantities.frontiers(own, found) if (r["axis"], r["variant"]) == ("budget", "lstm")]
     assert (lstm["length"], lstm["open"], lstm["high"]) == (48.0, "above", None)
 
@@ -237,16 +245,33 @@ def test_comparisons_are_corrected_within_an_axis(found):
     (one,) = [r for r in rows if (r["axis"], r["a"], r["b"], r["steps"]) == ("budget", "lstm", "vanilla", 12)]
     assert one["updates"] == pytest.approx([35, 100])
     assert one["solved"] == [6, 0]
+    interval = scipy_stats.ttest_1samp(np.array([10, 20, 30, 40, 50, 60]) - 100, 0).confidence_interval()
+    assert (one["difference"], one["low"], one["high"]) == pytest.approx((-65, *interval))
+    (few,) = [r for r in rows if (r["a"], r["b"], r["steps"]) == ("vanilla-bare", "vanilla", 6)]
+    assert few["seeds"] == [2, 6]
+    assert few["difference"] == pytest.approx(((100 - 10) + (100 - 100)) / 2)  # seeds 0 and 1
+
+
+def test_reaches_count_the_lengths_that_a_seed_solves(found):
+    rows = {(r["axis"], r["a"], r["b"]): r for r in quantities.reaches(params(), found)}
+    one = rows["budget", "lstm", "vanilla"]
+    assert one["lengths"] == [4.0, 0.5]
+    assert one["p"] == 2 / 924
+    family = [r["p"] for key, r in rows.items() if key[0] == "budget"]
+    assert one["p_adjusted"] == pytest.approx(len(family) * 2 / 924)
+    assert rows["width", "gru", "lstm"]["lengths"] == [3.0, 4.0]
 
 
 def test_memory_against_success(found):
-    rows = {row["steps"]: row for row in quantities.memories(found)}
-    assert rows[12]["probability"] == 1.0
-    assert rows[12]["p"] < 0.001
-    same = found | {"runs": [row | {"memory": 3.0} for row in found["runs"]]}
-    assert {(r["probability"], r["p"]) for r in quantities.memories(same)} == {(0.5, 1.0)}
+    (six, twelve, *_) = quantities.memories(found)
+    assert (six["steps"], twelve["steps"]) == (6, 12)
+    assert (twelve["runs"], twelve["medians"]) == ([24, 20], [1.0, 0.0])  # of runs on both axes one
+    assert (twelve["probability"], twelve["most"], twelve["capped"]) == (1.0, 10, [0, 0])
+    most = found | {"runs": [row | {"memory": row["steps"] - 2.0} for row in found["runs"]]}
+    assert {(r["probability"], *r["medians"]) for r in quantities.memories(most) if r["steps"] == 12} == {(0.5, 10, 10)}
+    assert [r["capped"] for r in quantities.memories(most)] == [r["runs"] for r in quantities.memories(most)]
     lost = found | {"runs": [row | {"memory": None} for row in found["runs"]]}
-    assert quantities.memories(lost) == []
+    assert list(quantities.memories(lost)) == []
 
 
 # Claims
@@ -254,7 +279,12 @@ def test_memory_against_success(found):
 
 def judged(found, own=None):
     own = own or params()
-    rows = list(claims.claims(own, found, list(quantities.frontiers(own, found))))
+    tables = {
+        "frontiers": list(quantities.frontiers(own, found)),
+        "reaches": quantities.reaches(own, found),
+        "comparisons": quantities.comparisons(own, found),
+    }
+    rows = list(claims.claims(own, found, **tables))
     return {(r["claim"], r["axis"], r["a"], r.get("b"), r.get("steps")): r["verdict"] for r in rows}
 
 
@@ -262,8 +292,8 @@ def test_claims_of_reach(found):
     told = judged(found)
     assert told["reach", "budget", "lstm", "vanilla", None] == "confirmed"
     assert told["reach", "width", "gru", "vanilla", None] == "confirmed"
-    assert told["remedy", "budget", "vanilla", "vanilla-bare", None] == "too few seeds"  # what was taken away helps
-    assert told["remedy", "budget", "vanilla-irnn", "vanilla", None] == "not shown"  # intervals meet at 6
+    assert told["irnn", "budget", "vanilla-irnn", "vanilla", None] == "not shown"
+    assert not [key for key in told if "bare" in key[2] + str(key[3])]  # two changes at once are no remedy's
     assert told["converges", "budget", "lstm", "vanilla", 12] == "confirmed"
     assert told["easier", "budget", "gru", "lstm", 12] == "not shown"
 
@@ -275,6 +305,36 @@ def test_claims_that_the_runs_refute(found):
     told = judged(turned, params(ablations={}))
     assert told["reach", "budget", "lstm", "vanilla", None] == "refuted"
     assert told["converges", "budget", "lstm", "vanilla", 12] == "refuted"
+
+
+def renamed(found, **names):
+    """The runs of vanilla-irnn, which solve nothing, and of the LSTM under other names."""
+    return found | {
+        "runs": [r | {"variant": names.get(r["variant"].replace("-", "_"), r["variant"])} for r in found["runs"]]
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "claim"),
+    [({"recurrent": "glorot"}, "orthogonal"), ({"clip_by": "nothing"}, "clipping")],
+)
+def test_a_remedy_that_is_taken_away(found, change, claim):
+    """Without it the RNN solves what the LSTM did: the remedy is refuted; or nothing: it is not shown."""
+    own = params(ablations={"without": {"of": ["vanilla"], **change}}, width=None)
+    better = judged(renamed(found, lstm="vanilla-without", vanilla_irnn="lstm"), own)
+    assert better[claim, "budget", "vanilla", "vanilla-without", None] == "refuted"
+    worse = judged(renamed(found, vanilla_irnn="vanilla-without"), own)
+    assert worse[claim, "budget", "vanilla", "vanilla-without", None] == "not shown"
+
+
+def test_what_is_no_case_of_a_claim(found):
+    """A slower LSTM is no remedy of a plain RNN, and a plain RNN under another name no gated cell."""
+    own = params(ablations={"slow": {"of": ["lstm"], "learning_rate": 0.003}}, width=None)
+    told = judged(renamed(found, vanilla_irnn="lstm-slow"), own)
+    assert not [key for key in told if "slow" in key[2] + str(key[3])]
+    cells = {"vanilla": {}, "lstm": {}, "irnn": {"cell": "vanilla", "activation": "relu"}}
+    other = judged(renamed(found, gru="irnn"), params(ablations={}, cells=cells, width=None))
+    assert [key[2] for key in other if key[0] == "reach"] == ["lstm"]
 
 
 def courses(vanilla, lstm, lengths=(30, 60), seeds=6):
@@ -300,6 +360,7 @@ def test_the_claim_about_sixty_courses():
     """It is two: a plain RNN cannot, an LSTM can."""
     assert courses((6, 0), (6, 6)) == [("vanilla", "confirmed"), ("lstm", "confirmed")]
     assert courses((6, 6), (6, 0)) == [("vanilla", "refuted"), ("lstm", "refuted")]
+    assert courses((6, 1), (6, 5), seeds=6) == [("vanilla", "not shown"), ("lstm", "not shown")]  # 1 of 6: up to 60 %
     assert courses((6, 3), (6, 3)) == [("vanilla", "not shown"), ("lstm", "not shown")]
     assert courses((3, 0), (3, 3), seeds=3) == [("vanilla", "too few seeds"), ("lstm", "too few seeds")]
     shorter = courses((0, 0), (6, 6), lengths=(15, 30))  # 60 is not in the grid
@@ -330,6 +391,29 @@ def test_the_goal_of_the_adding_problem_is_a_hundredth_of_its_variance():
         assert study.frontier["adding"].training.goal == pytest.approx((1 / 6 / 100) ** 0.5, rel=1e-3)
 
 
+def test_a_length_that_no_sequence_has_is_one_clear_line():
+    with pytest.raises(StudyError, match=r"frontier\.menu: got 2 steps: expected at least 3"):
+        card.card(params(lengths=[2, 6]), "menu")
+    with pytest.raises(StudyError, match="adding: got 1 steps: expected at least 2"):
+        walk.generalise(QUICK, params(generalise={"longest": 1, "factors": [1, 2], "seeds": 1}), "adding", None)
+    accuracy = params(training=params().training.model_dump() | {"goal": 99.0})
+    with pytest.raises(StudyError, match=r"menu: training\.goal: got 99\.0: expected an accuracy, at most 1"):
+        card.card(accuracy, "menu")
+
+
+def test_a_window_does_not_go_with_an_answer_for_every_step():
+    cells = {"vanilla": {}, "short": {"cell": "lstm", "window": 3}}
+    with pytest.raises(StudyError, match="menu: short: window 3 with an answer for every step: expected none"):
+        card.card(params(cells=cells, ablations={}), "menu")
+    assert card.card(params(cells=cells, ablations={}), "adding")["cells"] == ["vanilla", "short"]
+
+
+def test_the_budget_is_what_runs_are_given():
+    assert card.card(params(), "adding")["budget"] == 100
+    own = params(training=params().training.model_dump() | {"updates": 100, "check": 50})
+    assert {spec.epochs * 50 for spec in specs_of(own)} == {100}
+
+
 def test_what_the_card_says():
     told = card.card(params(), "menu")
     assert told["chance"]["12"] == {"score": pytest.approx(1 / 3), "loss": pytest.approx(11 * np.log(3) / 12)}
@@ -339,3 +423,91 @@ def test_what_the_card_says():
         "change": {"recurrent": "glorot", "clip_by": "nothing"},
     }
     assert card.tags(told) == {"data": "generated"}
+
+
+# The report's sentences
+
+
+@pytest.fixture
+def study(found, tmp_path):
+    """A study whose figures come from the runs above, in its own folder."""
+    own, root = params(), tmp_path / "study"
+    rows = [
+        {"variant": "lstm", "seed": s, "solved": s > 0, "trained": 6, "steps": n, "score": n / 100}
+        for s in (0, 1, 2)
+        for n in (6, 60)
+    ]
+    judged = {
+        "frontiers": list(quantities.frontiers(own, found)),
+        "reaches": quantities.reaches(own, found),
+        "comparisons": quantities.comparisons(own, found),
+    }
+    tables = judged | {
+        "claims": list(claims.claims(own, found, **judged)),
+        "successes": list(quantities.successes(own, found)),
+        "generalisation": list(quantities.generalisation(own, found | {"generalisation": rows})),
+        "memories": list(quantities.memories(found)),
+        "power": list(quantities.power()),
+    }
+    head = {"study": "quick", "seeds_for_a_claim": 6, "left_out": ["menu", "pixel_mnist"]}
+    write_tables(root / "metrics/long_range.json", head, tables)
+    write_json(root / "metrics/frontier/adding.json", found)
+    write_json(root / "metrics/summary.json", {"study": "quick", "tasks": {}})
+    return Study(root)
+
+
+def test_sentences_say_what_the_statistics_say(study):
+    told = dict(zip(report.CLAIMS, report.verdicts(study), strict=True))
+    assert told["courses"] == "“A plain RNN cannot remember 60 courses, an LSTM can”: not run in the quick study."
+    assert "of 4 cases, confirmed in 4. Adding problem, equal weights: " in told["reach"]
+    assert "LSTM ≥ 48 (from 48) against vanilla RNN 6 (below 12), p = 0.0108: confirmed" in told["reach"]
+    assert (
+        "of the one case, not shown in 1. Adding problem, equal weights: vanilla RNN irnn < 6 (below 6)" in told["irnn"]
+    )
+    assert told["clipping"].endswith("not run in the quick study.")
+    assert "LSTM against vanilla RNN -65 updates (-85 to -45), p = 0.0303: confirmed." in told["converges"]
+    assert report.not_run(study) == ["Not run in the quick study: The roommate's menu and Pixel by pixel."]
+
+
+def test_settings_name_chance_goal_and_what_is_changed(study):
+    (told,) = (report.settings(study, name) for name in study.walked)
+    assert "6 seeds, 100 updates at most, batches of 4, learning rate 0.01, PyTorch" in told
+    assert "sees nothing of the sequence has an RMSE of 0.408; solved means at most 0.04 on the validation part" in told
+    assert "; 0 of 90 solved runs hold it on the test part." in told
+    assert "vanilla RNN bare: clip by nothing, recurrent glorot." in told
+    assert "description" not in told
+
+
+def test_few_seeds_are_a_description(study):
+    study.frontier("adding")["seeds"] = 3
+    assert "A description: too few seeds for a claim." in report.settings(study, "adding")
+    (row, *_) = study.rows("frontiers", "adding")
+    assert bounds(row | {"seeds": 3}, 6) == ""
+
+
+def test_a_memory_to_the_start_is_at_least_that(study):
+    told = report.memory_found(study, "adding")
+    assert "T = 12: median memory 1 steps in 24 solved runs (0 reach the start) and 0 steps in 20 other runs" in told[1]
+    study.rows("memories", "adding")[1].update(medians=[10.0, 4.0], capped=[23, 0])
+    assert (
+        "median memory at least 10 steps in 24 solved runs (23 reach the start) and 4 steps"
+        in (report.memory_found(study, "adding")[1])
+    )
+
+
+def test_generalisation_stands_beside_chance(study):
+    (told,) = report.generalised(study, "adding")
+    assert told == (
+        "Adding problem, LSTM: 0.06 at T = 6, 0.60 at T = 60 (medians of 3 seeds, of which 2 solved what they trained "
+        "on); who sees nothing has 0.41."
+    )
+
+
+def test_how_a_frontier_is_written():
+    inside = {"length": 8.49, "open": None, "low": 6, "high": 12, "seeds": 6}
+    assert (reach(inside), bounds(inside, 6)) == ("8", "6 to 12")
+    above = {"length": 48.0, "open": "above", "low": 24, "high": None, "seeds": 6}
+    assert (reach(above), bounds(above, 6)) == ("≥ 48", "from 24")
+    below = {"length": 6.0, "open": "below", "low": 0, "high": 12, "seeds": 6}
+    assert (reach(below), bounds(below, 6)) == ("< 6", "below 12")
+    assert bounds({"length": 6.0, "open": "below", "low": 0, "high": None, "seeds": 6}, 6) == "anywhere"

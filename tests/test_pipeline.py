@@ -194,9 +194,11 @@ def test_what_the_long_range_report_rests_on_is_there(study):
     assert {row["not_run"] for row in table["successes"] if row["steps"] == 64} == {"no GPU"}
     page = (study.folder / "reports/long_range.html").read_text()
     assert "UGRNN" in page  # a cell that no line of the report knows
-    assert "Not run in the quick study: Copy memory, Temporal order, Delayed recall, Parity, The roommate" in page
+    assert "Not run in the quick study: Copy memory, Temporal order, Delayed recall, Parity, Agreement" in page
     assert "Permuted pixels: T = 64 not run, for want of a GPU" in page
     assert "784 steps, 70,000 weights" in page
+    assert "Permuted pixels, T = 16: pixels come in the order" in page
+    assert pixels["budget"] == 2 * 11  # 1,455 training images in batches of 128 are 11 updates an epoch
 
 
 def test_a_rerun_from_an_empty_run_store_gives_identical_frontiers(changed):

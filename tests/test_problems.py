@@ -4,6 +4,7 @@ import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import stock_worker
 
 from rnn_study import task as tasks
 from rnn_study.backends import BACKENDS
+from rnn_study.config.frontier import GENERATED
 from rnn_study.errors import StudyError
 from rnn_study.problems import agreement, catalogue, menu, pixels, temporal_order
 from rnn_study.problems.catalogue import PROBLEMS
@@ -103,6 +105,19 @@ def test_the_examples_of_the_docstrings():
     for name in PROBLEMS:
         text = getattr(catalogue, name).__doc__
         assert "\n    " in text, f"{name}: no example in its docstring"
+
+
+@pytest.mark.parametrize("steps", [2, 7, 50])
+def test_one_number_of_each_half_is_marked(steps):
+    batch = sampled("adding", 20_000, steps)
+    marks, half = batch.x[..., 1], steps // 2
+    assert (marks[:, :half].sum(axis=1) == 1).all()
+    assert (marks[:, half:].sum(axis=1) == 1).all()
+    assert set(marks[:, :half].argmax(axis=1)) == set(range(half))
+    assert set(marks[:, half:].argmax(axis=1)) == set(range(steps - half))
+    loss = PROBLEMS["adding"].chance(steps).loss
+    assert batch.y.var() == pytest.approx(loss, rel=0.03)
+    assert np.mean((batch.y - 1) ** 2) == pytest.approx(loss, rel=0.03)
 
 
 @pytest.mark.parametrize("steps", [6, 12, 40, 100])
@@ -282,3 +297,4 @@ def test_every_problem_is_a_file_of_its_name():
     folder = Path(catalogue.__file__).parent
     others = {"__init__", "catalogue", "problem", "pixels"}
     assert {path.stem for path in folder.glob("*.py")} - others == set(PROBLEMS)
+    assert set(PROBLEMS) == set(get_args(GENERATED))  # what params.yaml may name

@@ -56,7 +56,14 @@ def requested(browser) -> set[str]:
 
 @browser_needed
 @pytest.mark.parametrize(
-    ("page", "figures"), [("comparison.html", 9), ("parity.html", 4), ("gradients.html", 20), ("index.html", 0)]
+    ("page", "figures"),
+    [
+        ("comparison.html", 9),
+        ("parity.html", 4),
+        ("gradients.html", 20),
+        ("long_range.html", 13),
+        ("index.html", 0),
+    ],
 )
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_page_in_a_browser(study, browser, page, figures, width):
@@ -79,7 +86,12 @@ def test_a_page_in_a_browser(study, browser, page, figures, width):
     assert len(images) == figures
     if page == "index.html":
         links = browser.execute_script("return [...document.querySelectorAll('main a')].map(a => a.href)")
-        assert [link.rpartition("/")[2] for link in links] == ["comparison.html", "gradients.html", "parity.html"]
+        assert [link.rpartition("/")[2] for link in links] == [
+            "comparison.html",
+            "gradients.html",
+            "long_range.html",
+            "parity.html",
+        ]
 
 
 class Texts(HTMLParser):

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from rnn_study import survival
 from rnn_study.survival import Frontier
@@ -37,20 +38,66 @@ def test_greenwoods_interval_by_hand():
     assert 1 - curve.low[0] == pytest.approx(high, rel=1e-12)
 
 
-def test_the_log_rank_test_is_the_published_one():
-    """16.79 with one degree of freedom."""
-    p = survival.logrank((TREATED, RELAPSED), (PLACEBO, ALL))
-    assert p == pytest.approx(math.erfc(math.sqrt(16.79 / 2)), rel=0.01)
-    assert survival.logrank((PLACEBO, ALL), (TREATED, RELAPSED)) == pytest.approx(p, rel=1e-12)
+def first(a, b):
+    """The labels of a runs of one group and b of another."""
+    return np.array([[1.0] * a + [0.0] * b])
 
 
-def test_the_log_rank_test_by_hand():
+def test_the_log_rank_statistic_is_the_published_one():
+    """Chi squared 16.79 with one degree of freedom."""
+    (z,) = survival.logrank_statistic(TREATED + PLACEBO, RELAPSED + ALL, first(21, 21))
+    assert z**2 == pytest.approx(16.79, abs=0.005)
+
+
+def test_the_log_rank_statistic_by_hand():
     """a: 1, 2, 3 all solved; b: 4, 5 solved, 6 censored. Observed and expected events of a at each time."""
     expected = 3 / 6 + 2 / 5 + 1 / 4
     variance = (3 / 6) * (3 / 6) + (2 / 5) * (3 / 5) + (1 / 4) * (3 / 4)
-    z = (3 - expected) / math.sqrt(variance)
-    p = survival.logrank(([1, 2, 3], [True] * 3), ([4, 5, 6], [True, True, False]))
-    assert p == pytest.approx(math.erfc(abs(z) / math.sqrt(2)), rel=1e-12)
+    (z,) = survival.logrank_statistic([1, 2, 3, 4, 5, 6], [True] * 5 + [False], first(3, 3))
+    assert z == pytest.approx((3 - expected) / math.sqrt(variance), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_log_rank_statistic_is_scipys(seed):
+    """With ties and censored runs."""
+    rng = np.random.default_rng(seed)
+    updates, solved = 50 * rng.integers(1, 8, 13), rng.random(13) < 0.7
+    groups = [stats.CensoredData.right_censored(updates[s], ~solved[s]) for s in (slice(6), slice(6, None))]
+    (z,) = survival.logrank_statistic(updates, solved, first(6, 7))
+    assert z == pytest.approx(stats.logrank(*groups).statistic, rel=1e-9)
+
+
+def test_the_permutation_test_counts_orders():
+    """Of 20 ways to choose three runs of six, two are as extreme as the three fastest; of 924 with six, two too."""
+    fast, slow = ([1, 2, 3], [True] * 3), ([4, 5, 6], [True] * 3)
+    assert survival.logrank(fast, slow) == survival.logrank(slow, fast) == 2 / 20
+    six = ([*range(6)], [True] * 6), ([*range(10, 16)], [False] * 6)
+    assert survival.logrank(*six) == 2 / 924
+    assert survival.compare_reaches(np.array([4] * 6), np.array([1] * 6)) == 2 / 924
+    assert survival.compare_reaches(np.array([4, 1, 1]), np.array([1, 1, 1])) == 1.0  # either sign
+
+
+def test_the_permutation_test_is_scipys():
+    rng = np.random.default_rng(4)
+    a, b = rng.integers(0, 5, 6), rng.integers(1, 6, 6)
+    expected = stats.permutation_test((a, b), lambda x, y: x.mean() - y.mean(), n_resamples=np.inf).pvalue
+    assert survival.compare_reaches(a, b) == pytest.approx(expected, rel=1e-9)
+    assert 0.05 < expected < 0.95
+
+
+def test_a_permutation_test_keeps_its_level():
+    """Groups of one kind: p < 0.05 in at most one of twenty."""
+    rng, found = np.random.default_rng(5), []
+    for _ in range(400):
+        updates, solved = 50 * rng.integers(1, 8, 12), rng.random(12) < 0.8
+        found.append(survival.logrank((updates[:6], solved[:6]), (updates[6:], solved[6:])))
+    assert np.mean(np.array(found) < 0.05) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
+
+
+def test_of_many_runs_some_splits_are_drawn():
+    fast, slow = (np.arange(20), np.ones(20, bool)), (np.arange(20) + 30, np.ones(20, bool))
+    assert survival.logrank(fast, slow) == 1 / survival.SPLITS  # itself alone
+    assert survival.logrank(fast, slow) == survival.logrank(fast, slow)
 
 
 @pytest.mark.parametrize("solved", [False, True])
@@ -63,13 +110,6 @@ def test_runs_that_nothing_tells_apart(solved):
     assert survival.median_updates(*group) == (50 if solved else None)
 
 
-def test_the_restricted_mean_is_the_mean_where_nothing_is_censored():
-    assert survival.restricted_mean(np.array(PLACEBO), np.array(ALL)) == pytest.approx(np.mean(PLACEBO), rel=1e-12)
-    # 1 and 2 of four solved at 10, the others censored at 30: 10 + 20 * 1/2
-    found = survival.restricted_mean(np.array([10, 10, 30, 30]), np.array([True, True, False, False]))
-    assert found == pytest.approx(10 + 20 / 2)
-
-
 def walked(*shares, seeds=6):
     return np.array([[place < share * seeds for share in shares] for place in range(seeds)])
 
@@ -80,7 +120,8 @@ def test_the_frontier_lies_where_half_of_the_seeds_fail():
     late = survival.frontier([10, 20, 40], walked(1, 1, 1 / 3))
     assert late.length == pytest.approx(20 * 2 ** (0.5 / (1 - 1 / 3)))
     assert survival.frontier([10, 20], walked(1, 1)) == Frontier(20.0, "above", 20, None)
-    assert survival.frontier([10, 20], walked(0, 0)) == Frontier(None, "below", 0, 10)
+    assert survival.frontier([10, 20], walked(0, 0)) == Frontier(10.0, "below", 0, 10)
+    assert survival.frontier([49, 196], walked(1 / 3, 1 / 3)).open == "below"
     half = survival.frontier([10, 20, 40], walked(1, 0.5, 0))
     assert half.length == pytest.approx(20)
 

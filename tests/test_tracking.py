@@ -61,7 +61,7 @@ def test_a_child_holds_everything_about_its_run(client, study):
     scores = json.loads((folder / "result.json").read_text())["scores"]
     assert run.data.metrics["final.scores.test"] == scores["test"]
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert files == set(FILES)
+    assert files == set(FILES) | {"spec.json", "timing.json"}
 
 
 def test_a_parent_holds_the_figures_over_seeds(client, study):
@@ -210,3 +210,16 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
     assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 0.3]
     tracking.Tracker("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"
+
+
+def test_runs_of_a_frontier_say_how_long_their_sequences_are(client):
+    parents, children = runs(client, "adding", "frontier")
+    names = {run.info.run_name for run in children}
+    assert {"vanilla pytorch T 4 seed 0", "ugrnn pytorch T 6 seed 1", "ugrnn pytorch T up to 6 seed 0"} <= names
+    assert "frontier vanilla-irnn pytorch T 4" in {run.info.run_name for run in parents}
+    one = next(run for run in children if run.info.run_name == "vanilla pytorch T 4 seed 0")
+    assert one.data.params["data.steps"] == "4"
+    assert one.data.tags["data"] == "generated"
+    _, pixels = runs(client, "permuted_mnist", "frontier")
+    assert {run.info.run_name for run in pixels} == {"gru pytorch T 16 seed 0", "gru pytorch T 16 seed 1"}
+    assert {run.data.tags["data.mnist"] for run in pixels} == {"embedded"}

@@ -16,6 +16,7 @@ from .habits import HABITS, OPTIMISERS
 from .init import Init
 from .network import Embedding, Layer, Network, default_impl, units_for
 from .optimisers import Optimiser
+from .problems.catalogue import PROBLEMS
 from .task import Data, Generated, Pixels, Task, prepared_file
 from .train import RunSpec
 
@@ -141,13 +142,25 @@ def problem(config: Config, task: Task, norms: dict[str, float] | None = None) -
 
 
 def frontier_data(params: FrontierParams, name: str, steps: int, mixed: bool = False) -> Data:
-    """The data of a frontier's problem at `steps` steps; with `mixed` lengths up to these, tested at further ones."""
+    """The data of a frontier's problem at `steps` steps; with `mixed` lengths up to these, tested at further ones.
+
+    A StudyError where the problem has no sequences as short.
+    """
     if params.prepare.images:
         source = prepared_file(params.prepare.images).as_posix()
         return Pixels(source, math.isqrt(steps), params.prepare.permutation)
+    if steps < (shortest := PROBLEMS[name].shortest):
+        raise StudyError(f"params.yaml: frontier.{name}: got {steps} steps: expected at least {shortest}")
     of, training = params.prepare, params.training
     tests = tuple(steps * factor for factor in params.generalise.factors) if mixed else ()
     return Generated(name, steps, mixed, training.check * training.batch_size, of.validation, of.test, tests, of.seed)
+
+
+def epochs(params: FrontierParams, task: Task) -> tuple[int, int]:
+    """Of a frontier's runs on `task`: how many epochs the budget of updates gives, and the updates of one."""
+    training = params.training
+    each = training.check if task.fresh else max(1, len(task.train.y) // training.batch_size)
+    return max(1, training.updates // each), each
 
 
 def frontier(
@@ -159,8 +172,7 @@ def frontier(
     if axis == "width":
         wide = params.network.model_copy(update={"parameters": None, "units": params.width})
         params = params.model_copy(update={"network": wide})
-    updates = training.check if task.fresh else len(task.train.y) // training.batch_size
-    epochs = max(1, training.updates // updates)
+    count, _ = epochs(params, task)
     clip = math.inf if training.clip is None else training.clip
     settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
     return [
@@ -173,8 +185,8 @@ def frontier(
             params.framework,
             seed,
             device=config.device,
-            epochs=epochs,
-            patience=epochs,
+            epochs=count,
+            patience=count,
             goal=training.goal,
             beyond=task.fresh is None,
         )

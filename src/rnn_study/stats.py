@@ -121,9 +121,9 @@ class Shares(NamedTuple):
     p: float
 
 
-def share(successes: int, n: int) -> Estimate:
+def share(successes: int, n: int, level: float = LEVEL) -> Estimate:
     """A share with its Wilson interval (Wilson 1927)."""
-    bounds = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    bounds = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
     return Estimate(successes / n, float(bounds.low), float(bounds.high))
 
 

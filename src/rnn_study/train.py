@@ -84,7 +84,8 @@ def train(
         spec.impl,
     )
     shuffle, drop, fresh = (stream(spec.seed, purpose) for purpose in ("order", "dropout", "data"))
-    data, validation = backend.place(task.train, model), backend.place(task.validation, model)
+    data = None if task.fresh else backend.place(task.train, model)
+    validation = backend.place(task.validation, model)
     examples = len(task.train.y)
     batch_size = min(spec.batch_size, examples)
     steps = examples // batch_size

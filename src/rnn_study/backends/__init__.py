@@ -60,7 +60,7 @@ class Backend(Protocol):
         """One update by these gradients, of every trained array, clipped as the optimiser says."""
 
     def predict(self, model: Any, data: Any) -> np.ndarray:
-        """Outputs (N, K) of the whole of `data`, without dropout."""
+        """Outputs (N, K), or (N, T, K), of the whole of `data`, without dropout."""
 
     def probe(self, model: Any, data: Any) -> Pass:
         """One pass over the whole of `data`, forward and back, with everything it computes; no update.

@@ -84,7 +84,7 @@ class Config(Model):
     tasks: Tasks
     gradients: Gradients
     problems: Problems
-    frontier: dict[GENERATED, DrawnFrontier]
+    frontier: Annotated[dict[GENERATED, DrawnFrontier], Field(min_length=1)]
     images: dict[IMAGES, ImageFrontier]
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """The length frontier: generated problems at every length, nothing tuned."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -9,12 +9,14 @@ from .tasks import Ablated
 
 GENERATED = Literal["adding", "copy_memory", "temporal_order", "delayed_recall", "parity", "menu", "agreement"]
 IMAGES = Literal["pixel_mnist", "permuted_mnist"]
+ENOUGH = 2  # lengths in a row with no seed solved, after which a contender stops
+KNOWN: tuple[str, ...] = (*get_args(GENERATED), *get_args(IMAGES))
 
 
 class Drawn(Model):
     """Sequences drawn from a generator; each epoch of training has its own."""
 
-    classifies: ClassVar[bool] = False  # whatever the answers: a sequence is read forward, as it comes
+    classifies: ClassVar[bool] = True
     images: ClassVar[None] = None
     validation: Count  # sequences
     test: Count
@@ -24,7 +26,7 @@ class Drawn(Model):
 class Images(Model):
     """The images of a prepared task, read pixel by pixel; a length of T steps is a side of sqrt(T) pixels."""
 
-    classifies: ClassVar[bool] = False
+    classifies: ClassVar[bool] = True
     images: ClassVar[str] = "mnist_rows"
     permutation: Seed | None  # null: row by row; a seed: every image in the same random order
 
@@ -42,13 +44,25 @@ class FrontierTraining(Model):
 class DrawnTraining(FrontierTraining):
     check: Count  # updates between two looks at the validation part
 
+    @model_validator(mode="after")
+    def _whole(self) -> "DrawnTraining":
+        if self.updates % self.check:
+            raise ValueError(f"updates {self.updates}, check {self.check}: expected a multiple of check")
+        return self
+
 
 class Generalise(Model):
     """Training at all lengths up to one, and tests far beyond it."""
 
     longest: Count  # trained at lengths up to this
-    factors: Annotated[list[Count], Field(min_length=1)]  # tested at so many times that length
+    factors: Annotated[list[Count], Field(min_length=2)]  # tested at so many times that length, 1 the first
     seeds: Count  # the first so many
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Generalise":
+        if self.factors[0] != 1 or self.factors != sorted(set(self.factors)):
+            raise ValueError(f"factors {self.factors}: expected rising numbers from 1")
+        return self
 
 
 class FrontierParams(Ablated):
@@ -63,6 +77,12 @@ class FrontierParams(Ablated):
         asked = {"generalise.seeds": self.generalise.seeds} if self.generalise else {}
         return super().counts() | asked
 
+    @property
+    def contenders(self) -> list[tuple[str, str]]:
+        """Every axis and variant: all at an equal budget of weights, the cells at equal width as well."""
+        found = [("budget", name) for name in self.variants]
+        return found + [("width", name) for name in self.cells if self.width]
+
     def runs(self, name: str) -> tuple[int, ...]:
         """The seeds that variant `name` runs with."""
         return self.seeds[: self.ablated[name].seeds if name in self.ablated else None]
@@ -72,6 +92,11 @@ class FrontierParams(Ablated):
         grid = [*self.lengths, *self.gpu_lengths]
         if grid != sorted(set(grid)):
             raise ValueError(f"lengths {self.lengths}, gpu_lengths {self.gpu_lengths}: expected rising numbers")
+        for name, variant in self.variants.items():
+            if variant.bidirectional:
+                raise ValueError(
+                    f"{name}: bidirectional: expected a network that reads forward, whose memory has an end"
+                )
         for name, ablation in self.ablated.items():
             if ablation.clip_times:
                 raise ValueError(

@@ -5,13 +5,11 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from rnn_study import stats, survival
 from rnn_study.config import Ablation, FrontierParams
+from rnn_study.config.frontier import ENOUGH
 from rnn_study.survival import Frontier
-
-from .walk import contenders
 
 Row = dict[str, Any]
 Found = dict[str, Any]  # the content of metrics/frontier/<problem>.json
@@ -35,15 +33,31 @@ def outcome(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([row["updates"] for row in rows]), np.array([row["solved"] for row in rows])
 
 
+def _ended(found: Found, axis: str, variant: str) -> bool:
+    """Whether a contender stopped, with nothing solved at the last lengths that it ran."""
+    solved: dict[int, bool] = {}
+    for row in of(found, axis, variant):
+        solved[row["steps"]] = solved.get(row["steps"], False) or row["solved"]
+    return len(solved) >= ENOUGH and not any(solved[steps] for steps in sorted(solved)[-ENOUGH:])
+
+
+def _held(found: Found, row: Row) -> bool:
+    sign = 1 if found["score"] == "accuracy" else -1
+    return sign * row["scores"]["test"] >= sign * found["goal"]
+
+
 def successes(params: FrontierParams, found: Found) -> Iterator[Row]:
-    """For every contender and every length of the grid what became of its runs, or why there are none."""
-    for axis, variant in contenders(params):
+    """For every contender and every length of the grid what became of its runs, or why there are none.
+
+    held: solved runs that reach the goal on the test part too, which they were not stopped by.
+    """
+    for axis, variant in params.contenders:
+        ended = _ended(found, axis, variant)
         for steps in found["lengths"]:
             rows = of(found, axis, variant, steps)
             about = {"problem": found["problem"], "axis": axis, "variant": variant, "steps": steps, "seeds": len(rows)}
             if not rows:
-                why = "nothing solved at two lengths before" if steps in found["tried"] else "no GPU"
-                yield about | {"not_run": why}
+                yield about | {"not_run": "nothing solved at two lengths before" if ended else "no GPU"}
                 continue
             updates, solved = outcome(rows)
             share = stats.share(int(solved.sum()), len(rows))
@@ -55,6 +69,7 @@ def successes(params: FrontierParams, found: Found) -> Iterator[Row]:
                 "median_updates": survival.median_updates(updates, solved),
                 "censored": int((~solved).sum()),
                 "diverged": sum(row["diverged"] for row in rows),
+                "held": sum(_held(found, row) for row in rows if row["solved"]),
                 "score": float(np.median([row["scores"]["test"] for row in rows])),
             }
 
@@ -69,7 +84,7 @@ def frontier(found: Found, axis: str, variant: str, level: float) -> Frontier:
 
 def frontiers(params: FrontierParams, found: Found) -> Iterator[Row]:
     """The frontier of every contender; its interval holds for all those of one axis together (Bonferroni)."""
-    everyone = contenders(params)
+    everyone = params.contenders
     for axis, variant in everyone:
         level = 1 - stats.ALPHA / sum(other == axis for other, _ in everyone)
         first = of(found, axis, variant)[0]
@@ -94,27 +109,60 @@ def pairs(params: FrontierParams, axis: str) -> list[tuple[str, str]]:
 
 
 def comparisons(params: FrontierParams, found: Found) -> list[Row]:
-    """The log-rank test of every pair at every length that both ran; a family is one problem and axis (Holm).
+    """Every pair at every length that both ran: who needed fewer updates. A family is one problem and axis (Holm).
 
-    faster: which of the two has solved the larger share by the average update.
+    updates: the mean of each, in which a censored run counts with its whole budget, so that a difference is at least as
+    large; difference: a - b over the seeds of both, with its t interval; p: of the log-rank test.
     """
     compared = []
-    for axis in dict.fromkeys(axis for axis, _ in contenders(params)):
+    for axis in dict.fromkeys(axis for axis, _ in params.contenders):
         family = []
         for a, b in pairs(params, axis):
             for steps in found["tried"]:
                 one, other = of(found, axis, a, steps), of(found, axis, b, steps)
                 if not (one and other):
                     continue
-                p = survival.logrank(outcome(one), outcome(other))
-                areas = [survival.restricted_mean(*outcome(rows)) for rows in (one, other)]
-                about = {"problem": found["problem"], "axis": axis, "a": a, "b": b, "steps": steps}
-                sides = {"solved": [sum(row["solved"] for row in rows) for rows in (one, other)]}
-                family.append(about | {"seeds": [len(one), len(other)]} | sides | {"updates": areas, "p": p})
-        for row, p in zip(family, stats.holm(np.array([row["p"] for row in family])), strict=True):
-            row["p_adjusted"] = float(p)
-        compared += family
+                both = min(len(one), len(other))  # the first seeds are the same
+                gap = stats.compare(outcome(one)[0][:both], outcome(other)[0][:both]).difference
+                family.append(
+                    {"problem": found["problem"], "axis": axis, "a": a, "b": b, "steps": steps}
+                    | {"seeds": [len(one), len(other)]}
+                    | {"solved": [sum(row["solved"] for row in rows) for rows in (one, other)]}
+                    | {"updates": [float(outcome(rows)[0].mean()) for rows in (one, other)]}
+                    | {"difference": gap.value, "low": gap.low, "high": gap.high}
+                    | {"p": survival.logrank(outcome(one), outcome(other))}
+                )
+        compared += _corrected(family)
     return compared
+
+
+def _corrected(family: list[Row]) -> list[Row]:
+    for row, p in zip(family, stats.holm(np.array([row["p"] for row in family])), strict=True):
+        row["p_adjusted"] = float(p)
+    return family
+
+
+def reaches(params: FrontierParams, found: Found) -> list[Row]:
+    """Every pair: who reaches further. lengths: how many a seed solves, on average; p: of the permutation test over
+    seeds, corrected over the pairs of a problem and axis (Holm)."""
+    compared = []
+    for axis in dict.fromkeys(axis for axis, _ in params.contenders):
+        family = []
+        for a, b in pairs(params, axis):
+            solved = [_solved_lengths(found, axis, variant) for variant in (a, b)]
+            family.append(
+                {"problem": found["problem"], "axis": axis, "a": a, "b": b, "seeds": [len(side) for side in solved]}
+                | {"lengths": [float(side.mean()) for side in solved], "p": survival.compare_reaches(*solved)}
+            )
+        compared += _corrected(family)
+    return compared
+
+
+def _solved_lengths(found: Found, axis: str, variant: str) -> np.ndarray:
+    """How many lengths each seed solved (n,)."""
+    rows = of(found, axis, variant)
+    seeds = dict.fromkeys(row["seed"] for row in rows)
+    return np.array([sum(row["solved"] for row in rows if row["seed"] == seed) for seed in seeds])
 
 
 def generalisation(params: FrontierParams, found: Found) -> Iterator[Row]:
@@ -135,30 +183,32 @@ def generalisation(params: FrontierParams, found: Found) -> Iterator[Row]:
             }
 
 
-def memories(found: Found) -> list[Row]:
-    """At each length, over all runs: does the gradient of solved runs reach further back than that of the others?
+def memories(found: Found) -> Iterator[Row]:
+    """At each length, over all runs: how far back the gradient of solved runs reaches, and that of the others.
 
-    probability: that of a solved run having the longer gradient memory of the two, ties half; p of the Mann-Whitney
-    test, corrected over the lengths of a problem (Holm).
+    probability: that of a solved run having the longer gradient memory of the two, ties half. capped: how many of
+    either reach the start of the sequence, where a memory is at least that long. A description: solved runs and others
+    are runs of different cells.
     """
-    rows = []
     for steps in found["tried"]:
+        most = found["sequence"][str(steps)] - 2
         here = [row for row in found["runs"] if row["steps"] == steps and row["memory"] is not None]
         here = list({(row["variant"], row["units"], row["seed"]): row for row in here}.values())  # on both axes once
-        solved, others = ([row["memory"] for row in here if row["solved"] is is_solved] for is_solved in (True, False))
-        about = {"problem": found["problem"], "steps": steps, "solved": len(solved), "unsolved": len(others)}
-        if min(len(solved), len(others)) < 2:
+        sides = [np.array([row["memory"] for row in here if row["solved"] is solved]) for solved in (True, False)]
+        if min(map(len, sides)) == 0:
             continue
-        chance = stats.probability_of_improvement(np.array(solved), np.array(others))
-        medians = {"median_solved": float(np.median(solved)), "median_unsolved": float(np.median(others))}
-        p = 1.0 if np.ptp(solved + others) == 0 else float(mannwhitneyu(solved, others).pvalue)
-        rows.append(about | medians | {"probability": chance, "p": p})
-    for row, p in zip(rows, stats.holm(np.array([row["p"] for row in rows])), strict=True):
-        row["p_adjusted"] = float(p)
-    return rows
+        yield {
+            "problem": found["problem"],
+            "steps": steps,
+            "runs": [len(side) for side in sides],
+            "medians": [float(np.median(side)) for side in sides],
+            "capped": [int((side >= most - 1e-9).sum()) for side in sides],
+            "most": most,
+            "probability": stats.probability_of_improvement(*sides),
+        }
 
 
 def power() -> Iterator[Row]:
-    """How likely Fisher's exact test is to tell two success rates apart, by seeds a group."""
+    """How likely Fisher's exact test is to tell two success rates apart, by seeds a group, before any correction."""
     for a, b in POWER:
         yield {"a": a, "b": b} | {str(n): survival.power(n, a, b) for n in POWER_SEEDS}

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnn_study import experiments, results
 from rnn_study.config import Config, FrontierParams
+from rnn_study.config.frontier import ENOUGH
 from rnn_study.diagnostics.profile import memory_length, subject
 from rnn_study.events import Finished
 from rnn_study.problems import catalogue
@@ -17,23 +18,15 @@ from rnn_study.task import Batch, Data
 from rnn_study.train import RunSpec
 from rnn_study.workers import spread
 
-ENOUGH = 2  # lengths in a row with no seed solved, after which a cell stops
-
 Follow = Callable[[Sequence[RunSpec], str], list[Finished]]
 Row = dict[str, Any]
 
 
-class Found(NamedTuple):
+class Trained(NamedTuple):
     """A run of the frontier and what is said of it."""
 
     row: Row
     run: Finished
-
-
-def contenders(params: FrontierParams) -> list[tuple[str, str]]:
-    """Every axis and variant: all at an equal budget of weights, the cells at equal width as well."""
-    found = [("budget", name) for name in params.variants]
-    return found + [("width", name) for name in params.cells if params.width]
 
 
 def _row(axis: str, steps: int, run: Finished) -> Row:
@@ -55,14 +48,14 @@ def _row(axis: str, steps: int, run: Finished) -> Row:
     }
 
 
-def walk(config: Config, params: FrontierParams, name: str, lengths: Sequence[int], follow: Follow) -> list[Found]:
+def walk(config: Config, params: FrontierParams, name: str, lengths: Sequence[int], follow: Follow) -> list[Trained]:
     """Train every contender at each of `lengths` in turn, as long as it solves anything."""
-    found: list[Found] = []
-    failed = dict.fromkeys(contenders(params), 0)
+    found: list[Trained] = []
+    unsolved = dict.fromkeys(params.contenders, 0)  # lengths in a row
     for steps in lengths:
         data = experiments.frontier_data(params, name, steps)
         task = catalogue.load(name, data)
-        going = [contender for contender, lengths in failed.items() if lengths < ENOUGH]
+        going = [contender for contender, row in unsolved.items() if row < ENOUGH]
         asked = {
             (axis, variant): experiments.frontier(config, params, task, data, axis, variant, params.runs(variant))
             for axis, variant in going
@@ -70,9 +63,9 @@ def walk(config: Config, params: FrontierParams, name: str, lengths: Sequence[in
         specs = list(dict.fromkeys(spec for specs in asked.values() for spec in specs))
         finished = dict(zip(specs, follow(specs, f"frontier {name}: {steps} steps"), strict=True)) if specs else {}
         for (axis, variant), own in asked.items():
-            rows = [Found(_row(axis, steps, finished[spec]), finished[spec]) for spec in own]
+            rows = [Trained(_row(axis, steps, finished[spec]), finished[spec]) for spec in own]
             solved = any(one.row["solved"] for one in rows)
-            failed[axis, variant] = 0 if solved else failed[axis, variant] + 1
+            unsolved[axis, variant] = 0 if solved else unsolved[axis, variant] + 1
             found += rows
     return found
 
@@ -117,7 +110,7 @@ def _take(examples: int) -> None:
     _examples = examples
 
 
-def with_memory(found: Sequence[Found], examples: int, title: str) -> list[Row]:
+def with_memory(found: Sequence[Trained], examples: int, title: str) -> list[Row]:
     """The rows, each with the gradient memory length of its trained network at the length it was trained at."""
     lengths = spread(_memory, [(one.run.spec, one.run.folder) for one in found], _take, examples)
     return [one.row | {"memory": memory} for one, memory in zip(found, ticking(lengths, title), strict=True)]

@@ -6,7 +6,7 @@ numbers:
     number  0.3  0.7  0.1  0.9  0.5  0.2
     mark     0    1    0    0    1    0      target 1.2
 
-Without a memory the best answer is always 1: the mean squared error is then the sum's variance, 1/6.
+Whoever sees nothing of the sequence does best to answer 1: the mean squared error is then the sum's variance, 1/6.
 """
 
 import numpy as np

@@ -6,8 +6,8 @@ be said again. There is an answer for every step, a blank until then; here with 
     read    3  1  8  _  _  _  !  _  _  _
     answer  _  _  _  _  _  _  _  3  1  8
 
-Without a memory the best answer is blanks, then each of the eight symbols alike: a mean cross entropy of
-10 ln 8 / (T + 20). Scored are the ten symbols said again.
+Whoever sees none of the symbols does best to answer blanks, then each of the eight alike: a mean cross entropy of
+10 ln 8 / (T + 20), the memoryless loss. Scored are the ten symbols said again.
 """
 
 import numpy as np

@@ -7,7 +7,8 @@ each day's dish, scored the last one:
     answer  burger  burger  chicken  pie   pie
 
 The dish of a day is (first + rainy days) mod 3. Without a memory of the first dish and of every rainy day one dish is
-as good as another: an accuracy of 1/3 from the second day on.
+as good as another: an accuracy of 1/3 from the second day on. Few days have few sequences: of three there are twelve,
+half of which, to learn from, do not show the rule.
 """
 
 import numpy as np

@@ -12,7 +12,7 @@ _TRIES = 200  # draws in which a part must find an example of its own
 
 
 class Chance(NamedTuple):
-    """What the best answer reaches that remembers nothing: its score (accuracy or RMSE) and its loss."""
+    """What the best answer reaches that sees nothing of the sequence: its score (accuracy or RMSE) and its loss."""
 
     score: float
     loss: float

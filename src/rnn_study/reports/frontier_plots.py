@@ -33,6 +33,21 @@ def _shades(study: Study, problem: str, axis: str = "budget") -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained", dpi=_DPI)
+
+
+def _legend(figure: Figure, axes: Axes, problem: str, columns: int = 4) -> None:
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        fontsize=8,
+        loc="outside upper center",
+        ncols=columns,
+        title=label(problem),
+        frameon=False,
+    )
+
+
 def _steps(axes: Axes, lengths: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(lengths, [str(steps) for steps in lengths])
@@ -42,8 +57,7 @@ def _steps(axes: Axes, lengths: Sequence[int]) -> None:
 def heat_map(study: Study, problem: str) -> None:
     """Length by cell: how many seeds solved the problem."""
     lengths, contenders = study.frontier(problem)["lengths"], _contenders(study, problem)
-    figure = Figure(figsize=(max(7.2, 1.2 * len(lengths) + 3), 0.42 * len(contenders) + 1.3), layout="constrained")
-    figure.set_dpi(_DPI)
+    figure = _figure(max(7.2, 1.2 * len(lengths) + 3), 0.42 * len(contenders) + 1.6)
     axes = figure.subplots()
     for y, contender in enumerate(contenders):
         rows = study.rows("successes", problem, axis=contender["axis"], variant=contender["variant"])
@@ -60,6 +74,7 @@ def heat_map(study: Study, problem: str) -> None:
     axes.set_yticks(np.arange(len(names)) + 0.5, names, fontsize=8)
     axes.set_xticks(np.arange(len(lengths)) + 0.5, [f"T = {steps}" for steps in lengths], fontsize=8)
     axes.set(xlim=(0, len(lengths)), ylim=(len(contenders), 0))
+    axes.set_title(label(problem), fontsize=10)
     alt = (
         f"{label(problem)}: seeds that solved it, by length and cell, with the 95 % Wilson interval of the share; "
         "greener means more, grey was not run: two shorter lengths had no seed solved, or there was no GPU."
@@ -70,7 +85,7 @@ def heat_map(study: Study, problem: str) -> None:
 def updates_by_length(study: Study, problem: str) -> None:
     """Updates to the solution against length: every run, censored ones as open triangles at their budget."""
     found, shades = study.frontier(problem), _shades(study, problem)
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained", dpi=_DPI)
+    figure = _figure(7.2, 4.1)
     axes = figure.subplots()
     for place, (variant, shade) in enumerate(shades.items()):
         shift = 1.0 + 0.035 * (place - (len(shades) - 1) / 2)
@@ -83,11 +98,12 @@ def updates_by_length(study: Study, problem: str) -> None:
         medians = [row for row in medians if row.get("median_updates")]
         x = [shift * row["steps"] for row in medians]
         y = [row["median_updates"] for row in medians]
-        axes.plot(x, y, color=colour(shade), linewidth=1.5, label=study.contender(problem, variant))
+        name = study.contender(problem, variant)
+        axes.plot(x, y, "_-", color=colour(shade), linewidth=1.3, markersize=14, label=name)
     _steps(axes, found["lengths"])
     axes.set(yscale="log", xlabel="length T", ylabel="updates to the solution")
     axes.grid(alpha=0.3)
-    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside upper center", ncols=4)
+    _legend(figure, axes, problem)
     alt = (
         f"{label(problem)}: updates until a run had solved it, against length; a dot a run, the line the median of "
         f"Kaplan and Meier's estimate; open triangles are runs censored at {found['budget']:,} updates."
@@ -99,7 +115,7 @@ def survival_curves(study: Study, problem: str) -> None:
     """The share of runs that have solved the problem, by updates, a panel a length."""
     found, shades = study.frontier(problem), _shades(study, problem)
     tried, cells = found["tried"], found["cells"]
-    figure = Figure(figsize=(max(7.2, 2.3 * len(tried)), 2.9), layout="constrained", dpi=_DPI)
+    figure = _figure(max(7.2, 2.3 * len(tried)), 3.2)
     panels = figure.subplots(1, len(tried), sharey=True, squeeze=False)[0]
     for axes, steps in zip(panels, tried, strict=True):
         for variant in cells:
@@ -123,7 +139,7 @@ def survival_curves(study: Study, problem: str) -> None:
         axes.set(xlabel="updates", ylim=(-0.03, 1.03))
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("share solved")
-    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=8, loc="outside upper center", ncols=4)
+    _legend(figure, panels[0], problem)
     alt = (
         f"{label(problem)}: the share of runs that have solved it by a number of updates (Kaplan and Meier's estimate, "
         "with its 95 % interval where it has one), a panel a length, a colour a cell, at equal weights."
@@ -136,7 +152,7 @@ def generalisation(study: Study, problem: str) -> None:
     rows, about = study.rows("generalisation", problem), study.frontier(problem)
     if not rows:
         return
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained", dpi=_DPI)
+    figure = _figure(7.2, 3.7)
     axes = figure.subplots()
     scale = 100 if about["score"] == "accuracy" else 1
     for place, variant in enumerate(about["cells"]):
@@ -152,7 +168,7 @@ def generalisation(study: Study, problem: str) -> None:
     _steps(axes, sorted({row["steps"] for row in rows}))
     axes.set(xlabel="length of the test sequences", ylabel="accuracy, %" if scale == 100 else "RMSE")
     axes.grid(alpha=0.3)
-    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside upper center", ncols=5)
+    _legend(figure, axes, problem, 5)
     alt = (
         f"{label(problem)}: the score at lengths far beyond those that were trained on (grey), a colour a cell, "
         "the median over seeds with the range as a band; dotted what no memory reaches, dashed what counts as solved."
@@ -163,7 +179,7 @@ def generalisation(study: Study, problem: str) -> None:
 def memory(study: Study, problem: str) -> None:
     """Each run's gradient memory length against its length and its success."""
     found, shades = study.frontier(problem), _shades(study, problem)
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained", dpi=_DPI)
+    figure = _figure(7.2, 3.9)
     axes = figure.subplots()
     for place, (variant, shade) in enumerate(shades.items()):
         shift = 1.0 + 0.04 * (place - (len(shades) - 1) / 2)
@@ -186,12 +202,12 @@ def memory(study: Study, problem: str) -> None:
                 label=study.contender(problem, variant) if solved else None,
                 **fill,
             )
-    lengths = np.array(found["lengths"], float)
-    axes.plot(lengths, np.maximum(lengths - 2, 1), ":", color="grey", label="as far as the sequence")
+    sequences = np.array([found["sequence"][str(steps)] for steps in found["lengths"]])
+    axes.plot(found["lengths"], np.maximum(sequences - 2, 1), ":", color="grey", label="to the first step")
     _steps(axes, found["lengths"])
     axes.set(yscale="log", xlabel="length T", ylabel="gradient memory, steps")
     axes.grid(alpha=0.3)
-    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside upper center", ncols=4)
+    _legend(figure, axes, problem)
     alt = (
         f"{label(problem)}: how many steps back the trained network's gradient reaches (largest singular value of "
         "dh_T/dz_t down to 1/e), against length, a mark a run: dots solved the problem, open triangles did not."
