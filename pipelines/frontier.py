@@ -1,4 +1,5 @@
-"""frontier@<problem>: every cell at every length, as far as it gets, into metrics/frontier/<problem>.json."""
+"""frontier@<problem>: every cell at every length, as far as it gets, into runs/frontier-<problem>/, what became of it
+into metrics/frontier/<problem>.json."""
 
 from pathlib import Path
 
@@ -23,10 +24,11 @@ def main(name: str) -> None:
 
         lengths = [*params.lengths, *(params.gpu_lengths if executor.device == "gpu" else [])]
         found = walk.walk(parameters, params, name, lengths, follow)
-        further = walk.generalise(parameters, params, name, follow)
+        mixed = walk.generalise(parameters, params, name, follow)
+        walk.publish(Path(f"runs/frontier-{name}"), found, mixed)
         device = executor.device
     runs = walk.with_memory(found, parameters.gradients.examples, f"frontier {name}: memory")
-    tables = {"runs": runs, "generalisation": further}
+    tables = {"runs": runs, "generalisation": walk.tested(mixed)}
     write_tables(Path(f"metrics/frontier/{name}.json"), about | {"device": device, "tried": lengths}, tables)
 
 

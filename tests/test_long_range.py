@@ -147,7 +147,8 @@ def test_cells_of_a_frontier_have_an_equal_budget():
 
 def test_generalisation_trains_at_all_lengths_and_tests_beyond(follow):
     own = params(generalise={"longest": 10, "factors": [1, 3, 10], "seeds": 2})
-    rows = walk.generalise(QUICK, own, "adding", follow)
+    finished = walk.generalise(QUICK, own, "adding", follow)
+    rows = walk.tested(finished)
     (asked,) = follow.asked
     assert asked == [(cell, 10, seed) for cell in ("vanilla", "lstm", "gru") for seed in (0, 1)]
     assert len(rows) == 3 * 2 * 3

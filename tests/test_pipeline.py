@@ -184,6 +184,9 @@ def test_what_the_long_range_report_rests_on_is_there(study):
     assert {r["steps"] for r in adding} == {4, 6}
     assert all(r["updates"] <= 20 for r in adding)
     assert {r["steps"] for r in found["adding"]["generalisation"]} == {6, 18}
+    for place in ("budget/vanilla-irnn/T-4/seed-1", "width/ugrnn/T-6/seed-0", "mixed/vanilla/T-6/seed-0"):
+        folder = study.folder / "runs/frontier-adding" / place
+        assert {path.name for path in folder.iterdir()} == set(FILES)
     pixels = found["permuted_mnist"]
     assert sorted(pixels["order"]["16"]) == list(range(16))
     assert pixels["provenance"][0]["origin"] == "embedded"

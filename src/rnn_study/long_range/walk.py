@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_study import experiments, results
+from rnn_study import experiments, results, run_store
 from rnn_study.config import Config, FrontierParams
 from rnn_study.config.frontier import ENOUGH
 from rnn_study.diagnostics.profile import memory_length, subject
@@ -70,8 +70,8 @@ def walk(config: Config, params: FrontierParams, name: str, lengths: Sequence[in
     return found
 
 
-def generalise(config: Config, params: FrontierParams, name: str, follow: Follow) -> list[Row]:
-    """Train the cells at all lengths up to one and test them beyond: a row for each run and tested length."""
+def generalise(config: Config, params: FrontierParams, name: str, follow: Follow) -> list[Finished]:
+    """Train the cells at all lengths up to one and test them beyond."""
     if params.generalise is None:
         return []
     longest = params.generalise.longest
@@ -82,13 +82,25 @@ def generalise(config: Config, params: FrontierParams, name: str, follow: Follow
         for variant in params.cells
         for spec in experiments.frontier(config, params, task, data, "budget", variant, seeds)
     ]
+    return follow(specs, f"frontier {name}: lengths up to {longest}")
+
+
+def tested(finished: Sequence[Finished]) -> list[Row]:
+    """What a report says of these: a row for each run and tested length."""
     found = []
-    for run in follow(specs, f"frontier {name}: lengths up to {longest}"):
-        summary = results.read_summary(run.folder)
-        about = {"variant": run.spec.variant, "seed": run.spec.seed, "solved": summary["solved"], "trained": longest}
-        for steps in data.tests:
-            found.append(about | {"steps": steps, "score": summary["scores"][str(steps)]})
+    for run in finished:
+        summary, spec = results.read_summary(run.folder), run.spec
+        about = {"variant": spec.variant, "seed": spec.seed, "solved": summary["solved"], "trained": spec.data.steps}
+        found += [about | {"steps": steps, "score": summary["scores"][str(steps)]} for steps in spec.data.tests]
     return found
+
+
+def publish(root: Path, found: Sequence[Trained], mixed: Sequence[Finished]) -> None:
+    """Put every run's files under `root`: <axis>/<variant>/T-<steps>/seed-<n>, `mixed` in the place of an axis."""
+    placed = [(one.row["axis"], one.row["steps"], one.run) for one in found]
+    placed += [("mixed", run.spec.data.steps, run) for run in mixed]
+    for axis, steps, run in placed:
+        run_store.publish(run.folder, root / axis / run.spec.variant / f"T-{steps}" / f"seed-{run.spec.seed}")
 
 
 @lru_cache(maxsize=2)
