@@ -101,6 +101,13 @@ def test_a_cell_stops_after_two_lengths_with_nothing_solved(follow):
     assert (other["solved"], other["updates"]) == (False, 100)  # censored at the budget
 
 
+def test_a_length_solved_between_two_that_are_not_goes_on(follow, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.outcomes", lambda spec: spec.data.steps == 12)
+    own = params(cells={"gru": {}}, ablations={}, width=None)
+    rows = [one.row for one in walk.walk(QUICK, own, "adding", own.lengths, follow)]
+    assert sorted({row["steps"] for row in rows}) == [6, 12, 24, 48]
+
+
 def test_runs_of_both_axes_are_trained_once(follow):
     """Where the width is the one that the budget gives, the specs are the same."""
     wide = walk.walk(QUICK, params(), "adding", [6], follow)[0].row["units"]
@@ -169,10 +176,17 @@ def test_the_memory_of_a_run_is_its_networks(tmp_path, monkeypatch):
     q = np.linalg.qr(rng.normal(size=(units, units)))[0]
     tree = {"layers.0.W": rng.normal(size=(2, units)), "layers.0.U": 0.8 * q, "layers.0.b": np.zeros(units)}
     tree |= {"head.W": np.ones((units, 1)), "head.b": np.zeros(1)}
+    ended = {"diverged": False, "best_epoch": 3}
     monkeypatch.setattr(results, "read_weights", lambda folder: tree)
+    monkeypatch.setattr(results, "read_summary", lambda folder: ended)
     walk._take(2)
     assert walk._memory((spec, tmp_path)) == pytest.approx(-1 / np.log(0.8), rel=1e-6)
     monkeypatch.setattr(results, "read_weights", lambda folder: tree | {"head.b": np.full(1, np.nan)})
+    assert walk._memory((spec, tmp_path)) is None
+    monkeypatch.setattr(results, "read_weights", lambda folder: tree)
+    ended.update(diverged=True)
+    assert walk._memory((spec, tmp_path)) is not None  # weights of an epoch before it diverged
+    ended.update(best_epoch=0)
     assert walk._memory((spec, tmp_path)) is None
 
 

@@ -109,9 +109,11 @@ def _few(name: str, data: Data, examples: int) -> Batch:
 
 
 def _memory(job: tuple[RunSpec, Path]) -> float | None:
-    """Of one run; None where training left no finite weights."""
+    """Of one run; None where training left no finite weights, or only the initial ones."""
     spec, folder = job
-    tree = results.read_weights(folder)
+    summary, tree = results.read_summary(folder), results.read_weights(folder)
+    if summary["diverged"] and not summary["best_epoch"]:
+        return None
     if not all(np.isfinite(array).all() for array in tree.values()):
         return None
     return memory_length(spec.network, tree, _few(spec.task, spec.data, _examples))
