@@ -66,9 +66,9 @@ FAULTS = {
         "gpu_lengths [12]: expected rising numbers",
     ),
     "budget of no whole looks": (
-        "updates: 1000, check: 50",
-        "updates: 1000, check: 300",
-        "frontier.adding.training: updates 1000, check 300: expected a multiple of check",
+        "updates: 950, check: 50",
+        "updates: 950, check: 300",
+        "frontier.adding.training: updates 950, check 300: expected a multiple of check",
     ),
     "reading both ways": (
         "slow: {of: [vanilla], learning_rate: 0.003, seeds: 3}",
