@@ -52,18 +52,18 @@ AIRLINE = """\
 ADDING = "    seeds: [0, 1, 2, 3, 4, 5, 6, 7]\n    cells: {vanilla: {}, lstm: {}, gru: {}}\n    ablations: # each"
 FORGET = "forget-0: {of: [lstm], forget_bias: 0.0}"
 MAP = "map: {of: vanilla-irnn, learning_rates"
-FRONTIER = "generalise: {longest: 12, factors: [1, 2, 4, 10], seeds: 3}"
+FRONTIER = "generalise: {longest: 10, factors: [1, 2, 4, 10], seeds: 3}"
 FAULTS = {
     "unknown problem": ("  menu:\n    framework", "  cafe:\n    framework", "frontier.cafe"),
     "falling lengths": (
-        "lengths: [6, 12, 24, 48]",
-        "lengths: [6, 24, 12]",
-        "frontier.adding: lengths [6, 24, 12], gpu",
+        "lengths: [5, 10, 20, 40]",
+        "lengths: [5, 20, 10]",
+        "frontier.adding: lengths [5, 20, 10], gpu",
     ),
     "lengths twice": (
-        "lengths: [6, 12, 24, 48]\n    gpu_lengths: []",
-        "lengths: [6, 12]\n    gpu_lengths: [12]",
-        "gpu_lengths [12]: expected rising numbers",
+        "lengths: [5, 10, 20, 40]\n    gpu_lengths: []",
+        "lengths: [5, 10]\n    gpu_lengths: [10]",
+        "gpu_lengths [10]: expected rising numbers",
     ),
     "budget of no whole looks": (
         "updates: 950, check: 50",
