@@ -1,5 +1,5 @@
-"""What test_parity.py asks of a worker beyond `probes`: slots put in and read back, a training's end, and layers as
-any user of a framework builds them, without a line of the study."""
+"""What tests ask of a worker beyond `probes`: slots put in and read back, a training's end, layers as any user of a
+framework builds them, without a line of the study, and the bytes of generated tasks."""
 
 from hashlib import sha256
 

@@ -277,6 +277,18 @@ def test_reaches_count_the_lengths_that_a_seed_solves(found):
     assert rows["width", "gru", "lstm"]["lengths"] == [3.0, 4.0]
 
 
+def test_generalisation_is_the_median_of_seeds_between_lowest_and_highest(found):
+    rows = [
+        {"variant": "gru", "seed": seed, "solved": seed == 2, "trained": 6, "steps": steps, "score": score + steps}
+        for seed, score in enumerate((0.5, 0.1, 0.2))
+        for steps in (6, 60)
+    ]
+    near, far = quantities.generalisation(params(), found | {"generalisation": rows})
+    assert (near["variant"], near["trained"], near["steps"], far["steps"]) == ("gru", 6, 6, 60)
+    assert (near["score"], near["lowest"], near["highest"]) == pytest.approx((6.2, 6.1, 6.5))
+    assert (near["seeds"], near["solved"]) == (3, 1)
+
+
 def test_memory_against_success(found):
     (six, twelve, *_) = quantities.memories(found)
     assert (six["steps"], twelve["steps"]) == (6, 12)

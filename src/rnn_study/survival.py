@@ -4,9 +4,7 @@ A run that has not solved its problem when its updates are spent is censored: it
 how many. It is never left out, and never counted as a number of updates.
 """
 
-from collections.abc import Sequence
-from itertools import combinations
-from math import comb
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from warnings import catch_warnings
 
@@ -50,30 +48,23 @@ def median_updates(updates: np.ndarray, solved: np.ndarray) -> float | None:
     return float(curve.updates[reached[0]]) if len(reached) else None
 
 
-def _labels(a: int, b: int) -> np.ndarray:
-    """Which of a + b runs belong to the first group: every way to choose a of them, (splits, a + b), the first being
-    the first a; where there are more than `SPLITS`, so many drawn at random."""
-    n = a + b
-    if comb(n, a) <= SPLITS:
-        chosen = np.array(list(combinations(range(n), a)))
-    else:
-        rng = np.random.default_rng(0)
-        drawn = [rng.choice(n, a, replace=False) for _ in range(SPLITS - 1)]
-        chosen = np.array([np.arange(a), *drawn])
-    found = np.zeros((len(chosen), n))
-    np.put_along_axis(found, chosen, 1.0, axis=1)
-    return found
+def _permuted(statistic: Callable[[np.ndarray], np.ndarray], a: int, b: int) -> float:
+    """Two-sided p of `statistic` under all ways to call a of a + b runs the first group, or `SPLITS` of them drawn:
+    it takes labels (splits, a + b), 1 for a run of the first group, the first a runs in truth."""
 
+    def labelled(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+        labels = np.zeros((*first.shape[:-1], a + b))
+        np.put_along_axis(labels, first, 1.0, axis=-1)
+        return statistic(labels)
 
-def _as_extreme(found: np.ndarray) -> float:
-    """The share of splits whose statistic (splits,) is at least as far from zero as that of the first, the real one."""
-    sizes = np.abs(found)
-    return float(np.mean(sizes >= sizes[0] - 1e-9))
+    groups = np.arange(a), np.arange(a, a + b)
+    rng = np.random.default_rng(0)
+    return float(stats.permutation_test(groups, labelled, vectorized=True, n_resamples=SPLITS, rng=rng).pvalue)
 
 
 def logrank_statistic(updates: np.ndarray, solved: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Z of the log-rank test (Mantel 1966): solved runs of the first group less those expected, over the standard
-    deviation. updates, solved (n,); first (splits, n), 1 for a run of the first group. 0 where nothing varies."""
+    """Z of the log-rank test (Mantel 1966), (splits,): solved runs of the first group less those expected, over the
+    standard deviation; 0 where nothing varies. updates, solved (n,); first (splits, n), 1 for the first group."""
     updates, solved = np.asarray(updates, float), np.asarray(solved, bool)
     times = np.unique(updates[solved])
     waiting, ending = updates[:, None] >= times, (updates[:, None] == times) & solved[:, None]
@@ -81,8 +72,8 @@ def logrank_statistic(updates: np.ndarray, solved: np.ndarray, first: np.ndarray
     mine = first @ waiting
     expected = d * mine / n
     variance = d * mine / n * (1 - mine / n) * (n - d) / np.maximum(n - 1, 1)
-    spread = np.sqrt(variance.sum(axis=1))
-    gap = (first @ ending - expected).sum(axis=1)
+    spread = np.sqrt(variance.sum(axis=-1))
+    gap = (first @ ending - expected).sum(axis=-1)
     return np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 1e-12)
 
 
@@ -90,13 +81,15 @@ def logrank(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) 
     """p of the log-rank test between two groups, each (updates (n,), solved (n,)), by permutation: exact for as few
     runs as there are here, where the normal distribution gives too small ones (Heinze et al. 2003)."""
     updates, solved = (np.concatenate(both) for both in zip(a, b, strict=True))
-    return _as_extreme(logrank_statistic(updates, solved, _labels(len(a[0]), len(b[0]))))
+    return _permuted(lambda first: logrank_statistic(updates, solved, first), len(a[0]), len(b[0]))
 
 
 def compare_reaches(a: np.ndarray, b: np.ndarray) -> float:
     """p of the permutation test between two groups of seeds, a and b the number of lengths that each seed solves."""
-    reaches, first = np.concatenate([a, b]).astype(float), _labels(len(a), len(b))
-    return _as_extreme(first @ reaches / len(a) - (1 - first) @ reaches / len(b))
+    reaches = np.concatenate([a, b]).astype(float)
+    return _permuted(
+        lambda first: first @ reaches, len(a), len(b)
+    )  # the total is fixed: as good as the difference of means
 
 
 class Frontier(NamedTuple):

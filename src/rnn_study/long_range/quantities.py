@@ -111,8 +111,8 @@ def pairs(params: FrontierParams, axis: str) -> list[tuple[str, str]]:
 def comparisons(params: FrontierParams, found: Found) -> list[Row]:
     """Every pair at every length that both ran: who needed fewer updates. A family is one problem and axis (Holm).
 
-    updates: the mean of each, in which a censored run counts with its whole budget, so that a difference is at least as
-    large; difference: a - b over the seeds of both, with its t interval; p: of the log-rank test.
+    updates: the mean of each, in which a censored run counts with its whole budget, the least that it needs;
+    difference: a - b over the seeds of both, with its t interval; p: of the log-rank test.
     """
     compared = []
     for axis in dict.fromkeys(axis for axis, _ in params.contenders):
@@ -179,7 +179,9 @@ def generalisation(params: FrontierParams, found: Found) -> Iterator[Row]:
                 "steps": steps,
                 "seeds": len(here),
                 "solved": sum(row["solved"] for row in here),
-                **dict(zip(("score", "lowest", "highest"), (np.median(scores), min(scores), max(scores)), strict=True)),
+                "score": float(np.median(scores)),
+                "lowest": min(scores),
+                "highest": max(scores),
             }
 
 

@@ -23,14 +23,29 @@ def axis_name(axis: str) -> str:
     return _AXES[axis]
 
 
-def _contenders(study: Study, problem: str) -> list[Row]:
-    return study.rows("frontiers", problem)
-
-
-def _shades(study: Study, problem: str, axis: str = "budget") -> dict[str, int]:
-    """A colour for each variant of an axis."""
-    names = [row["variant"] for row in study.rows("frontiers", problem, axis=axis)]
+def _shades(study: Study, problem: str) -> dict[str, int]:
+    """A colour for each variant at equal weights."""
+    names = [row["variant"] for row in study.rows("frontiers", problem, axis="budget")]
     return {name: place for place, name in enumerate(names)}
+
+
+def _mark_runs(axes: Axes, study: Study, problem: str, quantity: str, named: bool) -> dict[str, float]:
+    """Mark a quantity of every run at equal weights by length, dots for solved ones, open triangles for others; a
+    legend entry for each variant where `named`. By variant the factor its lengths are moved by, to lie apart."""
+    shades, shifts = _shades(study, problem), {}
+    for variant, shade in shades.items():
+        shifts[variant] = shift = 1.0 + 0.035 * (shade - (len(shades) - 1) / 2)
+        for solved, style in ((True, {"marker": "o"}), (False, {"marker": "^", "markerfacecolor": "none"})):
+            rows = [
+                row
+                for row in study.frontier(problem)["runs"]
+                if (row["axis"], row["variant"], row["solved"]) == ("budget", variant, solved)
+                and row[quantity] is not None
+            ]
+            x, y = [shift * row["steps"] for row in rows], [max(row[quantity], 0.5) for row in rows]
+            name = study.contender(problem, variant) if named and solved else None
+            axes.plot(x, y, linestyle="", color=colour(shade), markersize=4.5, alpha=0.7, label=name, **style)
+    return shifts
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -56,7 +71,7 @@ def _steps(axes: Axes, lengths: Sequence[int]) -> None:
 
 def heat_map(study: Study, problem: str) -> None:
     """Length by cell: how many seeds solved the problem."""
-    lengths, contenders = study.frontier(problem)["lengths"], _contenders(study, problem)
+    lengths, contenders = study.frontier(problem)["lengths"], study.rows("frontiers", problem)
     figure = _figure(max(7.2, 1.2 * len(lengths) + 3), 0.42 * len(contenders) + 1.6)
     axes = figure.subplots()
     for y, contender in enumerate(contenders):
@@ -87,19 +102,13 @@ def updates_by_length(study: Study, problem: str) -> None:
     found, shades = study.frontier(problem), _shades(study, problem)
     figure = _figure(7.2, 4.1)
     axes = figure.subplots()
-    for place, (variant, shade) in enumerate(shades.items()):
-        shift = 1.0 + 0.035 * (place - (len(shades) - 1) / 2)
-        rows = [row for row in found["runs"] if (row["axis"], row["variant"]) == ("budget", variant)]
-        for solved, style in ((True, {"marker": "o"}), (False, {"marker": "^", "markerfacecolor": "none"})):
-            here = [row for row in rows if row["solved"] == solved]
-            x, y = [shift * row["steps"] for row in here], [row["updates"] for row in here]
-            axes.plot(x, y, linestyle="", color=colour(shade), markersize=4, alpha=0.7, **style)
+    for variant, shift in _mark_runs(axes, study, problem, "updates", named=False).items():
         medians = study.rows("successes", problem, axis="budget", variant=variant)
         medians = [row for row in medians if row.get("median_updates")]
         x = [shift * row["steps"] for row in medians]
         y = [row["median_updates"] for row in medians]
         name = study.contender(problem, variant)
-        axes.plot(x, y, "_-", color=colour(shade), linewidth=1.3, markersize=14, label=name)
+        axes.plot(x, y, "_-", color=colour(shades[variant]), linewidth=1.3, markersize=14, label=name)
     _steps(axes, found["lengths"])
     axes.set(yscale="log", xlabel="length T", ylabel="updates to the solution")
     axes.grid(alpha=0.3)
@@ -171,37 +180,17 @@ def generalisation(study: Study, problem: str) -> None:
     _legend(figure, axes, problem, 5)
     alt = (
         f"{label(problem)}: the score at lengths far beyond those that were trained on (grey), a colour a cell, "
-        "the median over seeds with the range as a band; dotted what no memory reaches, dashed what counts as solved."
+        "the median over seeds with the range as a band; dotted who sees nothing, dashed what counts as solved."
     )
     show(figure, alt, study.drawn(problem), problem, "generalisation")
 
 
 def memory(study: Study, problem: str) -> None:
     """Each run's gradient memory length against its length and its success."""
-    found, shades = study.frontier(problem), _shades(study, problem)
+    found = study.frontier(problem)
     figure = _figure(7.2, 3.9)
     axes = figure.subplots()
-    for place, (variant, shade) in enumerate(shades.items()):
-        shift = 1.0 + 0.04 * (place - (len(shades) - 1) / 2)
-        for solved in (True, False):
-            rows = [
-                row
-                for row in found["runs"]
-                if (row["axis"], row["variant"], row["solved"]) == ("budget", variant, solved)
-            ]
-            rows = [row for row in rows if row["memory"] is not None]
-            fill = {} if solved else {"markerfacecolor": "none"}
-            axes.plot(
-                [shift * row["steps"] for row in rows],
-                [max(row["memory"], 0.5) for row in rows],
-                linestyle="",
-                marker="o" if solved else "^",
-                color=colour(shade),
-                markersize=5,
-                alpha=0.75,
-                label=study.contender(problem, variant) if solved else None,
-                **fill,
-            )
+    _mark_runs(axes, study, problem, "memory", named=True)
     sequences = np.array([found["sequence"][str(steps)] for steps in found["lengths"]])
     axes.plot(found["lengths"], np.maximum(sequences - 2, 1), ":", color="grey", label="to the first step")
     _steps(axes, found["lengths"])

@@ -74,7 +74,7 @@ def comparison_table(study: Study, problem: str) -> None:
     caption = (
         f"{label(problem)}: updates to the solution, compared by the log-rank test (exact, by permutation), corrected "
         "within an axis by Holm's method. In the mean difference (95 % interval) a censored run counts with its whole "
-        "budget: where some are, the difference is at least as large."
+        "budget, the least that it needs: where runs of the slower side alone are censored, the difference is larger."
     )
     show_table(header, rows, caption)
 
