@@ -19,11 +19,12 @@ study: $(VENV)/.ready
 	dvc repro
 
 test: $(VENV)/.ready
-	pytest
+	pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.ready
 	ruff check
 	ruff format --check
+	lint-imports --no-cache
 
 ui: $(VENV)/.ready
 	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rnn_study import config, experiments, results, task
-from rnn_study.executor import Executor
-from rnn_study.tasks import airline
+from rnn_study import config
+from rnn_study.data.prepared import save_task
+from rnn_study.data.tasks import airline
+from rnn_study.running import experiments
+from rnn_study.running.executor import Executor
+from rnn_study.running.run import results
 
 SETTINGS = {"learning_rate": 0.005, "clip": 1.0, "dropout": 0.0}  # one setting for all: this compares inputs
 SEEDS = range(5)
@@ -30,7 +33,7 @@ def main() -> None:
         params = parameters.task("airline").prepare.model_copy(update=dict(zip(OPTIONS, choice, strict=True)))
         prepared, _ = airline.prepare(raw, params)
         path = Path("-".join(map(str, choice)) + ".npz")
-        task.save(prepared, path)
+        save_task(prepared, path)
         for cell, seed in product(cells, SEEDS):
             spec = experiments.spec(parameters, prepared, cell, "pytorch", SETTINGS, seed)
             specs.append(replace(spec, data=str(path), tests=False))

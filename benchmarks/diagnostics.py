@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnn_study.diagnostics.profile import profile, subject
-from rnn_study.init import draw
-from rnn_study.network import Layer, Network
-from rnn_study.task import Task
-from rnn_study.tasks.adding import sample
+from rnn_study.behaviour.diagnostics.profile import profile, subject
+from rnn_study.data.tasks.adding import sample
+from rnn_study.model.init import draw
+from rnn_study.model.network import Layer, Network
+from rnn_study.model.task import Task
 
 ROUNDS = 5
 

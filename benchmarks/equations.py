@@ -12,10 +12,11 @@ from statistics import median
 
 import numpy as np
 
-from rnn_study import backends, init
-from rnn_study.network import NATIVE, Layer, Network
-from rnn_study.optimisers import Optimiser
-from rnn_study.task import Batch
+from rnn_study.model import init
+from rnn_study.model.network import NATIVE, Layer, Network
+from rnn_study.model.optimisers import Optimiser
+from rnn_study.model.task import Batch
+from rnn_study.running.run import backends
 
 ROUNDS, UPDATES, BATCH = 15, 8, 64
 

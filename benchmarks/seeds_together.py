@@ -12,17 +12,18 @@ import time
 
 import numpy as np
 
-from rnn_study import backends
-from rnn_study.cells import CELLS, Ops
-from rnn_study.init import draw
-from rnn_study.network import Layer, Network, layer_shapes, units_for
-from rnn_study.optimisers import Optimiser
-from rnn_study.problems import adding
+from rnn_study.data.problems import adding
+from rnn_study.model.backend import Backend
+from rnn_study.model.cells import CELLS, Ops
+from rnn_study.model.init import draw
+from rnn_study.model.network import Layer, Network, layer_shapes, units_for
+from rnn_study.model.optimisers import Optimiser
+from rnn_study.running.run import backends
 
 BATCH, PARAMETERS, UPDATES, SEEDS = 64, 2000, 30, (1, 3, 6)
 
 
-def in_turn(backend: backends.Backend, network: Network, steps: int) -> float:
+def in_turn(backend: Backend, network: Network, steps: int) -> float:
     """Seconds an update."""
     weights = {name: a.astype(np.float32) for name, a in draw(network, np.random.default_rng(0)).items()}
     model = backend.build(network, "squared_error", Optimiser(0.001, 1.0), weights, "cpu", "native")

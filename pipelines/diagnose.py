@@ -1,14 +1,16 @@
 """diagnose@<task>: how every network of a task carries error back, into runs/diagnose-<task>/profiles.npz."""
 
-from rnn_study import config, stage, task
-from rnn_study.diagnostics import profiles
-from rnn_study.gradients import diagnose
-from rnn_study.progress import ticking
+from rnn_study import config
+from rnn_study.behaviour.diagnostics import profiles
+from rnn_study.behaviour.gradients import diagnose
+from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.support import stage
+from rnn_study.support.progress import ticking
 
 
 def main(name: str) -> None:
     parameters = config.load()
-    prepared = task.load(task.prepared_file(name))
+    prepared = load_task(prepared_file(name))
     found = {}
     for networks in ticking(diagnose.profiles(parameters, prepared), f"diagnose {name}"):
         for variant, when, seed, profile in networks:

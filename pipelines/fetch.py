@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from rnn_study import config, stage
-from rnn_study.sources import fetch
+from rnn_study import config
+from rnn_study.data.sources import fetch
+from rnn_study.support import stage
 
 
 def main(source: str) -> None:

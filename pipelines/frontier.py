@@ -3,33 +3,32 @@ into metrics/frontier/<problem>.json."""
 
 from pathlib import Path
 
-from rnn_study import config, stage
-from rnn_study.executor import Executor
-from rnn_study.files import write_tables
-from rnn_study.long_range import card, walk
-from rnn_study.tracking import Tracker
+from rnn_study import config
+from rnn_study.behaviour.long_range import frontier, problem_card
+from rnn_study.running.executor import Executor
+from rnn_study.running.tracking import Tracker
+from rnn_study.support import stage
+from rnn_study.support.files import write_tables
 
 
 def main(name: str) -> None:
     parameters = config.load()
     params = parameters.frontiers[name]
-    about = card.card(params, name)
-    with (
-        Executor(params.framework, f"frontier-{name}", parameters.device) as executor,
-        Tracker(name, "frontier", params.framework, card.tags(about)) as tracker,
-    ):
+    with Executor(params.framework, f"frontier-{name}", parameters.device) as executor:
+        about = problem_card.card(params, name)
+        with Tracker(name, "frontier", params.framework, problem_card.tags(about)) as tracker:
 
-        def follow(specs, title):
-            return tracker.follow(executor.stream(specs), specs, title)
+            def follow(specs, title):
+                return tracker.follow(executor.stream(specs), specs, title)
 
-        lengths = [*params.lengths, *(params.gpu_lengths if executor.device == "gpu" else [])]
-        found = walk.walk(parameters, params, name, lengths, follow)
-        mixed = walk.generalise(parameters, params, name, follow)
-        walk.publish(Path(f"runs/frontier-{name}"), found, mixed)
-        device = executor.device
-    runs = walk.with_memory(found, parameters.gradients.examples, f"frontier {name}: memory")
-    tables = {"runs": runs, "generalisation": walk.tested(mixed)}
-    write_tables(Path(f"metrics/frontier/{name}.json"), about | {"device": device, "tried": lengths}, tables)
+            lengths = [*params.lengths, *(params.gpu_lengths if executor.device == "gpu" else [])]
+            found = frontier.walk(parameters, params, name, lengths, follow)
+            mixed = frontier.generalise(parameters, params, name, follow)
+        frontier.publish(Path(f"runs/frontier-{name}"), found, mixed)
+    runs = frontier.with_memory(found, parameters.gradients.examples, f"frontier {name}: memory")
+    tables = {"runs": runs, "generalisation": frontier.tested(mixed)}
+    head = about | {"device": executor.device, "tried": lengths}
+    write_tables(Path(f"metrics/frontier/{name}.json"), head, tables)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from rnn_study import config, stage
-from rnn_study.diagnostics import profiles
-from rnn_study.files import write_tables
-from rnn_study.gradients import claims, quantities
+from rnn_study import config
+from rnn_study.behaviour.diagnostics import profiles
+from rnn_study.behaviour.gradients import claims, quantities
+from rnn_study.support import stage
+from rnn_study.support.files import write_tables
 
 
 def main() -> None:

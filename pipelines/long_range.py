@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from rnn_study import config, stage
+from rnn_study import config
+from rnn_study.behaviour.long_range import claims, quantities
 from rnn_study.config.frontier import KNOWN
-from rnn_study.files import read_json, write_tables
-from rnn_study.long_range import claims, quantities
+from rnn_study.support import stage
+from rnn_study.support.files import read_json, write_tables
 
 
 def main() -> None:

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from rnn_study import config, progress, stage, task
-from rnn_study.backends import BACKENDS
-from rnn_study.files import write_json
-from rnn_study.parity import checks, problems
-from rnn_study.parity.run import Parity
-from rnn_study.parity.trainings import SETTINGS, training
-from rnn_study.workers import Workers
+from rnn_study import config
+from rnn_study.behaviour.parity import checks, problems
+from rnn_study.behaviour.parity.run import Parity
+from rnn_study.behaviour.parity.trainings import SETTINGS, training
+from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.model.backend import BACKENDS
+from rnn_study.running.workers import Workers
+from rnn_study.support import progress, stage
+from rnn_study.support.files import write_json
 
 RUNS = Path("runs")
 
@@ -16,15 +18,15 @@ RUNS = Path("runs")
 def main() -> None:
     parameters = config.load()
     short = parameters.parity
-    tasks = [task.load(task.prepared_file(name)) for name in type(parameters.tasks).model_fields]
-    with Workers(BACKENDS[0], "parity", 1) as first, Workers(BACKENDS[1], "parity") as second:
+    tasks = [load_task(prepared_file(name)) for name in type(parameters.tasks).model_fields]
+    with Workers(BACKENDS[0], "parity", 1) as first, Workers(BACKENDS[1], "parity", fork=True) as second:
         parity = Parity({BACKENDS[0]: first, BACKENDS[1]: second})
         for one in tasks:
             cells = {"float64": parameters.task(one.name).kinds, "float32": short.float32.get(one.name, ())}
             for dtype, chosen in cells.items():
                 parity.trainings(training(one, cell, dtype, short.updates, short.perturbed) for cell in chosen)
-            of = short.habits.get(one.name, ())
-            parity.habits(training(one, cell, "float64", short.updates, short.perturbed) for cell in of)
+            of = short.defaults.get(one.name, ())
+            parity.defaults(training(one, cell, "float64", short.updates, short.perturbed) for cell in of)
         parity.layers(problems.options())
         parity.knobs()
         parity.worked()

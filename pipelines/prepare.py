@@ -1,19 +1,28 @@
-"""prepare@<task>: raw data into data/prepared/<task>.npz and the data card metrics/data/<task>.json."""
+"""prepare@<task>, generate@<problem>: data into data/prepared/<task>.npz, its card into metrics/data/<task>.json, what
+a result must beat into metrics/baselines/<task>.json (a generated problem's card says what chance reaches)."""
 
 from pathlib import Path
 
-from rnn_study import config, stage, task
-from rnn_study.files import write_json
-from rnn_study.tasks import TASKS
-from rnn_study.tasks.card import card
+from rnn_study import config
+from rnn_study.data.data_card import card
+from rnn_study.data.prepared import prepared_file, save_task
+from rnn_study.data.tasks import TASKS
+from rnn_study.support import stage
+from rnn_study.support.files import write_json
 
-RAW = Path("data/raw")
+RAW, METRICS = Path("data/raw"), Path("metrics")
 
 
 def main(name: str) -> None:
-    prepared, details = TASKS[name].prepare(RAW, config.load().task(name).prepare)
-    task.save(prepared, task.prepared_file(name))
-    write_json(Path("metrics/data") / f"{name}.json", card(prepared, details, TASKS[name].SOURCES, RAW))
+    parameters = config.load()
+    params = parameters.task(name)
+    prepared, details = TASKS[name].prepare(RAW, params.prepare)
+    save_task(prepared, prepared_file(name))
+    write_json(METRICS / "data" / f"{name}.json", card(prepared, details, TASKS[name].SOURCES, RAW))
+    if name in type(parameters.tasks).model_fields:
+        from rnn_study.statistics import baselines  # a second to import, and only needed here
+
+        write_json(METRICS / "baselines" / f"{name}.json", baselines.scores(prepared))
 
 
 if __name__ == "__main__":

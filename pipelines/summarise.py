@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from rnn_study import config, stage, summary
-from rnn_study.backends import BACKENDS
-from rnn_study.files import read_json, write_json
+from rnn_study import config
+from rnn_study.model.backend import BACKENDS
+from rnn_study.statistics import summary
+from rnn_study.support import stage
+from rnn_study.support.files import read_json, write_json
 
 METRICS = Path("metrics")
 

@@ -1,25 +1,36 @@
-"""tune@<task>: each cell's settings into tuned/<task>.yaml, every trial into runs/tune-<task>/trials.json."""
+"""tune: each cell's settings into tuned/<task>.yaml, every trial into runs/tune-<task>/trials.json; of all tasks, or of
+those named."""
 
 from pathlib import Path
+from typing import Annotated
 
-from rnn_study import config, experiments, stage, task, tuning
-from rnn_study.executor import Executor
-from rnn_study.files import write_json
-from rnn_study.progress import watch
-from rnn_study.tracking import Tracker, data_tags
+import typer
+
+from rnn_study import config
+from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.running import experiments
+from rnn_study.running.executor import Executor
+from rnn_study.running.tracking import Tracker, data_tags
+from rnn_study.running.watch import watch
+from rnn_study.support import stage
+from rnn_study.support.files import write_json
 
 
-def main(name: str) -> None:
-    parameters = config.load()
-    prepared = task.load(task.prepared_file(name))
-    total = len(parameters.task(name).cells) * parameters.tuning.trials
-    with Executor(tuning.BACKEND, f"tune-{name}", parameters.device) as executor:
-        with Tracker(name, "tune", tuning.BACKEND, data_tags(name)) as tracker:
-            for event in watch(tuning.tune(parameters, prepared, executor), f"tune {name}", total):
-                tracker.log(event)
-        table = tuning.trials(parameters, prepared)
-    write_json(Path("runs") / f"tune-{name}" / "trials.json", table)
-    experiments.write_tuned(name, tuning.best(parameters, prepared, table))
+def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    parameters, backend = config.load(), experiments.TUNES
+    with Executor(backend, "-".join(["tune", *(names or [])]), parameters.device) as executor:
+        # Here, for it takes a while, in which the workers import their framework.
+        from rnn_study.running import tuning
+
+        for name in names or type(parameters.tasks).model_fields:
+            prepared = load_task(prepared_file(name))
+            total = len(parameters.task(name).cells) * parameters.tuning.trials
+            with Tracker(name, "tune", backend, data_tags(name)) as tracker:
+                for event in watch(tuning.tune(parameters, prepared, executor), f"tune {name}", total):
+                    tracker.log(event)
+            table = tuning.trials(parameters, prepared)
+            write_json(Path("runs") / f"tune-{name}" / "trials.json", table)
+            experiments.write_tuned(name, tuning.best(parameters, prepared, table))
 
 
 if __name__ == "__main__":

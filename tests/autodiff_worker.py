@@ -5,7 +5,7 @@ Only the cells' steps are the study's; the loop, the loss and the derivatives ar
 
 import numpy as np
 
-from rnn_study.cells import CELLS, Ops, activated
+from rnn_study.model.cells import CELLS, Ops, activated
 
 
 def error_flow(backend, network, tree, x, y, kind, mask):

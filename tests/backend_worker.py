@@ -5,16 +5,19 @@ One process may import one framework, so the tests start this script once for ea
 
 import gc
 import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study import backends
-from rnn_study.cells import CELLS
-from rnn_study.network import Embedding, Layer, Network, default_impl, shapes
-from rnn_study.optimisers import Adam, Optimiser
-from rnn_study.task import Batch
+from rnn_study.model.cells import CELLS
+from rnn_study.model.network import Embedding, Layer, Network, default_impl, shapes
+from rnn_study.model.optimisers import Adam, Optimiser
+from rnn_study.model.task import Batch
+from rnn_study.running.run import backends
 
 # Numbers that float32 holds exactly, for Keras passes them through it; the norm is clipped in every update.
 OPTIMISER = Optimiser(2**-7, 2**-3, Adam(0.875, 1 - 2**-10))
@@ -146,20 +149,33 @@ class Recorder:
             del model
             gc.collect()
 
-    def run(self) -> None:
-        everything = cases()
-        self.apart(everything["lstm-dense-1"])
-        for name, case in everything.items():
-            self.case(name, case)
+    def frozen(self) -> None:
         case = frozen()
         model = self.build(case)
         self.keep_trace("frozen", model, case)
         self.keep_tree("frozen/trained", model)
+
+    def dropped(self) -> None:
         case, keep = dropped()
         model = self.build(case)
         self.keep_trace("dropped", model, case, keep)
         self.keep_tree("dropped/trained", model)
         self.arrays["dropped/outputs"] = self.predict(model, case)
+
+    def attempt(self, name: str, work: Callable[[], None]) -> None:
+        """Do `work`; if it fails, keep why, for what it should have recorded under `name`."""
+        try:
+            work()
+        except Exception:
+            self.arrays[f"{name}/error"] = np.array(traceback.format_exc())
+
+    def run(self) -> None:
+        everything = cases()
+        self.attempt("apart", lambda: self.apart(everything["lstm-dense-1"]))
+        for name, case in everything.items():
+            self.attempt(name, partial(self.case, name, case))
+        self.attempt("frozen", self.frozen)
+        self.attempt("dropped", self.dropped)
 
 
 def second_biases(recorder: Recorder) -> None:
@@ -176,5 +192,5 @@ if __name__ == "__main__":
     work = Recorder(sys.argv[1])
     work.run()
     if sys.argv[1] == "pytorch":
-        second_biases(work)
+        work.attempt("second_bias", lambda: second_biases(work))
     np.savez(Path(sys.argv[2]), **work.arrays)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rnn_study.workers import Workers
+from rnn_study.running.workers import Workers
 
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +22,13 @@ def needs(*modules: str) -> pytest.MarkDecorator:
     """Skip where one of `modules` is not installed."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (`make test`) run files, for their tests share workers, and all that looks at the one tiny study."""
+    for item in items:
+        group = "study" if "study" in getattr(item, "fixturenames", ()) else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 # Small enough for a whole pipeline in a test: two seeds, two cells, an epoch or two.
@@ -37,7 +44,7 @@ tuning:
   learning_rate: {low: 0.001, high: 0.03}
   clip: {low: 0.25, high: 8.0}
   dropout: {low: 0.0, high: 0.4}
-parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}, habits: {airline: [lstm]}}
+parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}, defaults: {airline: [lstm]}}
 gradients: {framework: pytorch, examples: 3, checkpoints: [1]}
 frontier:
   adding:

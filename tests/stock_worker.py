@@ -5,13 +5,14 @@ from hashlib import sha256
 
 import numpy as np
 
-from rnn_study import backends
-from rnn_study.parity.probes import Problem, Tree
-from rnn_study.problems import catalogue
-from rnn_study.task import Batch, Generated
+from rnn_study.behaviour.parity.probes import Problem, Tree
+from rnn_study.data.problems import catalogue
+from rnn_study.model.backend import Backend
+from rnn_study.model.task import Batch, Generated
+from rnn_study.running.run import backends
 
 
-def _build(backend: str, problem: Problem) -> tuple[backends.Backend, object]:
+def _build(backend: str, problem: Problem) -> tuple[Backend, object]:
     module, p = backends.load(backend), problem
     return module, module.build(p.network, p.loss, p.optimiser, p.weights, p.device, p.impl)
 

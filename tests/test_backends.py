@@ -13,13 +13,36 @@ import numpy as np
 import pytest
 from backend_worker import OPTIMISER, ORDER, TRAINED
 
-from rnn_study import backends, reference
-from rnn_study.network import parameter_count, shapes
-from rnn_study.task import Batch
+from rnn_study.model import reference
+from rnn_study.model.backend import BACKENDS
+from rnn_study.model.network import parameter_count, shapes
+from rnn_study.model.task import Batch
+from rnn_study.running.run import backends
 
 CASES = backend_worker.cases()
 TRAINED_CASES = [name for name in CASES if name.endswith(TRAINED)]
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
+
+
+class Recorded(dict):
+    """What a backend gave, by name; what a case that failed should have given is its failure."""
+
+    def __missing__(self, key):
+        error = self.get(f"{key.partition('/')[0]}/error")
+        raise KeyError(key) if error is None else AssertionError(str(error))
+
+
+def test_a_case_that_fails_fails_alone():
+    recorder = object.__new__(backend_worker.Recorder)
+    recorder.arrays = {}
+    recorder.attempt("good", lambda: recorder.arrays.update({"good/outputs": np.ones(1)}))
+    recorder.attempt("bad", lambda: 1 / 0)
+    found = Recorded(recorder.arrays)
+    assert found["good/outputs"] == 1
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        found["bad/outputs"]
+    with pytest.raises(KeyError):
+        found["good/others"]
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +59,12 @@ def recorded(tmp_path_factory):
         )
         assert done.returncode == 0, done.stderr
         with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+            return Recorded(file)
 
     return work
 
 
-@pytest.fixture(params=backends.BACKENDS)
+@pytest.fixture(params=BACKENDS)
 def results(request, recorded):
     return recorded(request.param)
 
@@ -239,6 +262,7 @@ def test_counts_equal_the_weights_a_backend_holds(results):
 
 
 def test_the_loop_above_the_backends_imports_no_framework():
-    script = "import sys, rnn_study.train; print([m for m in ('torch', 'tensorflow', 'keras') if m in sys.modules])"
+    frameworks = "[m for m in ('torch', 'tensorflow', 'keras') if m in sys.modules]"
+    script = f"import sys, rnn_study.running.run.train; print({frameworks})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -8,9 +8,9 @@ import naive
 import numpy as np
 import pytest
 
-from rnn_study import cells
-from rnn_study.cells import CELLS, Ops
-from rnn_study.reference import Weights
+from rnn_study.model import cells
+from rnn_study.model.cells import CELLS, Ops
+from rnn_study.model.reference import Weights
 
 OPS = Ops(tanh=np.tanh, sigmoid=lambda a: 1 / (1 + np.exp(-a)), relu=lambda a: np.maximum(a, 0))
 BATCH, INPUTS, UNITS = 3, 2, 4

@@ -1,5 +1,6 @@
 """The command `rnn-study`, run as a user runs it."""
 
+import pytest
 from conftest import ROOT
 
 
@@ -29,3 +30,24 @@ def test_a_broken_study_does_not_replace_the_parameters(project):
 
 def test_prune_of_nothing(project):
     assert project.run("rnn-study", "prune").stdout == "0 runs deleted from .run-store\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("train.py", "jax"), "error: backend: got 'jax': expected one of pytorch, tensorflow\n"),
+        (
+            ("prepare.py", "nothing"),
+            "error: task: got 'nothing': expected one of mnist_rows, tweets, airline, adding, agreement\n",
+        ),
+        (
+            ("diagnose.py", "airline"),
+            "error: data/prepared/airline.npz: not found: expected a prepared task; run: dvc repro prepare generate\n",
+        ),
+    ],
+)
+def test_a_stage_that_cannot_be_run_is_one_line(project, words, line):
+    script, *arguments = words
+    done = project.run("python", f"pipelines/{script}", *arguments, check=False)
+    assert done.returncode == 1
+    assert done.stderr == line

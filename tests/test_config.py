@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rnn_study import config
-from rnn_study.errors import StudyError
+from rnn_study.support.errors import StudyError
 
 ROOT = Path(__file__).parents[1]
 QUICK = (ROOT / "studies" / "quick.yaml").read_text(encoding="utf-8")
@@ -222,7 +222,7 @@ FAULTS = {
     ),
     "native second bias": (
         CELLS,
-        "cells: {lstm: {impl: native, habits: pytorch}}",
+        "cells: {lstm: {impl: native, defaults: pytorch}}",
         "impl native with a second bias with cell lstm: tensorflow has no such layer: expected equations",
     ),
     "forget bias without a gate": (

@@ -7,15 +7,15 @@ import autodiff_worker
 import numpy as np
 import pytest
 
-from rnn_study import reference
-from rnn_study.backends import BACKENDS
-from rnn_study.cells import CELLS, activated
-from rnn_study.diagnostics import memory, spectra, theory
-from rnn_study.diagnostics.linear import error_flow, sigmoid_gates, unroll
-from rnn_study.diagnostics.profile import profile, subject, words
-from rnn_study.network import Embedding, Layer, Network, shapes
-from rnn_study.parity.probes import deviation
-from rnn_study.task import Batch, Task
+from rnn_study.behaviour.diagnostics import memory, spectra, theory
+from rnn_study.behaviour.diagnostics.linear import error_flow, sigmoid_gates, unroll
+from rnn_study.behaviour.diagnostics.profile import profile, subject, words
+from rnn_study.behaviour.parity.probes import deviation
+from rnn_study.model import reference
+from rnn_study.model.backend import BACKENDS
+from rnn_study.model.cells import CELLS, activated
+from rnn_study.model.network import Embedding, Layer, Network, shapes
+from rnn_study.model.task import Batch, Task
 
 ROWS, STEPS, INPUTS = 4, 9, 3
 LENGTHS = np.array([9, 5, 1, 7])

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project, needs
 
-from rnn_study import config, results, run_store
-from rnn_study.errors import StudyError
-from rnn_study.executor import Executor
-from rnn_study.workers import worker_count
+from rnn_study import config
+from rnn_study.running.executor import Executor
+from rnn_study.running.run import code, results, store
+from rnn_study.running.workers import worker_count
+from rnn_study.support.errors import StudyError
 
 pytestmark = needs("torch")
 
@@ -39,10 +40,11 @@ SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.2}
 
 
 def specs(backend: str = "pytorch", seeds: tuple[int, ...] = (0, 1, 2)):
-    from rnn_study import experiments, task
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import experiments
 
     parameters = config.load()
-    prepared = task.load(task.prepared_file("airline"))
+    prepared = load_task(prepared_file("airline"))
     return [
         experiments.spec(parameters, prepared, cell, backend, SETTINGS, seed)
         for cell in ("vanilla", "lstm")
@@ -89,45 +91,53 @@ def test_the_id_covers_the_files_that_a_run_imports(airline):
     script = """
         import sys
         from pathlib import Path
-        from rnn_study import task
-        from rnn_study.init import Init
-        from rnn_study.optimisers import Optimiser
-        from rnn_study.network import Layer, Network
-        from rnn_study.train import RunSpec, train
+        import rnn_study
+        from rnn_study.data.prepared import load_task
+        from rnn_study.model.init import Init
+        from rnn_study.model.optimisers import Optimiser
+        from rnn_study.model.network import Layer, Network
+        from rnn_study.running.run.spec import RunSpec
+        from rnn_study.running.run.train import train
 
         data, network = "data/prepared/airline.npz", Network(1, (Layer("lstm", 3),), 1)
         adam = Optimiser(0.01, 1.0)
         layer = ("pytorch", "native", "cpu", network)
         spec = RunSpec("airline", "lstm", data, *layer, Init(), adam, 8, 2, 2, None, True, 0)
-        list(train(spec, task.load(Path(data))))
+        list(train(spec, load_task(Path(data))))
         files = [Path(m.__file__) for name, m in sys.modules.items() if name.split(".")[0] == "rnn_study"]
-        print(*(path.relative_to(Path(task.__file__).parents[1]).as_posix() for path in files))
+        print(*(path.relative_to(Path(rnn_study.__file__).parents[1]).as_posix() for path in files))
     """
     imported = airline.run("python", "-c", textwrap.dedent(script)).stdout.split()
-    (named,) = (name for name in run_store.sources(specs()[0]) if name.startswith("cell "))
-    assert set(imported) == set(run_store.sources(specs()[0])) - {named} | {"rnn_study/cells.py"}
-    assert {"rnn_study/cells.py", "rnn_study/backends/pytorch/layers.py"} <= set(imported)
+    acting = {path for path in imported if code.does(ROOT / "src" / path)}
+    assert {path for path in imported if path.endswith("/__init__.py")} - acting  # rooms that hold a docstring alone
+    (named,) = (name for name in store.sources(specs()[0]) if name.startswith("cell "))
+    assert acting == set(store.sources(specs()[0])) - {named} | {"rnn_study/model/cells.py"}
+    assert {"rnn_study/model/cells.py", "rnn_study/backends/pytorch/layers.py"} <= acting
 
 
 def test_what_changes_an_id(airline):
     from dataclasses import replace
 
     spec, environment = specs()[0], {"framework": "torch", "version": "2"}
-    base = run_store.run_id(spec, environment)
-    assert run_store.run_id(spec, environment) == base
+    base = store.run_id(spec, environment)
+    assert store.run_id(spec, environment) == base
     others = [
-        run_store.run_id(replace(spec, seed=9), environment),
-        run_store.run_id(replace(spec, device="gpu"), environment),
-        run_store.run_id(replace(spec, optimiser=replace(spec.optimiser, clip=2.0)), environment),
-        run_store.run_id(spec, environment | {"version": "3"}),
+        store.run_id(replace(spec, seed=9), environment),
+        store.run_id(replace(spec, device="gpu"), environment),
+        store.run_id(replace(spec, optimiser=replace(spec.optimiser, clip=2.0)), environment),
+        store.run_id(spec, environment | {"version": "3"}),
     ]
     data = Path(spec.data)
     data.write_bytes(data.read_bytes() + b"\0")
-    others.append(run_store.run_id(spec, environment))
+    others.append(store.run_id(spec, environment))
     assert len({base, *others}) == 6
 
 
 CODE = """
+def activated(ops):
+    return ops
+
+
 LEAK = 0.1
 
 
@@ -167,14 +177,20 @@ CELLS = {
         ("make(-1.0)", "make(-2.0)", {"minus"}),
         ('"other", gates=("h",)', '"other", gates=("k",)', {"other"}),
         ("def leaky(ops, a):\n", "def leaky(ops, a):\n    # a comment\n", set()),
+        ("def leaky(ops, a):\n", 'def leaky(ops, a):\n    """A docstring."""\n', set()),
+        ("    return ops\n", "    return ops.other\n", {"one", "other", "plus", "minus"}),
     ],
 )
-def test_an_edit_of_the_cells_touches_the_runs_it_can_change(old, new, stale):
+def test_an_edit_of_the_cells_touches_the_runs_it_can_change(tmp_path, old, new, stale):
     assert CODE.count(old) == 1
-    names = {"one", "other", "plus", "minus"}
-    assert len({run_store.cell_code(CODE, name) for name in names}) == 4
-    edited = CODE.replace(old, new)
-    assert {name for name in names if run_store.cell_code(edited, name) != run_store.cell_code(CODE, name)} == stale
+    found = []
+    for name, text in (("before.py", CODE), ("after.py", CODE.replace(old, new))):
+        (tmp_path / name).write_text(text)
+        cells = ("one", "other", "plus", "minus")
+        found.append({cell: code.part_does(tmp_path / name, "CELLS", cell, also=("activated",)) for cell in cells})
+    before, after = found
+    assert len(set(before.values())) == 4
+    assert {cell for cell in before if before[cell] != after[cell]} == stale
 
 
 def test_a_gpu_that_is_not_there_is_one_clear_line(airline):
@@ -225,7 +241,6 @@ def alive(pid: int) -> bool:
 def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     """Killed with SIGKILL in the middle, as by the kernel; the parent that DVC is dies, not the script itself."""
     prepare(project, "mnist_rows")
-    project.run("python", "pipelines/baseline.py", "mnist_rows")
     project.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2, 3, 4, 5, 6, 7]")
     project.edit(
         "params.yaml",
@@ -237,7 +252,7 @@ def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     settings = "{settings: {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}"
     (project.folder / "tuned").mkdir()
     project.write("tuned/mnist_rows.yaml", f"vanilla: {settings}\nlstm: {settings}\n")
-    stand_in = "import subprocess, sys; subprocess.run([sys.executable, 'pipelines/train.py', 'mnist_rows', 'pytorch'])"
+    stand_in = "import subprocess, sys; subprocess.run([sys.executable, 'pipelines/train.py', 'pytorch', 'mnist_rows'])"
     parent = subprocess.Popen(
         [sys.executable, "-c", stand_in],
         cwd=project.folder,
@@ -260,7 +275,7 @@ def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     assert not (project.folder / "metrics/train").exists()
     whole = {path.parent.name for path in store.glob("*/result.json") if not path.parent.name.startswith(".")}
     assert 3 <= len(whole) < 16
-    said = project.run("python", "pipelines/train.py", "mnist_rows", "pytorch").stderr
+    said = project.run("python", "pipelines/train.py", "pytorch", "mnist_rows").stderr
     assert f"16/16 runs, {len(whole)} reused" in said
 
 
@@ -280,7 +295,7 @@ def test_prune_keeps_what_a_stage_needs(airline):
 def test_prune_in_the_middle_of_a_stage_takes_nothing_from_it(airline):
     with Executor("pytorch", "one", "cpu") as executor:
         executor.run(specs(seeds=(0,)))
-        assert run_store.prune() == []
+        assert store.prune() == []
         assert all(run.reused for run in executor.run(specs(seeds=(0,))))
 
 
@@ -296,7 +311,7 @@ def test_an_interpreter_that_is_none_is_one_clear_line(airline, tmp_path, monkey
 def test_published_runs_lie_on_disk_once(airline):
     with Executor("pytorch", "test", "cpu") as executor:
         (run,) = executor.run(specs(seeds=(0,))[:1])
-    run_store.publish(run.folder, Path("runs/here"))
+    store.publish(run.folder, Path("runs/here"))
     for path in Path("runs/here").iterdir():
         assert path.stat().st_ino == (run.folder / path.name).stat().st_ino
 
@@ -314,11 +329,11 @@ def test_the_package_needs_one_framework_only():
 def generated(problem="adding", steps=6, cell="vanilla", seed=0, **more):
     from dataclasses import replace
 
-    from rnn_study.init import Init
-    from rnn_study.network import Layer, Network
-    from rnn_study.optimisers import Optimiser
-    from rnn_study.task import Generated
-    from rnn_study.train import RunSpec
+    from rnn_study.model.init import Init
+    from rnn_study.model.network import Layer, Network
+    from rnn_study.model.optimisers import Optimiser
+    from rnn_study.model.task import Generated
+    from rnn_study.running.run.spec import RunSpec
 
     data = Generated(problem, steps, False, 32, 16, 16, (), 0)
     network = Network(2 if problem == "adding" else 1, (Layer(cell, 3),), 1 if problem == "adding" else 2)
@@ -340,42 +355,92 @@ def test_runs_on_generated_data_need_no_file(tmp_path, monkeypatch):
 
 
 def test_the_id_of_a_run_on_generated_data_covers_its_own_problem_alone():
-    files = {name for name in run_store.sources(generated()) if "problems/" in name}
-    assert files == {f"rnn_study/problems/{name}.py" for name in ("__init__", "adding", "problem")}
-    other = {name for name in run_store.sources(generated("parity")) if "problems/" in name}
-    assert other ^ files == {f"rnn_study/problems/{name}.py" for name in ("adding", "parity")}
+    files = {name for name in store.sources(generated()) if "problems/" in name}
+    assert files == {f"rnn_study/data/problems/{name}.py" for name in ("adding", "problem")}
+    other = {name for name in store.sources(generated("parity")) if "problems/" in name}
+    assert other ^ files == {f"rnn_study/data/problems/{name}.py" for name in ("adding", "parity")}
     environment = {"framework": "torch", "version": "2"}
-    ids = {run_store.run_id(spec, environment) for spec in (generated(), generated(steps=7), generated(seed=1))}
+    ids = {store.run_id(spec, environment) for spec in (generated(), generated(steps=7), generated(seed=1))}
     assert len(ids) == 3
 
 
 def test_the_id_of_a_run_on_pixels_covers_the_images(tmp_path, monkeypatch):
-    from rnn_study.task import Pixels
+    from rnn_study.model.task import Pixels
 
     monkeypatch.chdir(tmp_path)
     Path("rows.npz").write_bytes(b"one")
     environment = {"framework": "torch", "version": "2"}
     plain, mixed = (generated(data=Pixels("rows.npz", 4, seed)) for seed in (None, 0))
-    assert "rnn_study/problems/pixels.py" in run_store.sources(plain)
-    ids = [run_store.run_id(spec, environment) for spec in (plain, mixed)]
+    assert "rnn_study/data/problems/pixels.py" in store.sources(plain)
+    ids = [store.run_id(spec, environment) for spec in (plain, mixed)]
     Path("rows.npz").write_bytes(b"another")
-    assert len({*ids, run_store.run_id(plain, environment)}) == 3
+    assert len({*ids, store.run_id(plain, environment)}) == 3
 
 
-def test_runs_of_one_shape_stay_together():
-    """Two workers: six shapes of six runs are one share each, so that each is compiled once; one large shape is not."""
-    from rnn_study.executor import _shares
+def test_a_worker_keeps_to_the_shapes_that_it_has_compiled():
+    """Three shapes of four runs, two workers: each takes a shape of its own, then whatever is left of a third one is
+    shared only if that is worth compiling it once more."""
+    from rnn_study.running.executor import _Shapes
 
-    runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in range(6, 12) for seed in range(6)}
-    shares = _shares(runs, 2)
-    assert len(shares) == 6
-    assert all(len({spec.data.steps for spec in share.values()}) == 1 for share in shares)
-    assert sorted(run for share in shares for run in share) == sorted(runs)
-    alone = _shares({str(seed): generated(seed=seed) for seed in range(20)}, 2)
-    assert [len(share) for share in alone] == [5, 5, 5, 5]
-    rates = [generated(optimiser=generated().optimiser.__class__(rate, None)) for rate in (0.1, 0.2)]
-    assert (
-        len(_shares(dict(zip("ab", rates, strict=True)) | {str(n): generated(steps=9, seed=n) for n in range(6)}, 2))
-        == 4
-    )
-    assert _shares({}, 2) == []
+    runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in (6, 7, 8) for seed in range(4)}
+    for seconds, shared in ((1.0, True), (0.1, False)):
+        waiting, one, other = _Shapes(runs), set(), set()
+        assert len(waiting) == 12
+        taken = [waiting.take(one, other), waiting.take(other, one)]
+        assert [run[0] for run in taken] == ["6", "7"]
+        mine = [waiting.take(one, other) for _ in range(3)]
+        assert [run[0] for run in mine] == ["6"] * 3
+        third = waiting.take(one, other)
+        assert third[0] == "8"
+        theirs = [waiting.take(other, one) for _ in range(3)]
+        assert [run[0] for run in theirs] == ["7"] * 3
+        waiting.took(third, seconds)
+        last = waiting.take(other, one)
+        assert (last is not None) == shared
+        assert len(waiting) == (2 if shared else 3)
+    alone, one, other = _Shapes({str(seed): generated(seed=seed) for seed in range(4)}), set(), set()
+    assert alone.take(one, other)
+    assert alone.take(other, one)  # how long they take is not known yet, and a worker that waits wins nothing
+
+
+def test_every_run_finds_a_worker():
+    """Runs so short that no shape is worth compiling twice, on two workers, whichever is done first: all end."""
+    import random
+    from concurrent.futures import Future
+    from types import SimpleNamespace
+
+    from rnn_study.running import executor
+
+    sizes = {6: 5, 7: 5}
+    runs = {
+        f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps, size in sizes.items() for seed in range(size)
+    }
+    for seed in range(50):
+        chance = random.Random(seed)
+        workers = [SimpleNamespace(given={}, shapes=set(), submit=lambda *_: Future()) for _ in range(2)]
+        waiting, done = executor._Shapes(runs), []
+        executor.Executor._feed(SimpleNamespace(_workers=workers), waiting, runs)
+        while busy := [worker for worker in workers if worker.given]:
+            worker = chance.choice(busy)
+            run = next(iter(worker.given))
+            del worker.given[run]
+            waiting.took(run, 0.01)
+            done.append(run)
+            executor.Executor._feed(SimpleNamespace(_workers=workers), waiting, runs)
+        assert sorted(done) == sorted(runs)
+
+
+def test_what_does_not_shape_a_network_shares_its_code():
+    from dataclasses import replace
+
+    from rnn_study.model.init import Init
+    from rnn_study.running.executor import _shape
+
+    spec = generated()
+    rate = replace(spec, optimiser=replace(spec.optimiser, learning_rate=0.5, clip=3.0))
+    assert {
+        _shape(spec),
+        _shape(rate),
+        _shape(replace(spec, variant="x", seed=5, init=Init(recurrent="identity"))),
+    } == {_shape(spec)}
+    assert _shape(generated(steps=9)) != _shape(spec)

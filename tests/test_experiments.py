@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from rnn_study import config, experiments
-from rnn_study.errors import StudyError
-from rnn_study.init import SCHEMES, Init
-from rnn_study.network import Layer, parameter_count
-from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
-from rnn_study.task import Batch, Task
+from rnn_study import config
+from rnn_study.model.init import SCHEMES, Init
+from rnn_study.model.network import Layer, parameter_count
+from rnn_study.model.optimisers import Adam, Optimiser, RmsProp, Sgd
+from rnn_study.model.task import Batch, Task
+from rnn_study.running import experiments
+from rnn_study.support.errors import StudyError
 
 SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.25}
 
@@ -70,7 +71,7 @@ VARIANTS = {
     "deep": {"cell": ["lstm", "gru"], "units": 4},
     "lstm": {"forget_bias": 5.0, "optimiser": "rmsprop"},
     "gru": {"norm": "batch", "window": 3, "clip_by": "nothing"},
-    "ugrnn": {"habits": "pytorch"},
+    "ugrnn": {"defaults": "pytorch"},
     "value": {"cell": "lstm", "clip_by": "value", "clip": 0.1, "optimiser": "sgd", "impl": "equations"},
 }
 
@@ -103,8 +104,8 @@ def test_both_directions_reach_the_network():
     assert not config.Variant().network(3, layers, 2).bidirectional
 
 
-def test_keras_habits(parameters, task):
-    own = changed(parameters, lstm=config.Variant(habits="keras"))
+def test_keras_defaults(parameters, task):
+    own = changed(parameters, lstm=config.Variant(defaults="keras"))
     spec = experiments.spec(own, task, "lstm", "pytorch", SETTINGS, 0)
     assert spec.optimiser == Optimiser(0.01, 1.0, Adam(epsilon=1e-7, hat=True))
     assert (spec.init, spec.impl, spec.network.second_bias) == (SCHEMES["keras"], "native", False)

@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from rnn_study.errors import StudyError, one_line_errors
-from rnn_study.files import atomic, read_arrays, read_json, sha256, write_arrays, write_json, write_rows
+from rnn_study.support.errors import StudyError, one_line_errors
+from rnn_study.support.files import atomic, read_arrays, read_json, sha256, write_arrays, write_json, write_rows
 
 
 def test_a_file_appears_complete_or_not_at_all(tmp_path):

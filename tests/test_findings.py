@@ -11,7 +11,7 @@ from scipy import stats as scipy_stats
 
 from rnn_study.reports import comparison, parity
 from rnn_study.reports.study import Study
-from rnn_study.summary import task_summary
+from rnn_study.statistics.summary import task_summary
 
 MARGIN = 0.5
 NOISE = np.array([0.3, -1.1, 0.7, 0.2, -0.4, 1.2, -0.8, -0.1])
@@ -278,16 +278,16 @@ def parity_of(tmp_path, rows, curves, bptt=None):
 
 
 GAP = {"check": "free-running gap", "deviation": 2.0, "bound": 30.0}
-CALM = {"gap": [0.0, 2e-16], "floor": [1e-16, 1e-16], "habits": [0.0, 0.25]}
-WILD = {"gap": [0.0, 31e-16], "floor": [1e-16, 1e-16], "habits": [0.0, 0.5]}
+CALM = {"gap": [0.0, 2e-16], "floor": [1e-16, 1e-16], "defaults": [0.0, 0.25]}
+WILD = {"gap": [0.0, 31e-16], "floor": [1e-16, 1e-16], "defaults": [0.0, 0.5]}
 
 
 def test_frameworks_that_part_no_further_than_rounding_does(tmp_path):
     rows = [GAP, {"deviation": 3e-15}, {"deviation": 1e-13, "case": "worst"}]
-    free, habits, *checks = parity.findings(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
+    free, defaults, *checks = parity.findings(parity_of(tmp_path, rows, {"airline/gru/float64": CALM}))
     assert free.startswith("The frameworks disagree no more than rounding disagrees with itself: in 1 training of 2 ")
     assert "2.0 times the gap" in free
-    assert "at worst the losses were apart by GRU 0.25" in habits
+    assert "at worst the losses were apart by GRU 0.25" in defaults
     assert checks == ["Update, float64: 2 checks, the worst 1.0e-13, within the bound of 1.0e-12."]
 
 
@@ -392,8 +392,8 @@ GAPS = {"initial weights": 0.7, "another draw": 0.6, "Adam's epsilon": 1e-4, "cl
 
 def test_the_defaults_are_told_in_the_order_of_their_weight():
     curves = {("airline", "lstm", "float64"): {"gap": np.array([1e-16, 3e-14])}}
-    habits = {("airline", "lstm"): GAPS | {"all of them": 0.9}}
-    (sentence,) = parity.defaults(SimpleNamespace(habits=habits, curves=curves))
+    defaults = {("airline", "lstm"): GAPS | {"all of them": 0.9}}
+    (sentence,) = parity.defaults(SimpleNamespace(defaults=defaults, curves=curves))
     assert "with the frameworks' defaults the losses part by up to 0.9, with matched settings by 3e-14" in sentence
     assert (
         "Most of it is initial weights (0.7 alone, though another draw by the same scheme already makes 0.6)"
@@ -403,6 +403,6 @@ def test_the_defaults_are_told_in_the_order_of_their_weight():
 
 
 def test_defaults_that_were_not_run_are_said_to_be_so():
-    study = SimpleNamespace(habits={}, curves={})
-    assert parity.defaults(study) == ["Not run: parity.habits in params.yaml names no cell."]
-    parity.habits_table(study)  # shows nothing
+    study = SimpleNamespace(defaults={}, curves={})
+    assert parity.defaults(study) == ["Not run: parity.defaults in params.yaml names no cell."]
+    parity.defaults_table(study)  # shows nothing

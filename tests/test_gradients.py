@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from rnn_study import config, experiments, stats
-from rnn_study.diagnostics import profiles
-from rnn_study.errors import StudyError
-from rnn_study.gradients import ablations, claims, quantities
-from rnn_study.init import Init
-from rnn_study.optimisers import Optimiser, RmsProp
-from rnn_study.task import Batch, Task
-from rnn_study.tasks import adding, agreement
+from rnn_study import config
+from rnn_study.behaviour.diagnostics import profiles
+from rnn_study.behaviour.gradients import ablations, claims, quantities
+from rnn_study.data.tasks import adding, agreement
+from rnn_study.model.init import Init
+from rnn_study.model.optimisers import Optimiser, RmsProp
+from rnn_study.model.task import Batch, Task
+from rnn_study.running import experiments
+from rnn_study.statistics import stats
+from rnn_study.support.errors import StudyError
 
 QUICK = config.load(ROOT / "studies/quick.yaml")
 REAL = config.load(ROOT / "studies/real.yaml")
@@ -43,7 +45,7 @@ def test_the_adding_task_scores_in_its_own_unit():
 
 
 def words_of(task, part):
-    from rnn_study.task import unpack_texts
+    from rnn_study.data.prepared import unpack_texts
 
     known = unpack_texts(task.extras["words"], task.extras["words_offsets"])
     batch = task.parts()[part]

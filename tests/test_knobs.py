@@ -8,18 +8,18 @@ import stock_worker
 from conftest import needs
 from scipy import stats
 
-from rnn_study import reference
-from rnn_study.backends import BACKENDS
-from rnn_study.cells import CELLS
-from rnn_study.init import SCHEMES, Init, draw
-from rnn_study.network import STATISTICS, Layer, Network, is_trained, shapes
-from rnn_study.optimisers import Adam, Optimiser
-from rnn_study.parity import probes
-from rnn_study.parity.probes import Problem, tree_deviation
-from rnn_study.parity.problems import KNOBS, knob_problem, oracle
-from rnn_study.parity.run import Parity
-from rnn_study.parity.trainings import BETA, LATE, RATE
-from rnn_study.task import Batch
+from rnn_study.behaviour.parity import probes
+from rnn_study.behaviour.parity.probes import Problem, tree_deviation
+from rnn_study.behaviour.parity.problems import KNOBS, knob_problem, oracle
+from rnn_study.behaviour.parity.run import Parity
+from rnn_study.behaviour.parity.trainings import BETA, LATE, RATE
+from rnn_study.model import reference
+from rnn_study.model.backend import BACKENDS
+from rnn_study.model.cells import CELLS
+from rnn_study.model.init import SCHEMES, Init, draw
+from rnn_study.model.network import STATISTICS, Layer, Network, is_trained, shapes
+from rnn_study.model.optimisers import Adam, Optimiser
+from rnn_study.model.task import Batch
 
 ADAM = Optimiser(RATE, 2**-3, Adam(BETA, LATE))
 

@@ -8,17 +8,19 @@ import pytest
 from conftest import ROOT
 from scipy import stats as scipy_stats
 
-from rnn_study import config, experiments, results
+from rnn_study import config
+from rnn_study.behaviour.long_range import claims, frontier, problem_card, quantities
 from rnn_study.config.frontier import DrawnFrontier
-from rnn_study.errors import StudyError
-from rnn_study.events import Finished
-from rnn_study.files import write_json, write_tables
-from rnn_study.long_range import card, claims, quantities, walk
-from rnn_study.problems import catalogue
+from rnn_study.data.problems import catalogue
+from rnn_study.model.task import Generated
 from rnn_study.reports import long_range as report
-from rnn_study.reports.frontier_tables import bounds, reach
+from rnn_study.reports.long_range.tables import bounds, reach
 from rnn_study.reports.study import Study
-from rnn_study.task import Generated
+from rnn_study.running import experiments
+from rnn_study.running.events import Finished
+from rnn_study.running.run import results
+from rnn_study.support.errors import StudyError
+from rnn_study.support.files import write_json, write_tables
 
 QUICK = config.load(ROOT / "studies/quick.yaml")
 REAL = config.load(ROOT / "studies/real.yaml")
@@ -77,7 +79,7 @@ def follow(tmp_path):
 
 
 def test_a_cell_stops_after_two_lengths_with_nothing_solved(follow):
-    found = walk.walk(QUICK, params(), "adding", [6, 12, 24, 48], follow)
+    found = frontier.walk(QUICK, params(), "adding", [6, 12, 24, 48], follow)
     rows = [one.row for one in found]
     lengths = {
         (axis, variant): sorted({r["steps"] for r in rows if (r["axis"], r["variant"]) == (axis, variant)})
@@ -104,15 +106,15 @@ def test_a_cell_stops_after_two_lengths_with_nothing_solved(follow):
 def test_a_length_solved_between_two_that_are_not_goes_on(follow, monkeypatch):
     monkeypatch.setattr(f"{__name__}.outcomes", lambda spec: spec.data.steps == 12)
     own = params(cells={"gru": {}}, ablations={}, width=None)
-    rows = [one.row for one in walk.walk(QUICK, own, "adding", own.lengths, follow)]
+    rows = [one.row for one in frontier.walk(QUICK, own, "adding", own.lengths, follow)]
     assert sorted({row["steps"] for row in rows}) == [6, 12, 24, 48]
 
 
 def test_runs_of_both_axes_are_trained_once(follow):
     """Where the width is the one that the budget gives, the specs are the same."""
-    wide = walk.walk(QUICK, params(), "adding", [6], follow)[0].row["units"]
+    wide = frontier.walk(QUICK, params(), "adding", [6], follow)[0].row["units"]
     own = params(width=wide, ablations={})
-    walk.walk(QUICK, own, "adding", [6], follow)
+    frontier.walk(QUICK, own, "adding", [6], follow)
     assert len(follow.asked[-1]) == 3 * 6 + 2 * 6  # vanilla's are the same
 
 
@@ -154,8 +156,8 @@ def test_cells_of_a_frontier_have_an_equal_budget():
 
 def test_generalisation_trains_at_all_lengths_and_tests_beyond(follow):
     own = params(generalise={"longest": 10, "factors": [1, 3, 10], "seeds": 2})
-    finished = walk.generalise(QUICK, own, "adding", follow)
-    rows = walk.tested(finished)
+    finished = frontier.generalise(QUICK, own, "adding", follow)
+    rows = frontier.tested(finished)
     (asked,) = follow.asked
     assert asked == [(cell, 10, seed) for cell in ("vanilla", "lstm", "gru") for seed in (0, 1)]
     assert len(rows) == 3 * 2 * 3
@@ -164,7 +166,7 @@ def test_generalisation_trains_at_all_lengths_and_tests_beyond(follow):
         (30, 0.3, 10),
         (100, 1.0, 10),
     }
-    assert walk.generalise(QUICK, params(), "adding", follow) == []
+    assert frontier.generalise(QUICK, params(), "adding", follow) == []
 
 
 def test_the_memory_of_a_run_is_its_networks(tmp_path, monkeypatch):
@@ -179,15 +181,15 @@ def test_the_memory_of_a_run_is_its_networks(tmp_path, monkeypatch):
     ended = {"diverged": False, "best_epoch": 3}
     monkeypatch.setattr(results, "read_weights", lambda folder: tree)
     monkeypatch.setattr(results, "read_summary", lambda folder: ended)
-    walk._take(2)
-    assert walk._memory((spec, tmp_path)) == pytest.approx(-1 / np.log(0.8), rel=1e-6)
+    frontier._take(2)
+    assert frontier._memory((spec, tmp_path)) == pytest.approx(-1 / np.log(0.8), rel=1e-6)
     monkeypatch.setattr(results, "read_weights", lambda folder: tree | {"head.b": np.full(1, np.nan)})
-    assert walk._memory((spec, tmp_path)) is None
+    assert frontier._memory((spec, tmp_path)) is None
     monkeypatch.setattr(results, "read_weights", lambda folder: tree)
     ended.update(diverged=True)
-    assert walk._memory((spec, tmp_path)) is not None  # weights of an epoch before it diverged
+    assert frontier._memory((spec, tmp_path)) is not None  # weights of an epoch before it diverged
     ended.update(best_epoch=0)
-    assert walk._memory((spec, tmp_path)) is None
+    assert frontier._memory((spec, tmp_path)) is None
 
 
 # From runs to figures
@@ -197,9 +199,10 @@ def test_the_memory_of_a_run_is_its_networks(tmp_path, monkeypatch):
 def found(follow):
     own = params()
     rows = [
-        one.row | {"memory": 1.0 * one.row["solved"]} for one in walk.walk(QUICK, own, "adding", own.lengths, follow)
+        one.row | {"memory": 1.0 * one.row["solved"]}
+        for one in frontier.walk(QUICK, own, "adding", own.lengths, follow)
     ]
-    about = card.card(own, "adding") | {"device": "cpu", "tried": own.lengths}
+    about = problem_card.card(own, "adding") | {"device": "cpu", "tried": own.lengths}
     return about | {"runs": rows, "generalisation": []}
 
 
@@ -378,7 +381,7 @@ def courses(vanilla, lstm, lengths=(30, 60), seeds=6):
         for steps, number in zip(lengths, numbers, strict=False)
         for seed in range(seeds)
     ]
-    about = card.card(own, "menu") | {"tried": list(lengths), "runs": runs, "generalisation": []}
+    about = problem_card.card(own, "menu") | {"tried": list(lengths), "runs": runs, "generalisation": []}
     told = claims.menu(own, about, list(quantities.frontiers(own, about)))
     return [(row["a"], row["verdict"]) for row in told]
 
@@ -420,36 +423,36 @@ def test_the_goal_of_the_adding_problem_is_a_hundredth_of_its_variance():
 
 def test_a_length_that_no_sequence_has_is_one_clear_line():
     with pytest.raises(StudyError, match=r"frontier\.menu: got 2 steps: expected at least 3"):
-        card.card(params(lengths=[2, 6]), "menu")
+        problem_card.card(params(lengths=[2, 6]), "menu")
     with pytest.raises(StudyError, match="adding: got 1 steps: expected at least 2"):
-        walk.generalise(QUICK, params(generalise={"longest": 1, "factors": [1, 2], "seeds": 1}), "adding", None)
+        frontier.generalise(QUICK, params(generalise={"longest": 1, "factors": [1, 2], "seeds": 1}), "adding", None)
     accuracy = params(training=params().training.model_dump() | {"goal": 99.0})
     with pytest.raises(StudyError, match=r"menu: training\.goal: got 99\.0: expected an accuracy, at most 1"):
-        card.card(accuracy, "menu")
+        problem_card.card(accuracy, "menu")
 
 
 def test_a_window_does_not_go_with_an_answer_for_every_step():
     cells = {"vanilla": {}, "short": {"cell": "lstm", "window": 3}}
     with pytest.raises(StudyError, match="menu: short: window 3 with an answer for every step: expected none"):
-        card.card(params(cells=cells, ablations={}), "menu")
-    assert card.card(params(cells=cells, ablations={}), "adding")["cells"] == ["vanilla", "short"]
+        problem_card.card(params(cells=cells, ablations={}), "menu")
+    assert problem_card.card(params(cells=cells, ablations={}), "adding")["cells"] == ["vanilla", "short"]
 
 
 def test_the_budget_is_what_runs_are_given():
-    assert card.card(params(), "adding")["budget"] == 100
+    assert problem_card.card(params(), "adding")["budget"] == 100
     own = params(training=params().training.model_dump() | {"updates": 100, "check": 50})
     assert {spec.epochs * 50 for spec in specs_of(own)} == {100}
 
 
 def test_what_the_card_says():
-    told = card.card(params(), "menu")
+    told = problem_card.card(params(), "menu")
     assert told["chance"]["12"] == {"score": pytest.approx(1 / 3), "loss": pytest.approx(11 * np.log(3) / 12)}
     assert told["ablations"]["vanilla-bare"] == {
         "of": "vanilla",
         "label": "bare",
         "change": {"recurrent": "glorot", "clip_by": "nothing"},
     }
-    assert card.tags(told) == {"data": "generated"}
+    assert problem_card.tags(told) == {"data": "generated"}
 
 
 # The report's sentences

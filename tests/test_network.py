@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from rnn_study import init
-from rnn_study.cells import CELLS
-from rnn_study.network import Embedding, Layer, Network, parameter_count, shapes, units_for
+from rnn_study.model import init
+from rnn_study.model.cells import CELLS
+from rnn_study.model.network import Embedding, Layer, Network, parameter_count, shapes, units_for
 
 
 def test_shapes_and_their_order():

@@ -1,4 +1,4 @@
-"""The frameworks against the oracle and each other, every check of `rnn_study.parity`; and that the checks can fail."""
+"""The frameworks against the oracle and each other, every check of `behaviour.parity`; and that the checks can fail."""
 
 import itertools
 from collections import Counter
@@ -10,17 +10,17 @@ import pytest
 import stock_worker
 from conftest import FRAMEWORK, needs
 
-from rnn_study import init, reference
-from rnn_study.backends import BACKENDS
-from rnn_study.cells import CELLS
-from rnn_study.network import NATIVE, Embedding, Layer, Network, shapes
-from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
-from rnn_study.parity import checks, probes, problems, worked
-from rnn_study.parity.probes import Problem
-from rnn_study.parity.problems import RULES, UPDATES, Options, layer_problem, oracle, update_problem
-from rnn_study.parity.run import Parity
-from rnn_study.parity.trainings import BETA, LATE, RATE, Curves, Training
-from rnn_study.task import Batch
+from rnn_study.behaviour.parity import checks, probes, problems, worked_examples
+from rnn_study.behaviour.parity.probes import Problem
+from rnn_study.behaviour.parity.problems import RULES, UPDATES, Options, layer_problem, oracle, update_problem
+from rnn_study.behaviour.parity.run import Parity
+from rnn_study.behaviour.parity.trainings import BETA, LATE, RATE, Curves, Training
+from rnn_study.model import init, reference
+from rnn_study.model.backend import BACKENDS
+from rnn_study.model.cells import CELLS
+from rnn_study.model.network import NATIVE, Embedding, Layer, Network, shapes
+from rnn_study.model.optimisers import Adam, Optimiser, RmsProp, Sgd
+from rnn_study.model.task import Batch
 
 IMPLS = ("native", "equations")
 DTYPES = ("float64", "float32")
@@ -185,7 +185,7 @@ def test_the_rows_of_one_framework_hold_every_case(backend, alone):
         chosen = {(row["cell"], row["dtype"], row["case"]) for row in rows if row["check"] == check}
         assert chosen == {(one.cell, one.dtype, str(one)) for one in problems.options()}
     cases = {row["case"] for row in rows if row["check"] == "worked case"}
-    assert cases == {f"{name}; {impl}" for name in worked.cases() for impl in IMPLS}
+    assert cases == {f"{name}; {impl}" for name in worked_examples.cases() for impl in IMPLS}
     assert {row["case"] for row in rows if row["check"] == "update"} == {f"{rule}, its formula" for rule in UPDATES}
     assert all(row["bound"] == checks.BOUNDS[row["dtype"]][row["check"]] for row in rows)
     order = [checks.CHECKS.index(row["check"]) for row in rows]
@@ -553,9 +553,9 @@ def test_a_wrong_pass_is_noticed(mistake, dtype):
     assert {row["check"] for row in beyond(rows)} == noticed
 
 
-@pytest.mark.parametrize("name", worked.cases())
+@pytest.mark.parametrize("name", worked_examples.cases())
 def test_a_wrong_worked_case_is_noticed(name):
-    problem = worked.cases()[name]
+    problem = worked_examples.cases()[name]
     assert beyond([checks.worked_row("pytorch", name, problem, oracle(problem), oracle(problem))]) == []
     for array in problem.weights:
         wrong = with_weights(problem, lambda w, array=array: {array: w[array] + 1e-8})
@@ -622,7 +622,7 @@ def test_updates_that_disagree_are_noticed(name, change):
 def training_rows(dtype, **changes):
     flat = np.full(5, 1e-12)
     steps = np.full(5, 1e-13) if dtype == "float64" else np.empty(0)
-    curves = Curves(loss=np.ones(5), gap=29 * flat, habits=flat, floor=flat, steps=steps)
+    curves = Curves(loss=np.ones(5), gap=29 * flat, defaults=flat, floor=flat, steps=steps)
     return checks.training_rows(
         Training("a task", "gru", dtype, None, np.zeros((200, 8)), 8), replace(curves, **changes)
     )

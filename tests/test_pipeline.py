@@ -12,10 +12,10 @@ import pytest
 from conftest import ROOT, Project, needs
 from ruamel.yaml import YAML
 
-from rnn_study.backends import BACKENDS
-from rnn_study.closure import closure
-from rnn_study.parity.checks import CHECKS
-from rnn_study.results import FILES
+from rnn_study.behaviour.parity.checks import CHECKS
+from rnn_study.model.backend import BACKENDS
+from rnn_study.running.run import code
+from rnn_study.running.run.results import FILES
 
 FRONTIERS = ("adding", "menu", "permuted_mnist")  # of the tiny study
 
@@ -34,62 +34,88 @@ def stages() -> dict[str, dict]:
     return YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
-# What a stage imports by the name it is run for: where its modules lie, the name in dvc.yaml, the names there are.
-BY_NAME = {
-    "train": ("src/rnn_study/backends/", "${item.backend}", BACKENDS),
-    "ablate": ("src/rnn_study/backends/", "${gradients.framework}", BACKENDS),
-    **dict.fromkeys(("frontier", "frontier-images"), ("src/rnn_study/backends/", "${item.framework}", BACKENDS)),
-    "report": ("src/rnn_study/reports/", "${key}", tuple(stages()["report"]["foreach"])),
+# What a stage imports by a name, which no import statement shows: the frameworks that its workers load, the modules
+# that its notebooks name.
+LOADED = {
+    "tune": ["backends/pytorch"],
+    "parity": [f"backends/{backend}" for backend in BACKENDS],
+    "train": ["backends/${item}"],
+    "ablate": ["backends/${gradients.framework}"],
+    "frontier": ["backends/${item.framework}"],
+    "frontier-images": ["backends/${item.framework}"],
+    "reports": [f"reports/{name}" for name in ("comparison", "gradients", "long_range", "parity")],
 }
 
 
-def imports(*names: str) -> set[str]:
-    """Files of the package that these files import, and themselves."""
-    return {path.relative_to(ROOT).as_posix() for path in closure(*(ROOT / name for name in names))}
+def rooms(*names: str) -> set[str]:
+    """The rooms (folders of the package, a framework's own) of what these files import, but for files that do
+    nothing."""
+    package = ROOT / "src/rnn_study"
+    found = set()
+    for path in code.closure(*(ROOT / name for name in names)):
+        if path.is_relative_to(package) and code.does(path):
+            room, *rest = path.relative_to(package).parts
+            found.add(f"{room}/{rest[0]}" if room == "backends" else room)
+    return found
+
+
+def modules(loaded: list[str]) -> list[str]:
+    """The files behind names of LOADED, of a framework that a variable chooses those of every one."""
+    found = []
+    for name in loaded:
+        for backend in BACKENDS if "$" in name else [""]:
+            module = f"src/rnn_study/{re.sub('[$].*', backend, name)}"
+            found.append(f"{module}/__init__.py" if (ROOT / module).is_dir() else f"{module}.py")
+    return found
 
 
 @pytest.mark.parametrize("name", stages())
-def test_a_stage_depends_on_the_files_that_its_script_imports(name):
+def test_a_stage_depends_on_the_rooms_that_its_script_imports(name):
     stage = stages()[name].get("do", stages()[name])
-    listed = {dep for dep in stage["deps"] if dep.startswith(("src/", "pipelines/"))}
-    script = stage["cmd"].split()[1]
-    if name in BY_NAME:
-        room, variable, choices = BY_NAME[name]
-        found = set()
-        for module in (f"{room}{choice}" for choice in choices):
-            own = f"{module}/__init__.py" if (ROOT / module).is_dir() else f"{module}.py"
-            found |= {path.replace(module, f"{room}{variable}") for path in imports(script, own)}
-        assert listed == found
-    else:
-        loaded = {"tune": BACKENDS[:1], "parity": BACKENDS}.get(name, ())  # what its workers load
-        assert listed == imports(script, *(f"src/rnn_study/backends/{backend}/__init__.py" for backend in loaded))
+    script, loaded = stage["cmd"].split()[1], LOADED.get(name, [])
+    needed = rooms(script, *modules(loaded))
+    if any("$" in one for one in loaded):  # the one framework in the place of both
+        needed = {room for room in needed if not room.startswith("backends/")} | set(loaded)
+    listed = [dep for dep in stage["deps"] if dep.startswith("src/")]
+    assert sorted(f"src/rnn_study/{room}" for room in needed) == sorted(listed)
+    assert {dep for dep in stage["deps"] if dep.endswith((".py", ".lock"))} == {script, "requirements.lock"}
 
 
-def committed(path: str) -> bytes | None:
-    """The content of a file in the last commit; None for a folder and for what git does not hold."""
-    shown = subprocess.run(["git", "cat-file", "blob", f"HEAD:{path}"], cwd=ROOT, capture_output=True)
-    return shown.stdout if shown.returncode == 0 else None
+def git(*words: str) -> bytes | None:
+    """What git says here; None where it has no answer."""
+    said = subprocess.run(["git", *words], cwd=ROOT, capture_output=True)
+    return said.stdout if said.returncode == 0 else None
+
+
+def committed(path: str) -> str | None:
+    """The digest that DVC gives to a file or folder as it is in the last commit; None for what git does not hold."""
+    names = (git("ls-tree", "-r", "--name-only", "HEAD", "--", path) or b"").decode().splitlines()
+    digests = {name: hashlib.md5(git("cat-file", "blob", f"HEAD:{name}")).hexdigest() for name in names}
+    if path in digests:
+        return digests[path]
+    listed = [{"md5": md5, "relpath": name.removeprefix(f"{path}/")} for name, md5 in sorted(digests.items())]
+    return hashlib.md5(json.dumps(listed).encode()).hexdigest() + ".dir" if listed else None
 
 
 def test_the_committed_lock_belongs_to_the_committed_files():
     """What is committed was made by what is committed: code, parameters and results together."""
-    lock = committed("dvc.lock")
+    lock = git("cat-file", "blob", "HEAD:dvc.lock")
     if lock is None:
         pytest.skip("not a git checkout")
-    parameters = YAML(typ="safe").load(committed("params.yaml"))
+    parameters = YAML(typ="safe").load(git("cat-file", "blob", "HEAD:params.yaml"))
     checked = set()
     for name, stage in YAML(typ="safe").load(lock)["stages"].items():
         for entry in [*stage["deps"], *stage["outs"]]:
-            content = committed(entry["path"])
-            if content is not None:
-                assert hashlib.md5(content).hexdigest() == entry["md5"], f"{name}: {entry['path']}: run dvc repro"
+            digest = committed(entry["path"])
+            if digest is not None and not entry["path"].startswith(("data/", "runs/", "reports/")):
+                assert digest == entry["md5"], f"{name}: {entry['path']}: run dvc repro"
                 checked.add(entry["path"])
         for key, value in stage.get("params", {}).get("params.yaml", {}).items():
             found = parameters
             for part in key.split("."):
                 found = found[part]
             assert found == value, f"{name}: {key}: run dvc repro"
-    assert {"src/rnn_study/cells.py", "metrics/summary.json", "tuned/tweets.yaml"} <= checked
+    assert {"src/rnn_study/model", "requirements.lock", "metrics/summary.json", "tuned/tweets.yaml"} <= checked
 
 
 def test_a_notebook_imports_only_what_its_report_depends_on():
@@ -234,12 +260,12 @@ def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
                 if file.is_file():
                     content = file.read_bytes()
                     assert not any(secret in content for secret in secrets), f"{name}: {file}"
-    # the second report, made at another time, is the first one to the byte
-    for name in ("comparison", "parity", "gradients", "long_range"):
-        files = [study.folder / "reports" / f"{name}.{kind}" for kind in ("html", "ipynb")]
-        before = [file.read_bytes() for file in files]
-        study.run("python", "pipelines/report.py", name)
-        assert [file.read_bytes() for file in files] == before
+    # reports made at another time are the first ones to the byte
+    files = sorted((study.folder / "reports").iterdir())
+    before = [file.read_bytes() for file in files]
+    study.run("python", "pipelines/reports.py")
+    assert [file.read_bytes() for file in files] == before
+    assert len(files) == 2 * 4 + 1
 
 
 @pytest.fixture
@@ -250,12 +276,11 @@ def changed(study):
 
 
 def test_one_cell_of_one_task_changed(changed):
-    """Only that task's stages run, and in them only that cell trains."""
+    """Only the stages that tune and train the tasks run, and in them only that cell of that task trains."""
     plain = "training: {batch_size: 8, epochs: 3, patience: 2}\n    tuning: {epochs: 1, examples: 32}\n    cells: "
     changed.edit("params.yaml", plain + "{vanilla: {}, lstm: {}}", plain + "{vanilla: {}, lstm: {units: 3}}")
     ran = changed.repro("train")
-    assert {name for name in ran if "airline" not in name} == set()
-    assert {"tune@airline", "train@airline-pytorch", "train@airline-tensorflow"} == set(ran)
+    assert {"tune", "train@pytorch", "train@tensorflow"} == set(ran)
     spec = {
         path.parent.name: json.loads(path.read_text()) for path in (changed.folder / ".run-store").glob("*/spec.json")
     }
@@ -271,7 +296,7 @@ def test_one_cell_of_one_task_changed(changed):
 
 def test_a_seed_added_trains_that_seed_alone(changed):
     changed.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2]")
-    assert reused(changed, "pipelines/train.py", "airline", "pytorch") == (4, 6)
+    assert reused(changed, "pipelines/train.py", "pytorch", "airline") == (4, 6)
 
 
 def test_an_ablation_added_trains_that_one_alone(changed):
@@ -285,39 +310,72 @@ def test_an_ablation_added_trains_that_one_alone(changed):
     assert len(table["cells"]["vanilla-deep"]["units"]) == 2
 
 
-def test_a_figure_edited_renders_its_report_alone(study):
-    path = study.folder / "src/rnn_study/reports/comparison.py"
-    path.write_text(path.read_text() + "\n# edited\n")
-    assert set(study.repro()) == {"report@comparison"}
+def edit(project: Project, file: str, old: str, new: str) -> None:
+    project.edit(f"src/rnn_study/{file}", old, new)
 
 
-@pytest.mark.parametrize(
-    ("file", "again"),
-    [("backends/pytorch/layers.py", 0), ("backends/tensorflow/layers.py", 4), ("stats.py", 4)],
-)
-def test_an_edit_retrains_what_uses_it(study, file, again):
-    """Runs in PyTorch after an edit of `file`: those of 4 that are taken from the run store."""
-    path = study.folder / "src/rnn_study" / file
-    before = path.read_text()
-    path.write_text(before + "\n# edited\n")
-    try:
-        status = json.loads(study.run("dvc", "status", "--json").stdout)
-        stale = any(f"src/rnn_study/{file}" in json.dumps(status[stage]) for stage in status if "train@" in stage)
-        assert stale
-        assert reused(study, "pipelines/train.py", "airline", "pytorch") == (again, 4)
-    finally:
-        path.write_text(before)
+def all_reused(project: Project, *script: str) -> bool:
+    again, total = reused(project, *script)
+    return again == total
 
 
-def test_an_edited_cell_retrains_its_own_runs_alone(study):
-    path = study.folder / "src/rnn_study/cells.py"
-    before = path.read_text()
-    path.write_text(before.replace("c = f * c + i * g\n    return", "c = i * g + f * c\n    return"))
-    assert path.read_text() != before
-    try:
-        assert reused(study, "pipelines/train.py", "airline", "pytorch") == (2, 4)
-    finally:
-        path.write_text(before)
+def test_an_edited_figure_renders_the_reports_alone(changed):
+    edit(changed, "reports/comparison/__init__.py", "alpha=0.12", "alpha=0.2")
+    assert changed.repro() == ["reports"]
+
+
+def test_an_edited_comment_trains_nothing(changed):
+    """Every stage that depends on the room runs again, and takes each of its runs from the store."""
+    edit(
+        changed,
+        "model/cells.py",
+        "    n = h.shape[-1]\n    a = a + s\n    i = ops",
+        "    n = h.shape[-1]  # units\n    a = a + s\n\n    i = ops",
+    )
+    edit(changed, "model/network.py", '"""One recurrent layer:', '"""A recurrent layer:')
+    done = changed.run("dvc", "repro")
+    ran = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
+    assert {name.partition("@")[0] for name in ran} >= {"fetch", "prepare", "tune", "train", "ablate", "frontier"}
+    counts = re.findall(r"(\d+)/(\d+) runs, (\d+) reused", done.stderr + done.stdout)
+    assert len(counts) > 10
+    assert all(again == finished for finished, _, again in counts)
+
+
+def test_an_edited_statistic_trains_nothing(changed):
+    edit(changed, "statistics/stats.py", "LEVEL = 0.95", "LEVEL = 0.9")
+    status = json.loads(changed.run("dvc", "status", "--json").stdout)
+    assert {"train@pytorch", "ablate", "summarise"} <= status.keys()
+    assert not any(name.startswith(("fetch", "prepare", "tune", "frontier@", "diagnose")) for name in status)
+    before = json.loads((changed.folder / "metrics/train/airline-pytorch.json").read_text())
+    assert all_reused(changed, "pipelines/train.py", "pytorch", "airline")
+    assert all_reused(changed, "pipelines/ablate.py")
+    after = json.loads((changed.folder / "metrics/train/airline-pytorch.json").read_text())
+    assert after["cells"]["lstm"]["interval"] != before["cells"]["lstm"]["interval"]
+
+
+def test_an_edited_framework_leaves_the_other_ones_stages_alone(changed):
+    edit(changed, "backends/tensorflow/__init__.py", "_CHUNK = 1024", "_CHUNK = 2 * 512")
+    ran = changed.repro()
+    assert {name for name in ran if "@" in name} == {"train@tensorflow"}
+    assert "parity" in ran
+    assert not {"ablate", "tune", "frontier"} & {name.partition("@")[0] for name in ran}
+
+
+def test_an_edited_backend_retrains_its_runs(changed):
+    edit(changed, "backends/pytorch/__init__.py", "_CHUNK = 1024", "_CHUNK = 2 * 512")
+    assert reused(changed, "pipelines/train.py", "pytorch", "airline") == (0, 4)
+
+
+def test_an_edited_cell_retrains_its_own_runs_alone(changed):
+    edit(changed, "model/cells.py", "c = f * c + i * g\n    return", "c = i * g + f * c\n    return")
+    for backend in BACKENDS:
+        assert reused(changed, "pipelines/train.py", backend, "airline") == (2, 4)
+    trained = [json.loads(path.read_text()) for path in (changed.folder / ".run-store").glob("*/spec.json")]
+    lstms = [
+        s for s in trained if s["task"] == "airline" and s["tests"] and s["network"]["layers"][0]["cell"] == "lstm"
+    ]
+    assert len(lstms) == 2 * 2 * len(BACKENDS)  # two seeds of the old LSTM, two of the new one
+    assert reused(changed, "pipelines/frontier.py", "adding") == (4, 4)  # vanilla and UGRNN, the last list
 
 
 def test_a_new_cell_trains_alone_and_appears_in_the_report(changed):
@@ -326,9 +384,9 @@ def test_a_new_cell_trains_alone_and_appears_in_the_report(changed):
     changed.write("params.yaml", before[:start] + "    cells: {vanilla: {}, lstm: {}, ugrnn: {clip_by: nothing}}\n")
     changed.run("python", "pipelines/tune.py", "airline")
     for backend in BACKENDS:
-        assert reused(changed, "pipelines/train.py", "airline", backend) == (4, 6)
+        assert reused(changed, "pipelines/train.py", backend, "airline") == (4, 6)
     changed.run("python", "pipelines/summarise.py")
-    changed.run("python", "pipelines/report.py", "comparison")
+    changed.run("python", "pipelines/reports.py", "comparison")
     page = (changed.folder / "reports/comparison.html").read_text()
     assert "UGRNN, PyTorch (equations)" in page
     assert "UGRNN, TensorFlow (equations)" in page
@@ -341,7 +399,7 @@ def test_the_store_of_mlflow_is_a_mirror_only(study):
     before = (study.folder / "metrics/train/airline-pytorch.json").read_bytes()
     store.rename(aside)
     try:
-        assert reused(study, "pipelines/train.py", "airline", "pytorch") == (4, 4)
+        assert reused(study, "pipelines/train.py", "pytorch", "airline") == (4, 4)
         assert (study.folder / "metrics/train/airline-pytorch.json").read_bytes() == before
         assert store.is_file()
     finally:

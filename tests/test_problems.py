@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import stock_worker
 
-from rnn_study import task as tasks
-from rnn_study.backends import BACKENDS
 from rnn_study.config.frontier import GENERATED
-from rnn_study.errors import StudyError
-from rnn_study.problems import agreement, catalogue, menu, pixels, temporal_order
-from rnn_study.problems.catalogue import PROBLEMS
-from rnn_study.problems.problem import QUARTERS, draw, draw_mixed, generate, quarter
-from rnn_study.task import Batch, Generated, Pixels, Task
+from rnn_study.data.problems import agreement, catalogue, menu, pixels, temporal_order
+from rnn_study.data.problems.catalogue import PROBLEMS
+from rnn_study.data.problems.problem import QUARTERS, draw, draw_mixed, generate, quarter
+from rnn_study.model import task as tasks
+from rnn_study.model.backend import BACKENDS
+from rnn_study.model.task import Batch, Generated, Pixels, Task
+from rnn_study.support.errors import StudyError
 
 LENGTHS = {"adding": 50, "copy_memory": 7, "temporal_order": 40, "delayed_recall": 20, "parity": 12, "menu": 15}
 LENGTHS["agreement"] = 23

@@ -9,11 +9,11 @@ import naive
 import numpy as np
 import pytest
 
-from rnn_study import reference
-from rnn_study.cells import CELLS
-from rnn_study.network import Embedding, Layer, Network, shapes
-from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
-from rnn_study.task import Batch
+from rnn_study.model import reference
+from rnn_study.model.cells import CELLS
+from rnn_study.model.network import Embedding, Layer, Network, shapes
+from rnn_study.model.optimisers import Adam, Optimiser, RmsProp, Sgd
+from rnn_study.model.task import Batch
 
 LENGTHS = np.array([5, 1, 3, 2])
 MASK = np.arange(5) < LENGTHS[:, None]

@@ -151,9 +151,15 @@ def test_a_notebook_that_fails_leaves_no_page(project: Project):
         '"metadata": {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}},'
         '"nbformat": 4, "nbformat_minor": 5}',
     )
-    done = project.run("python", "pipelines/report.py", "comparison", check=False)
+    done = project.run("python", "pipelines/reports.py", "comparison", check=False)
     assert done.returncode == 1
     assert not list((project.folder / "reports").glob("*.html"))
+
+
+def test_a_report_that_is_not_there_is_one_clear_line(project: Project):
+    done = project.run("python", "pipelines/reports.py", "comparisons", check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: notebooks/comparisons.ipynb: not found: expected the name of a notebook\n"
 
 
 def test_what_libraries_say_on_stderr_is_not_in_the_report(tmp_path, monkeypatch):

@@ -23,8 +23,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from rnn_study.config import Data
-from rnn_study.sources import SOURCES, airline, corpus, fetch, glove, mnist, tweets
-from rnn_study.tokens import SPECIALS, tokenise
+from rnn_study.data.sources import SOURCES, airline, corpus, fetch, glove, mnist, tweets
+from rnn_study.data.tokens import SPECIALS, tokenise
 
 MIRROR = os.environ.get("RNN_STUDY_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="RNN_STUDY_MIRROR names no mirror of the upstream files")
@@ -193,7 +193,7 @@ def test_provenance_says_all_that_a_report_needs_and_nothing_of_the_machine(name
 
 
 def test_the_library_needs_no_framework():
-    code = "import sys, rnn_study.sources; print({'torch', 'tensorflow', 'sklearn'} & set(sys.modules))"
+    code = "import sys, rnn_study.data.sources; print({'torch', 'tensorflow', 'sklearn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 
 from rnn_study.config import Data
-from rnn_study.errors import StudyError, one_line_errors
-from rnn_study.sources import SOURCES, airline, download, fetch, glove, mnist, tweets
+from rnn_study.data.sources import SOURCES, airline, download, fetch, glove, mnist, tweets
+from rnn_study.support.errors import StudyError, one_line_errors
 
 AIRLINE = "airline/international-airline-passengers.csv"
 TWEETS = "sentiment140/trainingandtestdata.zip"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from rnn_study import stats
+from rnn_study.statistics import stats
 
 T_3 = 3.182446305284263  # 97.5 % of Student's t with 3 degrees of freedom, from any table
 T_2 = 0.95 * math.sqrt(2 / (1 - 0.95**2))  # the same with 2, which has a closed form

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnn_study import survival
-from rnn_study.survival import Frontier
+from rnn_study.statistics import survival
+from rnn_study.statistics.survival import Frontier
 
 # Weeks in remission of 42 children with leukaemia, 6-mercaptopurine against placebo (Freireich et al. 1963), the
 # worked example of Kleinbaum & Klein's Survival Analysis, table 1.1; True: a relapse, False: censored.

@@ -7,8 +7,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
-from rnn_study import task as tasks
-from rnn_study.task import Batch, Task, pack_texts, unpack_texts
+from rnn_study.data.prepared import pack_texts, unpack_texts
+from rnn_study.model import task as tasks
+from rnn_study.model.task import Batch, Task
 
 TEXTS = ["plain", "", "naïve café ☕", "👩‍👩‍👧 and 🇫🇷\n\ttab", "", "\0"]
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from rnn_study import baselines, config
-from rnn_study.sources import airline as airline_source
-from rnn_study.sources import fetch
-from rnn_study.task import unpack_texts
-from rnn_study.tasks import TASKS, airline, mnist_rows, tweets
-from rnn_study.tasks.card import card
+from rnn_study import config
+from rnn_study.data.data_card import card
+from rnn_study.data.prepared import unpack_texts
+from rnn_study.data.sources import airline as airline_source
+from rnn_study.data.sources import fetch
+from rnn_study.data.tasks import TASKS, airline, mnist_rows, tweets
+from rnn_study.statistics import baselines
 
 STUDY = config.load(Path(__file__).parents[1] / "studies" / "quick.yaml")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import Project, needs
 
-from rnn_study.results import FILES
+from rnn_study.running.run.results import FILES
 
 pytestmark = needs("mlflow", "dvc", "torch", "tensorflow", "papermill", "optuna")
 
@@ -100,7 +100,7 @@ def test_the_figures_of_the_reports_are_there(client):
 
 def test_a_run_is_logged_once(client, study):
     before = len(runs(client, "airline", "train")[1])
-    study.run("python", "pipelines/train.py", "airline", "pytorch")
+    study.run("python", "pipelines/train.py", "pytorch", "airline")
     assert len(runs(client, "airline", "train")[1]) == before
 
 
@@ -108,7 +108,7 @@ def test_a_run_computed_again_is_not_logged_again(client, study):
     """The check of determinism empties the run store and keeps MLflow's."""
     before = len(runs(client, "airline", "train")[1])
     (study.folder / ".run-store").rename(study.folder / "store-aside")
-    said = study.run("python", "pipelines/train.py", "airline", "pytorch").stderr
+    said = study.run("python", "pipelines/train.py", "pytorch", "airline").stderr
     assert "4/4 runs, 0 reused" in said
     assert len(runs(client, "airline", "train")[1]) == before
 
@@ -117,7 +117,7 @@ def test_every_option_shows(project):
     """Its value in the parameters of a run, its effect in the curves."""
     from mlflow import MlflowClient
 
-    for stage in ("fetch.py airline", "prepare.py airline", "baseline.py airline"):
+    for stage in ("fetch.py airline", "prepare.py airline"):
         project.run("python", *f"pipelines/{stage}".split())
     options = {
         "plain": ("", None, None),
@@ -134,9 +134,9 @@ def test_every_option_shows(project):
         "unclipped": ("clip_by: nothing", "optimiser.clip", "None"),
         "sgd": ("optimiser: sgd", "optimiser.rule.kind", "sgd"),
         "rmsprop": ("optimiser: rmsprop", "optimiser.rule.rho", "0.9"),
-        "kerass": ("habits: keras", "optimiser.rule.hat", "True"),
+        "kerass": ("defaults: keras", "optimiser.rule.hat", "True"),
         "truncated": ("window: 2", "network.window", "2"),
-        "pytorchs": ("habits: pytorch", "network.second_bias", "True"),
+        "pytorchs": ("defaults: pytorch", "network.second_bias", "True"),
     }
     settings = "{settings: {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}"
     (project.folder / "tuned").mkdir()
@@ -148,9 +148,9 @@ def test_every_option_shows(project):
     text = (project.folder / "params.yaml").read_text()
     start = text.rindex("    cells: ")
     project.write(
-        "params.yaml", text[:start].replace("habits: {airline: [lstm]}", "habits: {}") + f"    cells: {{{cells}}}\n"
+        "params.yaml", text[:start].replace("defaults: {airline: [lstm]}", "defaults: {}") + f"    cells: {{{cells}}}\n"
     )
-    project.run("python", "pipelines/train.py", "airline", "pytorch")
+    project.run("python", "pipelines/train.py", "pytorch", "airline")
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     _, children = runs(client, "airline", "train")
     found = {run.data.params["variant"]: run for run in children if run.data.params["seed"] == "0"}
@@ -168,13 +168,13 @@ def test_every_option_shows(project):
 
 
 def test_a_broken_store_is_one_clear_line(project):
-    for stage in ("fetch.py airline", "prepare.py airline", "baseline.py airline"):
+    for stage in ("fetch.py airline", "prepare.py airline"):
         project.run("python", *f"pipelines/{stage}".split())
     (project.folder / "tuned").mkdir()
     settings = "{settings: {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}"
     project.write("tuned/airline.yaml", f"vanilla: {settings}\nlstm: {settings}\n")
     project.write("mlflow.db", "this is no database")
-    done = project.run("python", "pipelines/train.py", "airline", "pytorch", check=False)
+    done = project.run("python", "pipelines/train.py", "pytorch", "airline", check=False)
     assert done.returncode == 1
     assert "error: mlflow.db: " in done.stderr
     assert "Traceback" not in done.stderr
@@ -187,19 +187,19 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
 
     from mlflow import MlflowClient
 
-    from rnn_study import tracking
-    from rnn_study.events import Progress
-    from rnn_study.init import Init
-    from rnn_study.network import Layer, Network
-    from rnn_study.optimisers import Optimiser
-    from rnn_study.train import RunSpec
+    from rnn_study.model.init import Init
+    from rnn_study.model.network import Layer, Network
+    from rnn_study.model.optimisers import Optimiser
+    from rnn_study.running.events import Progress
+    from rnn_study.running.run.spec import RunSpec
+    from rnn_study.running.tracking.mlflow_runs import Runs
 
     monkeypatch.chdir(tmp_path)
     network = Network(1, (Layer("lstm", 3),), 1)
     spec = RunSpec(
         "t", "lstm", "d", "pytorch", "native", "cpu", network, Init(), Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0
     )
-    tracker = tracking.Tracker("t", "train", "pytorch", {})
+    tracker = Runs("t", "train", "pytorch", {})
     for epoch in (1, 2):
         tracker.log(Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch}))
         time.sleep(1.1)
@@ -208,7 +208,7 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
     _, (run,) = runs(client, "t", "train")
     assert run.info.status == "RUNNING"
     assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 0.3]
-    tracking.Tracker("t", "train", "pytorch", {})  # the next stage finds what the dead one left
+    Runs("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"
 
 

@@ -11,10 +11,10 @@ import pytest
 import train_worker
 from train_worker import BASE, LONG, NETWORKS
 
-from rnn_study import results
-from rnn_study.network import shapes
-from rnn_study.results import FILES
-from rnn_study.train import stream
+from rnn_study.model.network import shapes
+from rnn_study.running.run import results
+from rnn_study.running.run.results import FILES
+from rnn_study.running.run.spec import stream
 
 TASK = train_worker.classification()
 

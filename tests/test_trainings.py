@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from conftest import needs
 
-from rnn_study import init
-from rnn_study.backends import BACKENDS
-from rnn_study.cells import CELLS
-from rnn_study.network import Embedding, Layer, Network, shapes
-from rnn_study.optimisers import Adam, Optimiser
-from rnn_study.parity import probes, trainings
-from rnn_study.parity.run import Parity
-from rnn_study.parity.trainings import BATCH, BETA, EXAMPLES, LATE, LENGTH, RATE, UNITS
-from rnn_study.task import Batch, Task
-from rnn_study.workers import Workers
+from rnn_study.behaviour.parity import probes, trainings
+from rnn_study.behaviour.parity.run import Parity
+from rnn_study.behaviour.parity.trainings import BATCH, BETA, EXAMPLES, LATE, LENGTH, RATE, UNITS
+from rnn_study.model import init
+from rnn_study.model.backend import BACKENDS
+from rnn_study.model.cells import CELLS
+from rnn_study.model.network import Embedding, Layer, Network, shapes
+from rnn_study.model.optimisers import Adam, Optimiser
+from rnn_study.model.task import Batch, Task
+from rnn_study.running.workers import Workers
 
 UPDATES = 200
 UNUSED = Batch(np.empty((0, 0, 1)), np.empty(0))
@@ -128,7 +128,7 @@ def test_a_perturbed_start_has_one_number_moved_by_one_unit_in_the_last_place(ta
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_each_framework_does_by_habit(cell, dtype):
+def test_what_each_framework_does_by_default(cell, dtype):
     work = training(words(), cell, dtype)
     one, other = (work.by(trainings.OWN[backend]) for backend in ("pytorch", "tensorflow"))
     assert one.optimiser == Optimiser(RATE, 0.25, Adam(BETA, LATE, 1e-8, hat=False), clip_margin=1e-6)
@@ -154,17 +154,17 @@ def test_the_frameworks_stay_in_step(pools, dtype):
     assert list(parity.finish())[-1] == (2, 2)
     (curves,) = parity.curves.values()
     assert list(parity.curves) == [("words", "vanilla", dtype)]
-    assert all(len(curve) == 30 for curve in (curves.loss, curves.gap, curves.habits, curves.floor))
+    assert all(len(curve) == 30 for curve in (curves.loss, curves.gap, curves.defaults, curves.floor))
     losses = {
         name: pools[name].submit(probes.losses, name, [work.problem, work.by(trainings.OWN[name])], work.order).result()
         for name in BACKENDS
     }
     one, other = (losses[name].astype(np.float64) for name in BACKENDS)
-    np.testing.assert_array_equal([curves.gap, curves.habits], np.abs(one - other))
+    np.testing.assert_array_equal([curves.gap, curves.defaults], np.abs(one - other))
     np.testing.assert_array_equal(curves.loss, losses[trainings.LEADER][0])
     assert (curves.gap < 30 * curves.floor).all()
-    assert curves.habits[0] == curves.gap[0]  # one start, no habit has acted yet
-    assert (curves.habits[1:] > 1e6 * curves.floor[1:] if dtype == "float64" else curves.habits.max() > 0).all()
+    assert curves.defaults[0] == curves.gap[0]  # one start, no default has acted yet
+    assert (curves.defaults[1:] > 1e6 * curves.floor[1:] if dtype == "float64" else curves.defaults.max() > 0).all()
     assert (curves.floor >= np.spacing(curves.loss.astype(dtype))).all()
     assert (np.diff(curves.floor) >= 0).all()
     assert curves.loss[-8:].mean() < 0.99 * curves.loss[0]  # it learns

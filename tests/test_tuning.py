@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Project, needs
 
-from rnn_study.errors import StudyError
+from rnn_study.support.errors import StudyError
 
 pytestmark = needs("optuna", "torch")
 
@@ -22,15 +22,17 @@ def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 def search(stop_after: int | None = None, trials: int | None = None) -> dict[str, list[dict]]:
     """Tune the airline task; with `stop_after`, give up after so many finished trials as a kill would."""
-    from rnn_study import config, task, tuning
-    from rnn_study.events import Finished
-    from rnn_study.executor import Executor
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import tuning
+    from rnn_study.running.events import Finished
+    from rnn_study.running.executor import Executor
 
     parameters = config.load()
     if trials:
         changed = parameters.tuning.model_copy(update={"trials": trials})
         parameters = parameters.model_copy(update={"tuning": changed})
-    prepared = task.load(task.prepared_file("airline"))
+    prepared = load_task(prepared_file("airline"))
     finished = 0
     with Executor("pytorch", "tune", "cpu") as executor:
         for event in tuning.tune(parameters, prepared, executor):
@@ -88,10 +90,12 @@ def test_trials_never_read_a_test_part(airline):
 
 
 def test_the_best_trial_is_the_one_that_is_kept(airline):
-    from rnn_study import config, experiments, task, tuning
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import experiments, tuning
 
     parameters = config.load()
-    prepared = task.load(task.prepared_file("airline"))
+    prepared = load_task(prepared_file("airline"))
     row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1}
     table = {"lstm": [{"number": i, **row, "clip": i + 1.0, "score": s} for i, s in enumerate([5.0, 3.0, 3.0, 4.0])]}
     chosen = tuning.best(parameters, prepared, table)["lstm"]

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from rnn_study.errors import StudyError
-from rnn_study.parity import probes, problems
-from rnn_study.parity.run import Parity
-from rnn_study.workers import Workers
+from rnn_study.behaviour.parity import probes, problems
+from rnn_study.behaviour.parity.run import Parity
+from rnn_study.running.workers import Workers
+from rnn_study.support.errors import StudyError
 
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
 
@@ -61,7 +61,7 @@ def test_a_worker_does_not_run_its_drivers_script_again(tmp_path):
     backend = installed()
     (tmp_path / "driver.py").write_text(
         "import sys, __main__\n"
-        "from rnn_study.workers import Workers\n"
+        "from rnn_study.running.workers import Workers\n"
         "print('the driver runs')\n"
         "before = __main__.__file__, __main__.__spec__, list(sys.path)\n"
         f"with Workers({backend!r}, 'test', 1) as workers:\n"

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study import backends, results
-from rnn_study.init import Init
-from rnn_study.network import Layer, Network
-from rnn_study.optimisers import Optimiser
-from rnn_study.results import RunResult
-from rnn_study.task import Batch, Task
-from rnn_study.train import RunSpec, train
+from rnn_study.model.init import Init
+from rnn_study.model.network import Layer, Network
+from rnn_study.model.optimisers import Optimiser
+from rnn_study.model.task import Batch, Task
+from rnn_study.running.run import backends, results
+from rnn_study.running.run.results import RunResult
+from rnn_study.running.run.spec import RunSpec
+from rnn_study.running.run.train import train
 
 BASE = RunSpec(
     task="digits",

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import typer
 
-from . import config, run_store
-from .errors import StudyError, one_line_errors
-from .files import atomic
+from rnn_study.running.run import store
+from rnn_study.support.errors import StudyError, one_line_errors
+from rnn_study.support.files import atomic
+
+from . import config
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A controlled comparison of recurrent cells.")
 
@@ -32,8 +34,8 @@ def use(study: Choice) -> None:
 @app.command()
 def prune() -> None:
     """Delete the stored runs that the last execution of no stage needs."""
-    gone = run_store.prune()
-    print(f"{len(gone)} runs deleted from {run_store.ROOT}")
+    gone = store.prune()
+    print(f"{len(gone)} runs deleted from {store.ROOT}")
 
 
 def main() -> None:

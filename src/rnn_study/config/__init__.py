@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from rnn_study.errors import StudyError
+from rnn_study.support.errors import StudyError
 
 from .base import Count, Interval, Model, Scale, Seed, Share
 from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
@@ -63,7 +63,7 @@ class Parity(Model):
     updates: Count
     perturbed: Count  # trainings from a start moved by rounding, which set the floor
     float32: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, once more
-    habits: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, with each framework's defaults apart
+    defaults: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, with each framework's defaults apart
 
 
 class Gradients(Model):
@@ -97,7 +97,7 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _parity_of_cells(self) -> "Config":
-        for key in ("float32", "habits"):
+        for key in ("float32", "defaults"):
             for name, cells in getattr(self.parity, key).items():
                 kinds = self.task(name).kinds
                 for cell in cells:
@@ -107,7 +107,10 @@ class Config(Model):
         return self
 
     def task(self, name: str) -> TaskParams | ProblemParams:
-        """What params.yaml says of a task or a problem."""
+        """What params.yaml says of a task or a problem; a StudyError where there is none of that name."""
+        known = [*Tasks.model_fields, *Problems.model_fields]
+        if name not in known:
+            raise StudyError(f"task: got {name!r}: expected one of {', '.join(known)}")
         return getattr(self.problems if name in Problems.model_fields else self.tasks, name)
 
     @property

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML, YAMLError
 
-from rnn_study.errors import StudyError
+from rnn_study.support.errors import StudyError
 
 
 def read_yaml(path: Path) -> object:

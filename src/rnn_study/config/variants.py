@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rnn_study.cells import ACTIVATIONS, CELLS
-from rnn_study.habits import HABITS, OPTIMISERS
-from rnn_study.init import KERNELS
-from rnn_study.network import Layer, Network, why_not_native
+from rnn_study.model.cells import ACTIVATIONS, CELLS
+from rnn_study.model.defaults import DEFAULTS, OPTIMISERS
+from rnn_study.model.init import KERNELS
+from rnn_study.model.network import Layer, Network, why_not_native
 
 from .base import Count, Model, Positive, Rate
 
@@ -33,7 +33,7 @@ class Variant(Model):
     kernel: Kernel | None = None  # how the input kernel starts
     recurrent: Kernel | None = None  # how the recurrent kernel starts
     forget_bias: Annotated[float, Field(ge=-20, le=20)] | None = None  # what a forget gate's bias starts at
-    habits: Literal[tuple(HABITS)] = "matched"  # or what a framework does by itself: habits.py
+    defaults: Literal[tuple(DEFAULTS)] = "matched"  # or what a framework does by itself: defaults.py
     impl: Literal["native", "equations"] | None = None  # the frameworks' own layers (where they can) or cells.py
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class Variant(Model):
 
     def network(self, inputs: int, layers: tuple[Layer, ...], outputs: int, **more: Any) -> Network:
         """The network of these layers with what this variant says of all of them."""
-        second = HABITS[self.habits].second_bias
+        second = DEFAULTS[self.defaults].second_bias
         own = {"activation": self.activation, "norm": self.norm, "window": self.window}
         return Network(inputs, layers, outputs, bidirectional=self.bidirectional, second_bias=second, **own, **more)
 

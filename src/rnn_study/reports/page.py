@@ -4,8 +4,11 @@ import base64
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jinja2
@@ -16,18 +19,26 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets import default
 
-from rnn_study.errors import StudyError
-from rnn_study.files import atomic
+from rnn_study.running.workers import worker_count
+from rnn_study.support.errors import StudyError
+from rnn_study.support.files import atomic
 
 from .wording import interval, label, number, origin
 
 
-class _LocalKernel(AsyncKernelManager):
-    """A kernel that is reached through the file system: nothing listens on a network."""
+def _local_kernel(folder: str) -> type[AsyncKernelManager]:
+    """A kernel that is reached through sockets in `folder`: nothing listens on a network."""
 
-    @default("transport")
-    def _transport_default(self) -> str:
-        return "ipc" if os.name == "posix" else "tcp"
+    class Local(AsyncKernelManager):
+        @default("transport")
+        def _transport_default(self) -> str:
+            return "ipc" if os.name == "posix" else "tcp"
+
+        @default("ip")
+        def _ip_default(self) -> str:
+            return str(Path(folder) / "kernel") if self.transport == "ipc" else "127.0.0.1"
+
+    return Local
 
 
 def _stable(notebook: NotebookNode) -> NotebookNode:
@@ -52,17 +63,31 @@ def title(notebook: NotebookNode) -> str:
 def execute(source: Path, target: Path) -> NotebookNode:
     """Run the notebook `source` in the project's folder and write it, with its outputs, to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    notebook = papermill.execute_notebook(
-        nbformat.read(source, as_version=4),
-        None,
-        kernel_name="python3",
-        progress_bar=sys.stderr.isatty(),
-        kernel_manager_class=_LocalKernel,
-    )
+    with TemporaryDirectory() as sockets:
+        notebook = papermill.execute_notebook(
+            nbformat.read(source, as_version=4),
+            None,
+            kernel_name="python3",
+            progress_bar=False,
+            kernel_manager_class=_local_kernel(sockets),
+        )
     notebook = _stable(notebook)
     with atomic(target) as file:
         file.write(nbformat.writes(notebook).encode())
     return notebook
+
+
+def execute_all(sources: Sequence[Path], folder: Path) -> Iterator[tuple[str, NotebookNode]]:
+    """`execute` each of `sources` into `folder`, as many at a time as there are cores; their names and what they are
+    then, in order. A StudyError for a notebook that is not there."""
+    for source in sources:
+        if not source.is_file():
+            raise StudyError(f"{source}: not found: expected the name of a notebook")
+    with ThreadPoolExecutor(worker_count()) as pool:
+        running = {source.stem: pool.submit(execute, source, folder / source.name) for source in sources}
+        for name, notebook in running.items():
+            yield name, notebook.result()
+            print(f"report {name}: done", file=sys.stderr, flush=True)
 
 
 def _page(name: str, **values: Any) -> bytes:

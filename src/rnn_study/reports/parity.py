@@ -57,7 +57,7 @@ def loss_gaps(study: Study, task: str) -> None:
         found = curves[task, cell, dtype]
         updates = np.arange(1, len(found["gap"]) + 1)
         least = found["floor"].min() / 1e3
-        axes.plot(updates, np.maximum(found["habits"], least), color=PALETTE[1], linewidth=1, label="own habits")
+        axes.plot(updates, np.maximum(found["defaults"], least), color=PALETTE[1], linewidth=1, label="own defaults")
         axes.fill_between(updates, least, bound * found["floor"], color="grey", alpha=0.2, label=f"{bound:.0f} floors")
         axes.plot(updates, found["floor"], color="black", linewidth=1, label="floor: rounding against itself")
         axes.plot(updates, np.maximum(found["gap"], least), color=PALETTE[0], linewidth=1, label="harmonised")
@@ -72,7 +72,7 @@ def loss_gaps(study: Study, task: str) -> None:
     alt = (
         f"{label(task)}: the gap between PyTorch's and TensorFlow's loss at each of {len(updates)} updates from equal "
         "weights, on a logarithmic axis, a panel a cell and precision: blue with equal formulas, orange with each "
-        "framework's own habits, black the largest gap of one framework to itself with one weight moved by one unit "
+        "framework's own defaults, black the largest gap of one framework to itself with one weight moved by one unit "
         f"in the last place, grey up to {bound:.0f} times that."
     )
     show(figure, alt, data(study.tasks[task]), task, "loss-gaps")
@@ -98,20 +98,22 @@ def table(study: Study, check: str) -> None:
     show_table(header, rows, f"{check.capitalize()}: {len(rows)} checks.")
 
 
-def habits_table(study: Study) -> None:
-    """How far each habit alone, and all together, lead one training apart, beside the gap of matched settings."""
-    if not study.habits:
+def defaults_table(study: Study) -> None:
+    """How far each default alone, and all together, lead one training apart, beside the gap of matched settings."""
+    if not study.defaults:
         return
-    habits = list(next(iter(study.habits.values())))
+    defaults = list(next(iter(study.defaults.values())))
     rows = []
-    for (task, cell), gaps in study.habits.items():
+    for (task, cell), gaps in study.defaults.items():
         matched = float(study.curves[task, cell, "float64"]["gap"].max())
-        rows.append([f"{label(cell)}, {label(task)}", f"{matched:.1e}", *(f"{gaps[habit]:.1e}" for habit in habits)])
+        rows.append(
+            [f"{label(cell)}, {label(task)}", f"{matched:.1e}", *(f"{gaps[default]:.1e}" for default in defaults)]
+        )
     caption = (
         "The largest gap between the losses of a short training: all matched, PyTorch against TensorFlow; then in one "
         "framework, PyTorch's default against Keras', one at a time and all of them. Another draw: by the same scheme."
     )
-    show_table(["", "matched, two frameworks", *habits], rows, caption)
+    show_table(["", "matched, two frameworks", *defaults], rows, caption)
 
 
 def hello_table(study: Study) -> None:
@@ -139,17 +141,17 @@ def through_time_table(study: Study) -> None:
 
 def findings(study: Study) -> list[str]:
     """Whether the frameworks compute the same, from the rows of metrics/parity.json and the short trainings."""
-    return [_free_running(study), _by_habit(study), *_within_bounds(study.parity)]
+    return [_free_running(study), _by_default(study), *_within_bounds(study.parity)]
 
 
 def defaults(study: Study) -> list[str]:
     """How much of the gap between the frameworks is their defaults."""
-    if not study.habits:
-        return ["Not run: parity.habits in params.yaml names no cell."]
+    if not study.defaults:
+        return ["Not run: parity.defaults in params.yaml names no cell."]
     told = []
-    for (task, cell), gaps in study.habits.items():
+    for (task, cell), gaps in study.defaults.items():
         matched = float(study.curves[task, cell, "float64"]["gap"].max())
-        single = [habit for habit in gaps if habit not in ("all of them", "another draw")]
+        single = [default for default in gaps if default not in ("all of them", "another draw")]
         first, second = sorted(single, key=gaps.__getitem__, reverse=True)[:2]
         draw = ""
         if first == "initial weights":
@@ -199,16 +201,16 @@ def _free_running(study: Study) -> str:
     )
 
 
-def _by_habit(study: Study) -> str:
-    """How far the losses are apart when each framework keeps its habits, cell by cell over the tasks."""
+def _by_default(study: Study) -> str:
+    """How far the losses are apart when each framework keeps its defaults, cell by cell over the tasks."""
     told = []
     for cell in dict.fromkeys(cell for _, cell, _ in study.curves):
         found = [found for (_, other, _), found in study.curves.items() if other == cell]
-        worst = max(float(one["habits"].max()) for one in found)
-        floors = min(float((one["habits"] / one["floor"]).max()) for one in found)
+        worst = max(float(one["defaults"].max()) for one in found)
+        floors = min(float((one["defaults"] / one["floor"]).max()) for one in found)
         told.append(f"{label(cell)} {worst:.2g} (in every training {float(f'{floors:.0g}'):,.0f} floors or more)")
     return (
-        "Left to its own habits (epsilon, clipping, the number of biases) each framework goes its own way from the "
+        "Left to its own defaults (epsilon, clipping, the number of biases) each framework goes its own way from the "
         f"same weights; at worst the losses were apart by {sequence(told)}."
     )
 

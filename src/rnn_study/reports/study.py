@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rnn_study import results, task
-from rnn_study.diagnostics import profiles
-from rnn_study.files import read_arrays, read_json
-from rnn_study.task import Task
+from rnn_study.behaviour.diagnostics import profiles
+from rnn_study.data.prepared import load_task
+from rnn_study.model.task import Task
+from rnn_study.running.run import results
+from rnn_study.support.files import read_arrays, read_json
 
 from .wording import label, origin
 
@@ -31,7 +32,7 @@ class Study:
         return self.summary["tasks"]
 
     def prepared(self, name: str) -> Task:
-        return task.load(self.root / "data" / "prepared" / f"{name}.npz")
+        return load_task(self.root / "data" / "prepared" / f"{name}.npz")
 
     def _folders(self, name: str, backend: str, cell: str) -> list[Path]:
         seeds = self.tasks[name]["backends"][backend]["cells"][cell]["seeds"]
@@ -60,9 +61,9 @@ class Study:
         return dict(found)
 
     @cached_property
-    def habits(self) -> dict[tuple[str, str], dict[str, float]]:
-        """By (task, cell), how far apart each habit leads a short training, see `parity.trainings.habits`."""
-        found = read_json(self.root / "runs" / "parity" / "habits.json")
+    def defaults(self) -> dict[tuple[str, str], dict[str, float]]:
+        """By (task, cell), how far apart each default leads a short training, see `parity.trainings.defaults`."""
+        found = read_json(self.root / "runs" / "parity" / "defaults.json")
         return {tuple(key.split("/")): gaps for key, gaps in found.items()}
 
     @cached_property

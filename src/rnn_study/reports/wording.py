@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rnn_study.cells import CELLS
+from rnn_study.model.cells import CELLS
 
 NAMES = {
     "mnist_rows": "Images by rows",

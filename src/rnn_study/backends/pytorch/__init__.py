@@ -3,10 +3,10 @@
 import numpy as np
 from torch import Tensor
 
-from rnn_study.backends import EpochTrace, require_native
-from rnn_study.network import Network, Pass
-from rnn_study.optimisers import Optimiser
-from rnn_study.task import Batch
+from rnn_study.model.backend import EpochTrace, Pass, require_native
+from rnn_study.model.network import Network
+from rnn_study.model.optimisers import Optimiser
+from rnn_study.model.task import Batch
 
 from .layers import Equations, valid_steps
 from .model import Net, update

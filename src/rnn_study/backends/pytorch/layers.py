@@ -8,8 +8,8 @@ move twice as far as one.
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnn_study.cells import CELLS, Ops, activated
-from rnn_study.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Network, layer_shapes
+from rnn_study.model.cells import CELLS, Ops, activated
+from rnn_study.model.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Network, layer_shapes
 
 from .runtime import torch
 

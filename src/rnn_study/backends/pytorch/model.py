@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from rnn_study.network import Network
-from rnn_study.optimisers import Adam, Optimiser, RmsProp, Sgd
+from rnn_study.model.network import Network
+from rnn_study.model.optimisers import Adam, Optimiser, RmsProp, Sgd
 
 from .layers import Recurrent, valid_steps
 from .runtime import torch

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rnn_study.backends import EpochTrace, require_native
-from rnn_study.network import Network, Pass
-from rnn_study.optimisers import Adam, Optimiser
-from rnn_study.task import Batch
+from rnn_study.model.backend import EpochTrace, Pass, require_native
+from rnn_study.model.network import Network
+from rnn_study.model.optimisers import Adam, Optimiser
+from rnn_study.model.task import Batch
 
 from .layers import valid_steps
 from .model import Graph

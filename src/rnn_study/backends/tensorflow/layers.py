@@ -5,8 +5,8 @@ Keras' kernels stand as in the canonical tree but for the GRU's: its gates are z
 
 import numpy as np
 
-from rnn_study.cells import CELLS, Ops, activated
-from rnn_study.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Network, layer_shapes
+from rnn_study.model.cells import CELLS, Ops, activated
+from rnn_study.model.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Network, layer_shapes
 
 from .runtime import keras, tf
 

@@ -5,8 +5,8 @@ from itertools import islice
 
 import numpy as np
 
-from rnn_study.network import Network
-from rnn_study.optimisers import Adam, RmsProp, Sgd
+from rnn_study.model.network import Network
+from rnn_study.model.optimisers import Adam, RmsProp, Sgd
 
 from .layers import Native, Plain, Recurrent, valid_steps
 from .runtime import keras, tf
@@ -60,9 +60,11 @@ class Graph:
         words = tf.TensorSpec((None, None), tf.int32)
         x = tf.TensorSpec((None, None, network.inputs), dtype) if self.embedding is None else words
         last = tf.TensorSpec((None,), tf.int64)
-        self.predict = tf.function(lambda x: self.forward(self.embed(x), None, False), input_signature=[x])
+        self.predict = tf.function(
+            lambda x: self.forward(self.embed(x), None, False), input_signature=[x], autograph=False
+        )
         self.predict_masked = tf.function(
-            lambda x, last: self.forward(self.embed(x), last, False), input_signature=[x, last]
+            lambda x, last: self.forward(self.embed(x), last, False), input_signature=[x, last], autograph=False
         )
 
     def holders(self, trained: bool) -> list[tuple[str, Plain | Native]]:
@@ -169,21 +171,20 @@ class Graph:
         specs = tf.nest.map_structure(loose, arguments)
         kind = tuple(tf.nest.flatten(specs))
         if kind not in self._epochs:
-            self._epochs[kind] = tf.function(self._epoch).get_concrete_function(*specs)
+            self._epochs[kind] = tf.function(self._epoch, autograph=False).get_concrete_function(*specs)
         return self._epochs[kind](*arguments)
 
     def _epoch(
         self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, order: tf.Tensor, keep: list[tf.Tensor] | None
     ) -> tuple[tf.Tensor, ...]:
-        steps = tf.shape(order)[0]
-        losses, norms, clipped_norms, ratios = (tf.TensorArray(self.clip.dtype, size=steps) for _ in range(4))
-        clipped = tf.TensorArray(tf.bool, size=steps)
-        for step in tf.range(steps):
+        steps, real = tf.shape(order)[0], self.clip.dtype
+        kinds = (real, real, real, tf.bool, real)  # of what `update` returns
+
+        def one(step: tf.Tensor, *seen: tf.TensorArray) -> tuple[tf.Tensor | tf.TensorArray, ...]:
             dropped = None if keep is None else [mask[step] for mask in keep]
-            loss, norm, clipped_norm, cut, ratio = self.update(x, y, last, order[step], dropped)
-            losses = losses.write(step, loss)
-            norms = norms.write(step, norm)
-            clipped_norms = clipped_norms.write(step, clipped_norm)
-            clipped = clipped.write(step, cut)
-            ratios = ratios.write(step, ratio)
-        return tuple(array.stack() for array in (losses, norms, clipped_norms, clipped, ratios))
+            found = self.update(x, y, last, order[step], dropped)
+            return step + 1, *(array.write(step, value) for array, value in zip(seen, found, strict=True))
+
+        start = (tf.constant(0), *(tf.TensorArray(kind, size=steps) for kind in kinds))
+        _, *seen = tf.while_loop(lambda step, *_: step < steps, one, start)
+        return tuple(array.stack() for array in seen)

@@ -1,6 +1,7 @@
 """TensorFlow and its Keras, set up for repeatable runs; import them from here."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,11 +19,24 @@ def _hushed() -> Iterator[None]:
         os.close(kept)
 
 
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """As if these packages were not installed, if they are not imported yet."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # XLA's older way of generating code: a third less time to compile a network, and no slower to run.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
-with _hushed():
+# Keras looks whether it could plot and read tables: a third of its import, and nothing here asks it to.
+with _hushed(), _without("IPython", "matplotlib", "pandas", "sklearn"):
     import keras
     import tensorflow as tf
 

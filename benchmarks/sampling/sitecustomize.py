@@ -1,0 +1,83 @@
+"""Python imports this at its start where `breakdown.py` puts it in the way: a thread of every process then notes, fifty
+times a second, what each other thread is doing, in a file of the folder that BREAKDOWN names."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+INTERVAL = 0.02  # seconds between two notes
+# A thread whose innermost frame lies here waits for another thread or process.
+WAITING = (
+    "/subprocess.py",
+    "/selectors.py",
+    "/threading.py",
+    "/queue.py",
+    "/multiprocessing/",
+    "/concurrent/futures/",
+    "/zmq/",
+    "/support/stage.py",
+)
+# The innermost frame that lies in one of these places says what is being done.
+PLACES = (
+    ("imports", ("<frozen importlib",)),
+    ("compiling", ("/eager/polymorphic_function/tracing_", "/tensorflow/python/framework/func_graph.py")),
+    ("MLflow", ("/site-packages/mlflow/", "/site-packages/alembic/", "/running/tracking/")),
+    ("Optuna", ("/site-packages/optuna/", "/running/tuning.py")),
+    ("rendering", ("/rnn_study/reports/", "/site-packages/papermill/", "/site-packages/nbconvert/", "/ipykernel/")),
+    ("diagnosing", ("/rnn_study/behaviour/",)),
+    ("training", ("/running/run/train.py",)),
+    ("statistics", ("/rnn_study/statistics/",)),
+    ("data", ("/rnn_study/data/", "/rnn_study/config/")),
+    ("DVC", ("/site-packages/dvc",)),
+)
+
+
+class Notes:
+    def __init__(self, folder: str):
+        self.path = Path(folder) / f"{os.getpid()}.csv"
+        self.compiled: set[int] = set()  # TensorFlow's graphs that have run an epoch
+
+    def kind(self, frame) -> str | None:
+        """What a thread with this innermost frame does; None where it waits."""
+        if any(part in frame.f_code.co_filename for part in WAITING):
+            return None
+        while frame is not None:
+            place = frame.f_code.co_filename
+            for kind, parts in PLACES:
+                if any(part in place for part in parts):
+                    return self._first(frame) if kind == "training" else kind
+            frame = frame.f_back
+        return "other"
+
+    def _first(self, frame) -> str:
+        """XLA compiles in the first epoch of a graph, where no Python shows it."""
+        seen = frame.f_locals
+        graph = getattr(seen.get("model"), "graph", None)
+        if graph is None or seen.get("epoch", 0) > 1:
+            self.compiled.add(id(graph))
+        return "training" if id(graph) in self.compiled else "compiling"
+
+    def watch(self) -> None:
+        me, rows, written = threading.get_ident(), [], time.time()
+        while True:
+            time.sleep(INTERVAL)
+            now = time.time()
+            for thread, frame in sys._current_frames().items():
+                kind = None if thread == me else self.kind(frame)
+                if kind:
+                    rows.append(f"{now:.3f},{thread},{kind}\n")
+            if now - written > 0.5:
+                with self.path.open("a") as file:
+                    file.writelines(rows)
+                rows, written = [], now
+
+
+def start() -> None:
+    threading.Thread(target=Notes(os.environ["BREAKDOWN"]).watch, daemon=True).start()
+
+
+if "BREAKDOWN" in os.environ:
+    start()
+    os.register_at_fork(after_in_child=start)  # workers are forked

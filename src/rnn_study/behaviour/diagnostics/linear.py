@@ -1,0 +1,213 @@
+"""A recurrent layer along the sequences it read, with its exact derivatives; the error that a loss sends back.
+
+z is the state that a step hands to the next: h, for the LSTM h and c. A step reads z from two places: column by
+column, each unit its own (`by_state`), and through the recurrent product s = h U. Cells treat units alike and apart,
+so one complex step for each gate and each array of the state (Squire & Trapp 1998) gives the derivatives of all units,
+all steps and all sequences at once, exact to rounding.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnn_study.model.cells import CELLS, Array, Cell, Ops, State, activated
+from rnn_study.model.network import Network, layer_shapes
+from rnn_study.model.reference import OPS, Normal, Tree, Weights, layer_weights, loss_gradient, scan
+
+_STEP = 1e-30  # imaginary: its square vanishes beside any number
+Slopes = tuple[tuple[np.ndarray, ...], ...]  # [moved][new state array]: (N, T, H)
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """One layer over N sequences of T steps.
+
+    x (N, T, D), states each (N, T, H): what it read and held. valid (N, T). gates: of each gate with a sigmoid its
+    values (N, T, H). by_state, by_a, by_s: derivatives of each new state array for each old one, and for each gate's
+    columns of a and of s. What lies past a row's end is not to be used.
+    """
+
+    weights: Weights
+    norm: Normal | None
+    x: np.ndarray
+    states: State
+    valid: np.ndarray
+    gates: dict[str, np.ndarray]
+    by_state: Slopes
+    by_a: Slopes
+    by_s: Slopes
+
+    @property
+    def last(self) -> np.ndarray:
+        """(N,): each row's last valid step."""
+        return self.valid.sum(axis=1) - 1
+
+    @property
+    def carry(self) -> np.ndarray:
+        """(N, T, H): how much of its memory (the last array of the state) a unit keeps past the recurrent product.
+
+        The forget gate of an LSTM, the update gate z of a GRU, 0 in a vanilla RNN.
+        """
+        return self.by_state[-1][-1]
+
+    def _products(self, which: str, t: int) -> np.ndarray:
+        """Derivative of a or s of step t for what it is a product of: (N, G*H, D) or (N, G*H, H), or 1 for N."""
+        kernel = self.weights.W if which == "a" else self.weights.U
+        if self.norm is None:
+            return kernel.T[None]
+        read = self.x[:, t] if which == "a" else self._old(t)[0]
+        moved = read + 1j * _STEP * np.eye(read.shape[-1])[:, None, :]
+        return np.moveaxis(self.norm(which, t, moved @ kernel).imag / _STEP, 0, -1)
+
+    def _old(self, t: int) -> State:
+        return tuple(history[:, t - 1] if t else np.zeros_like(history[:, 0]) for history in self.states)
+
+    def jacobian(self, t: int) -> np.ndarray:
+        """dz_t / dz_{t-1}: (N, n, n), n the number of state arrays times H, rows the new state."""
+        rows, units = len(self.x), self.weights.U.shape[0]
+        through = self._products("s", t).reshape(-1, len(self.by_s), units, units)
+        blocks = []
+        for new in range(len(self.states)):
+            line = [np.zeros((rows, units, units)) for _ in self.states]
+            for slopes, gate in zip(self.by_s, range(len(self.by_s)), strict=True):
+                line[0] += slopes[new][:, t, :, None] * through[:, gate]
+            for old, slopes in enumerate(self.by_state):
+                line[old][:, np.arange(units), np.arange(units)] += slopes[new][:, t]
+            blocks.append(np.concatenate(line, axis=2))
+        return np.concatenate(blocks, axis=1)
+
+    def pull(self, t: int, d: State) -> tuple[State, np.ndarray]:
+        """From a loss's gradient for z_t (each (N, H)) that for z_{t-1} and that for x_t (N, D)."""
+
+        def sums(moved: Slopes) -> list[np.ndarray]:
+            return [sum(slope[:, t] * part for slope, part in zip(slopes, d, strict=True)) for slopes in moved]
+
+        old = sums(self.by_state)
+        d_s, d_a = (np.concatenate(sums(by), axis=-1) for by in (self.by_s, self.by_a))
+        old[0] = old[0] + _through(d_s, self._products("s", t))
+        return tuple(old), _through(d_a, self._products("a", t))
+
+    def jacobians(self) -> Iterator[np.ndarray]:
+        """`jacobian` of every step, the last one first."""
+        return (self.jacobian(t) for t in reversed(range(self.x.shape[1])))
+
+
+def _through(d: np.ndarray, products: np.ndarray) -> np.ndarray:
+    return d @ products[0] if len(products) == 1 else np.einsum("ng,ngd->nd", d, products)
+
+
+def _recording(ops: Ops, heard: list[tuple[str, Array]]) -> Ops:
+    """`ops` that note what they return, in the order they are called."""
+
+    def noting(kind: str, function):
+        def call(a: Array) -> Array:
+            heard.append((kind, function(a)))
+            return heard[-1][1]
+
+        return call
+
+    return Ops(*(noting(kind, function) for kind, function in ops._asdict().items()))
+
+
+def _heard(cell: Cell, ops: Ops, state: State, a: Array, s: Array, vectors: tuple[Array, ...]) -> dict[str, Array]:
+    """What a step's sigmoids return, by gate."""
+    heard: list[tuple[str, Array]] = []
+    cell.step(_recording(ops, heard), state, a, s, *vectors)
+    return {gate: value for gate, (kind, value) in zip(cell.gates, heard, strict=False) if kind == "sigmoid"}
+
+
+def sigmoid_gates(name: str) -> tuple[str, ...]:
+    """The gates of a cell that are a sigmoid, in order."""
+    cell, zero = CELLS[name], np.zeros((1, 1))
+    columns = np.zeros((1, len(cell.gates)))
+    return tuple(_heard(cell, OPS, (zero,) * cell.states, columns, columns, (zero,) * len(cell.vectors)))
+
+
+def _unrolled(
+    name: str, activation: str, w: Weights, norm: Normal | None, x: np.ndarray, valid: np.ndarray
+) -> Unrolled:
+    cell, ops, units = CELLS[name], activated(OPS, activation), w.U.shape[0]
+    states = scan(name, w, x, activation, norm)
+    old = tuple(np.concatenate([np.zeros_like(h[:, :1]), h[:, :-1]], axis=1) for h in states)
+    a, s = x @ w.W, old[0] @ w.U
+    if norm is not None:
+        a, s = (np.stack([norm(k, t, p[:, t]) for t in range(x.shape[1])], axis=1) for k, p in (("a", a), ("s", s)))
+    a, s = a + w.b, s if w.b_rec is None else s + w.b_rec
+
+    def slopes(old: State, a: Array, s: Array) -> tuple[np.ndarray, ...]:
+        return tuple(new.imag / _STEP for new in cell.step(ops, old, a, s, *w.vectors))
+
+    columns = np.repeat(np.eye(len(cell.gates)), units, axis=1) * 1j * _STEP  # of each gate
+    return Unrolled(
+        weights=w,
+        norm=norm,
+        x=x,
+        states=states,
+        valid=valid,
+        gates=_heard(cell, ops, old, a, s, w.vectors),
+        by_state=tuple(
+            slopes(tuple(h + 1j * _STEP * (k == moved) for k, h in enumerate(old)), a, s)
+            for moved in range(cell.states)
+        ),
+        by_a=tuple(slopes(old, a + column, s) for column in columns),
+        by_s=tuple(slopes(old, a, s + column) for column in columns),
+    )
+
+
+def unroll(network: Network, tree: Tree, x: np.ndarray, mask: np.ndarray | None) -> list[Unrolled]:
+    """Every layer of `network` over what its first layer reads, x (N, T, D), as it predicts: without dropout, with
+    the running statistics of normalisation. A network that reads both ways is a ValueError."""
+    if network.bidirectional:
+        raise ValueError("bidirectional: expected a network that reads forward, of which the last step is the end")
+    tree = {name: array.astype(np.float64) for name, array in tree.items()}
+    valid = np.ones(x.shape[:2], bool) if mask is None else mask
+    found = []
+    for index, layer in enumerate(network.layers):
+        norm = None
+        if network.norm:
+            arrays = {name: tree[f"layers.{index}.{name}"] for name in layer_shapes(network, index)}
+            norm = Normal(network.norm, arrays, valid, training=False)
+        found.append(_unrolled(layer.cell, network.activation, layer_weights(network, tree, index), norm, x, valid))
+        x = found[-1].states[0]
+    return found
+
+
+@dataclass(frozen=True)
+class Flow:
+    """dL/dz_t of one layer, L an example's own loss: each array of the state (N, T, H), zero past a row's end; and
+    dL/dx_t (N, T, D)."""
+
+    states: State
+    inputs: np.ndarray
+
+
+def error_flow(tree: Tree, layers: list[Unrolled], y: np.ndarray, kind: str) -> list[Flow]:
+    """What the loss `kind` of each example sends back to every layer, as `unroll` gave them: after its last step, or,
+    where y (N, T, ...) has an answer for each, the mean over its valid steps.
+
+    dL/dh_t is that for h_t as the next step, and a layer above, read it; dL/dc_t that for c_t as the next step reads
+    it. Backward recursion d_{t-1} = d_t dz_t/dz_{t-1}: Werbos 1990, eq. 8 to 12.
+    """
+    head, bias = (tree[name].astype(np.float64) for name in ("head.W", "head.b"))
+    top, valid = layers[-1].states[0], layers[-1].valid
+    if y.ndim == (2 if kind == "cross_entropy" else 3):
+        share = valid.sum() / valid.sum(axis=1)
+        d_h = share[:, None, None] * loss_gradient(kind, top @ head + bias, y, valid) @ head.T
+    else:
+        ends = np.arange(len(y)), layers[-1].last
+        d_h = np.zeros_like(top)
+        d_h[ends] = len(y) * loss_gradient(kind, top[ends] @ head + bias, y) @ head.T
+    found = []
+    for layer in reversed(layers):
+        back = tuple(np.zeros_like(history) for history in layer.states)
+        d_x = np.zeros_like(layer.x)
+        d = tuple(np.zeros_like(history[:, 0]) for history in layer.states)
+        for t in reversed(range(layer.x.shape[1])):
+            d = (d[0] + d_h[:, t], *d[1:])
+            for history, part in zip(back, d, strict=True):
+                history[:, t] = part
+            d, d_x[:, t] = layer.pull(t, d)
+        found.append(Flow(back, d_x))
+        d_h = d_x
+    return found[::-1]

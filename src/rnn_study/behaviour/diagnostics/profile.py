@@ -1,0 +1,125 @@
+"""Everything that is looked at in one network, as arrays by name."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_study.model.cells import CELLS
+from rnn_study.model.network import Network
+from rnn_study.model.reference import Tree, climb
+from rnn_study.model.task import Batch, Task
+
+from . import memory, spectra
+from .linear import Flow, Unrolled, error_flow, unroll
+from .profiles import BINS, LEFT, RIGHT
+
+STATES = ("h", "c")  # what a cell's state arrays are called, in order
+MANY = 512  # sequences to fit and score a read-out with
+_LEAST = np.finfo(float).tiny
+
+
+class Subject(NamedTuple):
+    """What networks are looked at with: the loss, a few long sequences of the validation part, and many of the
+    training part, for the read-out of the past."""
+
+    loss: str
+    few: Batch
+    many: Batch
+
+
+def subject(task: Task, examples: int) -> Subject:
+    """The `examples` longest sequences of the validation part, in its order among equals, without the steps that none
+    of them has; and the first `MANY` of the training part."""
+    part = task.validation
+    lengths = np.full(len(part.y), part.x.shape[1]) if part.mask is None else part.mask.sum(axis=1)
+    rows = np.sort(np.argsort(-lengths, kind="stable")[:examples])
+    steps = slice(lengths[rows].max())
+    few = Batch(part.x[rows, steps], part.y[rows], None if part.mask is None else part.mask[rows, steps])
+    many = Batch(*(None if array is None else array[:MANY] for array in task.train))
+    return Subject(task.loss, few, many)
+
+
+def read(tree: Tree, x: np.ndarray) -> np.ndarray:
+    """What the first layer reads (N, T, D) of inputs or token ids x."""
+    return (tree["embedding"][x] if "embedding" in tree else x).astype(np.float64)
+
+
+def log10(values: np.ndarray) -> np.ndarray:
+    """log10 of what is not negative; zero counts as the smallest number there is."""
+    return np.log10(np.maximum(values, _LEAST))
+
+
+def _sizes(arrays: Sequence[np.ndarray], last: np.ndarray) -> np.ndarray:
+    """log10 of the norm over units, all arrays (N, T, H) together, by distance from the end: (N, L)."""
+    return spectra.by_lag(log10(np.sqrt(sum((array**2).sum(axis=-1) for array in arrays))), last)
+
+
+def _flow(flow: Flow, last: np.ndarray) -> Tree:
+    found = {"flow": _sizes(flow.states, last), "flow_x": _sizes([flow.inputs], last)}
+    if len(flow.states) > 1:
+        found |= {f"flow_{name}": _sizes([array], last) for name, array in zip(STATES, flow.states, strict=False)}
+    return found
+
+
+def _gates(layer: Unrolled) -> Tree:
+    """Over valid steps: the share of a gate's values in each bin (G, 20), each unit's shares saturated left and right
+    (G, H, 2), and each unit's mean carry (H,)."""
+    found = {"carry": layer.carry[layer.valid].mean(axis=0)}
+    values = [gate[layer.valid] for gate in layer.gates.values()]
+    if values:
+        found["gates"] = np.stack([np.histogram(gate, BINS)[0] / gate.size for gate in values])
+        found["saturated"] = np.stack(
+            [np.stack([(gate < LEFT).mean(axis=0), (gate > RIGHT).mean(axis=0)], axis=-1) for gate in values]
+        )
+    return found
+
+
+def memory_length(network: Network, tree: Tree, few: Batch) -> float:
+    """The steps, from lag 1 on, in which the largest singular value of dh_last/dz_t falls to 1/e, in the last layer."""
+    layer = unroll(network, tree, read(tree, few.x), few.mask)[-1]
+    return _memory_length(np.nanmean(log10(spectra.singular_values(layer)), axis=0))
+
+
+def _memory_length(singular: np.ndarray) -> float:
+    return spectra.memory_length(10 ** singular[1:, 0])
+
+
+def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
+    """Figures of the last layer of `network`, whose last state the loss reads; lags L count back from there.
+
+    flow, flow_h, flow_c, flow_x (N, L): log10 of the norm of dL/dz, dL/dh, dL/dc, dL/dx. singular (L, H): mean log10
+    of the singular values of dh_last/dz. memory (): the steps in which the largest falls to 1/e, from lag 1 on, where
+    the state is read by a step, not by the loss. exponents (n,).
+    With `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,).
+    """
+    x = read(tree, of.few.x)
+    layers = unroll(network, tree, x, of.few.mask)
+    layer, flow = layers[-1], error_flow(tree, layers, of.few.y, of.loss)[-1]
+    singular = np.nanmean(log10(spectra.singular_values(layer)), axis=0)
+    found = _flow(flow, layer.last) | {
+        "singular": singular,
+        "memory": np.array(_memory_length(singular)),
+        "exponents": spectra.layer_exponents(layer).mean(axis=0),
+    }
+    if whole:
+        x = read(tree, of.many.x)
+        hidden = climb(network, tree, x, of.many.mask).hidden[-1]
+        last = np.full(len(x), x.shape[1] - 1) if of.many.mask is None else of.many.mask.sum(axis=1) - 1
+        found["retention"] = memory.retention(hidden[np.arange(len(x)), last], spectra.by_lag(x, last))
+        found |= _gates(layer)
+        count = len(CELLS[network.layers[-1].cell].gates)
+        kernels = np.split(layer.weights.U, count, axis=1)
+        found["radius"] = np.array([spectra.spectral_radius(kernel) for kernel in kernels])
+    return found
+
+
+def words(network: Network, tree: Tree, part: Batch, loss: str) -> Tree:
+    """Word by word of each sentence, in time order: the norm of the answer's gradient for the word (N, T), and the
+    mean over units of what the memory keeps (N, T); NaN past the end."""
+    x = read(tree, part.x)
+    layers = unroll(network, tree, x, part.mask)
+    layer, flow = layers[-1], error_flow(tree, layers, part.y, loss)[0]
+    past = ~layer.valid
+    found = {"gradient": np.linalg.norm(flow.inputs, axis=-1), "keeps": layer.carry.mean(axis=-1)}
+    return {name: np.where(past, np.nan, array) for name, array in found.items()}

@@ -1,0 +1,67 @@
+"""A task's networks, at the start, on their way and trained, each to its profile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rnn_study import config
+from rnn_study.behaviour.diagnostics.profile import profile, subject, words
+from rnn_study.behaviour.diagnostics.profiles import INITIAL, SENTENCES, TRAINED
+from rnn_study.config import Config
+from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.model.init import draw
+from rnn_study.model.network import Network
+from rnn_study.model.reference import Tree
+from rnn_study.model.task import Task
+from rnn_study.running import experiments
+from rnn_study.running.run import results
+from rnn_study.running.run.spec import stream
+from rnn_study.running.workers import spread
+
+
+def looked_at(parameters: Config, of: str) -> list[str]:
+    """The variants of a task that are diagnosed: all but the points of a map, and networks that read both ways."""
+    params = parameters.task(of)
+    return [name for name, one in params.variants.items() if name not in params.mapped and not one.bidirectional]
+
+
+def _stages(name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]]:
+    init = experiments.initialisation(_config.task(_task.name), name)
+    yield INITIAL, draw(network, stream(seed, "weights"), _task.embedding, init)
+    folder = results.run_folder(Path("runs"), _task.name, _config.gradients.framework, name, seed)
+    for epoch, tree in results.read_checkpoints(folder).items():
+        yield f"epoch {epoch}", tree
+    summary = results.read_summary(folder)
+    if not summary["diverged"] or summary["best_epoch"]:  # else its weights are the initial ones
+        yield TRAINED, results.read_weights(folder)
+
+
+_Job = tuple[str, int]  # variant and seed
+
+
+def _take(name: str) -> None:
+    global _config, _task
+    _config, _task = config.load(), load_task(prepared_file(name))
+
+
+def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:
+    """Of one variant and seed the profile of every stage; of the cells themselves a whole one."""
+    name, seed = job
+    of, own, found = subject(_task, _config.gradients.examples), name in _config.task(_task.name).cells, []
+    network = experiments.network(_config.task(_task.name), _task, name, 0.0)
+    for stage, tree in _stages(name, network, seed):
+        if not all(np.isfinite(array).all() for array in tree.values()):
+            continue  # a checkpoint of a run that diverged
+        figures = profile(network, tree, of, whole=own)
+        if own and SENTENCES in _task.tests:
+            figures |= words(network, tree, _task.tests[SENTENCES], _task.loss)
+        found.append((name, stage, seed, figures))
+    return found
+
+
+def profiles(parameters: Config, prepared: Task) -> Iterator[list[tuple[str, str, int, Tree]]]:
+    """For every variant and seed of `prepared`, spread over processes: variant, stage, seed and profile."""
+    of = prepared.name
+    jobs = [(name, seed) for name in looked_at(parameters, of) for seed in experiments.seeds(parameters, of, name)]
+    yield from spread(_work, jobs, _take, of)

@@ -1,0 +1,131 @@
+"""The runs of a length frontier: every cell from the shortest length up, until it solves nothing any more."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnn_study.behaviour.diagnostics.profile import memory_length, subject
+from rnn_study.config import Config, FrontierParams
+from rnn_study.config.frontier import ENOUGH
+from rnn_study.data.problems import catalogue
+from rnn_study.model.task import Batch, Data
+from rnn_study.running import experiments
+from rnn_study.running.events import Finished
+from rnn_study.running.run import results, store
+from rnn_study.running.run.spec import RunSpec
+from rnn_study.running.workers import spread
+from rnn_study.support.progress import ticking
+
+Follow = Callable[[Sequence[RunSpec], str], list[Finished]]
+Row = dict[str, Any]
+
+
+class Trained(NamedTuple):
+    """A run of the frontier and what is said of it."""
+
+    row: Row
+    run: Finished
+
+
+def _row(axis: str, steps: int, run: Finished) -> Row:
+    """What a report says of a run. updates: at which it was solved, or censored: all that it was given, even where it
+    diverged, for it would never have solved anything."""
+    summary, spec = results.read_summary(run.folder), run.spec
+    given = spec.epochs * (summary["updates"] // summary["epochs"])
+    return {
+        "axis": axis,
+        "variant": spec.variant,
+        "steps": steps,
+        "seed": spec.seed,
+        "units": spec.network.layers[0].units,
+        "parameters": summary["parameters"],
+        "solved": summary["solved"],
+        "updates": summary.get("solved_at", given),
+        "diverged": summary["diverged"],
+        "scores": summary["scores"],
+    }
+
+
+def walk(config: Config, params: FrontierParams, name: str, lengths: Sequence[int], follow: Follow) -> list[Trained]:
+    """Train every contender at each of `lengths` in turn, as long as it solves anything."""
+    found: list[Trained] = []
+    unsolved = dict.fromkeys(params.contenders, 0)  # lengths in a row
+    for steps in lengths:
+        data = experiments.frontier_data(params, name, steps)
+        task = catalogue.load(name, data)
+        going = [contender for contender, row in unsolved.items() if row < ENOUGH]
+        asked = {
+            (axis, variant): experiments.frontier(config, params, task, data, axis, variant, params.runs(variant))
+            for axis, variant in going
+        }
+        specs = list(dict.fromkeys(spec for specs in asked.values() for spec in specs))
+        finished = dict(zip(specs, follow(specs, f"frontier {name}: {steps} steps"), strict=True)) if specs else {}
+        for (axis, variant), own in asked.items():
+            rows = [Trained(_row(axis, steps, finished[spec]), finished[spec]) for spec in own]
+            solved = any(one.row["solved"] for one in rows)
+            unsolved[axis, variant] = 0 if solved else unsolved[axis, variant] + 1
+            found += rows
+    return found
+
+
+def generalise(config: Config, params: FrontierParams, name: str, follow: Follow) -> list[Finished]:
+    """Train the cells at all lengths up to one and test them beyond."""
+    if params.generalise is None:
+        return []
+    longest = params.generalise.longest
+    data = experiments.frontier_data(params, name, longest, mixed=True)
+    task, seeds = catalogue.load(name, data), params.seeds[: params.generalise.seeds]
+    specs = [
+        spec
+        for variant in params.cells
+        for spec in experiments.frontier(config, params, task, data, "budget", variant, seeds)
+    ]
+    return follow(specs, f"frontier {name}: lengths up to {longest}")
+
+
+def tested(finished: Sequence[Finished]) -> list[Row]:
+    """What a report says of these: a row for each run and tested length."""
+    found = []
+    for run in finished:
+        summary, spec = results.read_summary(run.folder), run.spec
+        about = {"variant": spec.variant, "seed": spec.seed, "solved": summary["solved"], "trained": spec.data.steps}
+        found += [about | {"steps": steps, "score": summary["scores"][str(steps)]} for steps in spec.data.tests]
+    return found
+
+
+def publish(root: Path, found: Sequence[Trained], mixed: Sequence[Finished]) -> None:
+    """Put every run's files under `root`: <axis>/<variant>/T-<steps>/seed-<n>, `mixed` in the place of an axis."""
+    placed = [(one.row["axis"], one.row["steps"], one.run) for one in found]
+    placed += [("mixed", run.spec.data.steps, run) for run in mixed]
+    for axis, steps, run in placed:
+        store.publish(run.folder, root / axis / run.spec.variant / f"T-{steps}" / f"seed-{run.spec.seed}")
+
+
+@lru_cache(maxsize=2)
+def _few(name: str, data: Data, examples: int) -> Batch:
+    return subject(catalogue.load(name, data), examples).few
+
+
+def _memory(job: tuple[RunSpec, Path]) -> float | None:
+    """Of one run; None where training left no finite weights, or only the initial ones."""
+    spec, folder = job
+    summary, tree = results.read_summary(folder), results.read_weights(folder)
+    if summary["diverged"] and not summary["best_epoch"]:
+        return None
+    if not all(np.isfinite(array).all() for array in tree.values()):
+        return None
+    return memory_length(spec.network, tree, _few(spec.task, spec.data, _examples))
+
+
+def _take(examples: int) -> None:
+    global _examples
+    _examples = examples
+
+
+def with_memory(found: Sequence[Trained], examples: int, title: str) -> list[Row]:
+    """The rows, each with the gradient memory length of its trained network at the length it was trained at."""
+    lengths = spread(_memory, [(one.run.spec, one.run.folder) for one in found], _take, examples)
+    return [one.row | {"memory": memory} for one, memory in zip(found, ticking(lengths, title), strict=True)]

@@ -1,0 +1,1 @@
+"""From raw sources to tasks, and problems made on the spot."""

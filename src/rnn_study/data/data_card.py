@@ -1,0 +1,55 @@
+"""The data card of a prepared task: what is in it and where it came from."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnn_study.model.task import Batch, Task
+from rnn_study.support.files import read_json
+
+
+def _digest(batch: Batch) -> str:
+    total = sha256()
+    for array in batch:
+        if array is not None:
+            total.update(str((array.dtype.str, array.shape)).encode() + np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def _part(task: Task, batch: Batch) -> dict[str, Any]:
+    described: dict[str, Any] = {"examples": len(batch.y), "x": list(batch.x.shape), "sha256": _digest(batch)}
+    if task.loss == "cross_entropy":
+        counts = np.bincount(batch.y, minlength=task.outputs)
+        described["class_counts"] = dict(zip(task.extras["classes"].tolist(), counts.tolist(), strict=True))
+    return described
+
+
+def _generated(task: Task) -> dict[str, Any]:
+    """The record of a problem without raw data, with the keys of `sources`' own."""
+    return {
+        "source": task.name,
+        "title": f"The {task.name} problem",
+        "origin": "from a seed",
+        "note": "Every sequence is drawn by this project from a seeded generator",
+        "licence": "that of this project",
+        "rows": {name: len(part.y) for name, part in task.parts().items()},
+        "files": [],
+        "complete": True,
+        "generated": True,
+    }
+
+
+def card(task: Task, details: dict[str, Any], sources: tuple[str, ...], raw: Path) -> dict[str, Any]:
+    """Shapes, split sizes, class balance, digests; `details` of the task; the provenance of its `sources`, or of what
+    was generated where it has none."""
+    records = [read_json(raw / source / "provenance.json") for source in sources] or [_generated(task)]
+    return {
+        "task": task.name,
+        "score": task.score_name,
+        "unit": task.unit,
+        "parts": {name: _part(task, batch) for name, batch in task.parts().items()},
+        "details": details,
+        "provenance": records,
+    }

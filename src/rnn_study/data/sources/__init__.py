@@ -1,0 +1,87 @@
+"""Where raw data comes from: embedded, a mirror or upstream; always verified, always with its provenance."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rnn_study.config import Data
+from rnn_study.support.errors import StudyError
+from rnn_study.support.files import write_json
+
+from . import airline, glove, mnist, raw, tweets
+
+SOURCES = {"mnist": mnist, "tweets": tweets, "glove": glove, "airline": airline}
+PROVENANCE = "provenance.json"
+
+
+def fetch(name: str, data: Data, root: Path) -> dict:
+    """Make `root/<name>/`, the raw files of a source and provenance.json, as a whole; returns the provenance.
+
+    Raises a `StudyError` for data that cannot be had or is not what it should be; what stood there stays.
+    Digests that nobody has published are pinned in pins.json beside `root`.
+    """
+    source = SOURCES[name]
+    choice = getattr(data, name)
+    with _whole_folder(root / name) as folder:
+        if choice == "embedded":
+            source.embed(folder)
+            places = dict.fromkeys(sorted(path.name for path in folder.iterdir()), "embedded")
+        else:
+            places = source.download(folder, data)
+        rows = source.verify(folder, data)
+        full_rows = rows if choice == "embedded" else source.full_rows(data)
+        origin = choice
+        if any(place.startswith("mirror:") for place in places.values()):
+            origin = "mirror"
+        if origin == "upstream" and rows != full_rows:
+            raise StudyError(f"{', '.join(places.values())}: rows {rows}: expected {full_rows}")
+        files = [
+            {"file": entry["file"], "from": place, "sha256": entry["sha256"], "bytes": entry["bytes"]}
+            for file, place in places.items()
+            for entry in raw.digests(folder / file)
+        ]
+        if origin != "embedded":
+            _check_digests(name, origin, files, source.PUBLISHED, root.parent / "pins.json")
+        record = {"source": name, "origin": origin, **source.ABOUT[choice]._asdict()}
+        record |= {"files": files, "rows": rows, "complete": rows == full_rows, "full_rows": full_rows}
+        write_json(folder / PROVENANCE, record)
+    return record
+
+
+def _check_digests(name: str, origin: str, files: list[dict], published: dict[str, str], pins: Path) -> None:
+    pinned = {}
+    for entry in files:
+        file, digest = entry["file"], entry["sha256"]
+        if file not in published:
+            pinned[f"{origin}:{name}/{file}"] = digest
+        elif digest != published[file]:
+            raise StudyError(
+                f"{name}/{file}: SHA-256 of the content is {digest}: expected {published[file]}, as published"
+            )
+    if pinned:
+        raw.check_pins(pins, pinned)
+
+
+@contextmanager
+def _whole_folder(final: Path) -> Iterator[Path]:
+    """A folder to fill that takes the place of `final` only when the block ends well."""
+    partial = final.parent / f".{final.name}.partial"  # a fixed name: the next run clears up after a killed one
+    _settle(final, partial)
+    try:
+        folder = partial / final.name
+        folder.mkdir(parents=True)
+        yield folder
+        if os.path.lexists(final):
+            os.rename(final, partial / "replaced")
+        os.rename(folder, final)
+    finally:
+        _settle(final, partial)
+
+
+def _settle(final: Path, partial: Path) -> None:
+    """Undo a swap that broke in the middle, and remove what is left of the attempt."""
+    if os.path.lexists(partial / "replaced") and not os.path.lexists(final):
+        os.rename(partial / "replaced", final)
+    shutil.rmtree(partial, ignore_errors=True)

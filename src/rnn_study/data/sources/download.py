@@ -1,0 +1,136 @@
+"""One upstream file: from the mirror that RNN_STUDY_MIRROR names, else from its public address."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress
+
+from rnn_study.support.errors import StudyError
+from rnn_study.support.files import atomic
+
+MIRROR = "RNN_STUDY_MIRROR"
+TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of the body
+TRIES = 3
+BACKOFF = 0.5  # seconds before the second retry; doubles each time
+_CHUNK = 1 << 16
+
+
+class Remote(NamedTuple):
+    """A file upstream. `name` is its place in a mirror, `urls` are its public addresses, the best first."""
+
+    name: str
+    urls: tuple[str, ...] = ()
+
+
+class _Unavailable(Exception):
+    """An address that did not give the file; the message says why."""
+
+
+def obtain(source: str, candidates: Sequence[Remote], folder: Path) -> tuple[Path, str]:
+    """Put the first of `candidates` that can be had into `folder`, under its own name.
+
+    Returns its path and where it came from: a URL, or "mirror:<name>". Raises a `StudyError` that names every
+    address that was tried and the ways out. Contents are the caller's to verify.
+    """
+    mirror = os.environ.get(MIRROR, "").strip()
+    failures = []
+    for remote in candidates:
+        target = folder / Path(remote.name).name
+        for address in [f"{mirror.rstrip('/')}/{remote.name}"] if mirror else remote.urls:
+            try:
+                if address.startswith(("http://", "https://")):
+                    _get(address, remote.name, target)
+                else:
+                    _copy(Path(address).expanduser(), target)
+            except _Unavailable as failure:
+                failures.append(f"{address}: {failure}")
+            else:
+                return target, f"mirror:{remote.name}" if mirror else address
+    raise StudyError(
+        f"{'; '.join(failures)}: expected the file there; set {MIRROR} to a folder or URL "
+        f"laid out like upstream, or set data.{source}: embedded in params.yaml"
+    )
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise _Unavailable(error.strerror) from None
+    with stream, atomic(target) as file:
+        shutil.copyfileobj(stream, file)
+
+
+def _get(url: str, name: str, target: Path) -> None:
+    """Download `url`. The adapter retries until an answer begins, this loop where one breaks off."""
+    retry = urllib3.Retry(
+        total=TRIES - 1,
+        backoff_factor=BACKOFF,
+        status_forcelist=(429, 500, 502, 503, 504),
+        raise_on_status=False,
+        respect_retry_after_header=False,  # a server could ask for days
+    )
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=retry))
+        for _ in range(TRIES):
+            try:
+                return _stream(session, url, name, target)
+            except urllib3.exceptions.HTTPError as error:
+                reason = f"the download broke off: {error}"
+            except requests.HTTPError as error:
+                raise _Unavailable(f"{error.response.status_code} {error.response.reason}") from None
+            except requests.Timeout:
+                raise _Unavailable("no answer in time") from None
+            except requests.ConnectionError:
+                raise _Unavailable("cannot connect") from None
+            except requests.RequestException as error:
+                raise _Unavailable(str(error)) from None
+    raise _Unavailable(reason)
+
+
+def _stream(session: requests.Session, url: str, name: str, target: Path) -> None:
+    headers = {"Accept-Encoding": "identity"}
+    with session.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response:
+        response.raise_for_status()
+        length = response.headers.get("Content-Length", "")
+        total = int(length) if length.isdecimal() else None
+        with _progress(name, total) as advance, atomic(target) as file:
+            # Not decoded: some servers call the gzip file itself a content encoding.
+            for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                file.write(chunk)
+                advance(len(chunk))
+            if total is not None and file.tell() != total:
+                raise urllib3.exceptions.IncompleteRead(file.tell(), total - file.tell())
+
+
+@contextmanager
+def _progress(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A function to be told of each piece's bytes: a bar on a terminal, else a line at each 10 %."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (*Progress.get_default_columns(), DownloadColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(name, total=total)
+            yield lambda count: bar.advance(task, count)
+        return
+    done = shown = 0
+
+    def line(count: int) -> None:
+        nonlocal done, shown
+        done += count
+        tenths = 10 * done // total if total else 0
+        if tenths > shown:
+            shown = tenths
+            print(f"{name}: {10 * tenths} % of {total / 1e6:.1f} MB", file=sys.stderr, flush=True)
+
+    yield line

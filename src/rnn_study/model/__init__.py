@@ -1,0 +1,1 @@
+"""What a network is, in NumPy: cells, specifications, initial weights, update rules, and the reference passes."""

@@ -1,0 +1,127 @@
+"""Tables of long-range dependency: frontiers, comparisons, power, pixels beside the literature."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rnn_study.reports.display import show_table
+from rnn_study.reports.study import Study
+from rnn_study.reports.wording import interval, label, number, p_value
+from rnn_study.statistics import stats
+
+from .plots import axis_name
+
+Row = dict[str, Any]
+IMAGES = {"pixel_mnist": 0, "permuted_mnist": 1}
+
+# What others report, test accuracy in per cent: pixels in order, permuted; and how they came by it.
+LITERATURE = (
+    ("Bai et al. 2018, arXiv 1803.01271", "vanilla", 21.5, 25.3, "784 steps, 70,000 weights, a single figure"),
+    ("", "lstm", 87.2, 85.7, "the same"),
+    ("", "gru", 96.2, 87.3, "the same"),
+    ("Le et al. 2015, arXiv 1504.00941", "vanilla", 35.0, None, "784 steps, tanh, a single figure"),
+    ("", "IRNN", 97.0, 82.0, "784 steps, rectifiers that start from the identity, a single figure"),
+    ("Cooijmans et al. 2016, arXiv 1603.09025", "lstm", 98.9, 90.2, "784 steps, a single figure"),
+)
+
+
+def reach(row: Row) -> str:
+    """A frontier as a report writes it."""
+    if row["open"] == "above":
+        return f"≥ {row['length']:.0f}"
+    if row["open"] == "below":
+        return f"< {row['length']:.0f}"
+    return f"{row['length']:.0f}"
+
+
+def bounds(row: Row, few: int) -> str:
+    """Its interval, between two lengths of the grid; nothing for less than `few` seeds."""
+    if row["seeds"] < few:
+        return ""
+    if row["high"] is None:
+        return f"from {row['low']}" if row["low"] else "anywhere"
+    return f"{row['low']} to {row['high']}" if row["low"] else f"below {row['high']}"
+
+
+def frontier_table(study: Study) -> None:
+    """The frontier of every contender in every problem."""
+    rows = []
+    for problem in study.walked:
+        for row in study.rows("frontiers", problem):
+            name = f"{label(problem)}: {study.contender(problem, row['variant'])}"
+            size = f"{row['units']} units, {row['parameters']:,} weights"
+            interval = bounds(row, study.long_range["seeds_for_a_claim"]) or "–"
+            budget = f"{study.frontier(problem)['budget']:,}"
+            rows.append([name, axis_name(row["axis"]), size, budget, str(row["seeds"]), reach(row), interval])
+    header = ["", "", "", "updates", "seeds", "frontier T", "interval"]
+    caption = (
+        "The length that half of the seeds solve within these updates, and its approximate bootstrap interval, at a "
+        "level corrected for all rows of a problem and axis; it reaches from one length of the grid to another. Runs "
+        "that did not solve a length are censored: they may need more updates."
+    )
+    show_table(header, rows, caption)
+
+
+def comparison_table(study: Study, problem: str) -> None:
+    """Every pair at every length: runs solved, mean updates as far as these go, log-rank test."""
+    rows = []
+    for row in study.rows("comparisons", problem):
+        names = [study.contender(problem, row[side]) for side in ("a", "b")]
+        solved = [f"{s}/{n}" for s, n in zip(row["solved"], row["seeds"], strict=True)]
+        updates = f"{row['difference']:+,.0f} ({row['low']:,.0f} to {row['high']:,.0f})"
+        about = [f"T = {row['steps']}, {axis_name(row['axis'])}: {' against '.join(names)}", " against ".join(solved)]
+        rows.append([*about, updates, p_value(row["p"]), p_value(row["p_adjusted"])])
+    header = ["", "solved", "updates, difference", "log-rank", "corrected"]
+    caption = (
+        f"{label(problem)}: updates to the solution, compared by the log-rank test (exact, by permutation), corrected "
+        "within an axis by Holm's method. In the mean difference (95 % interval) a censored run counts with its whole "
+        "budget, the least that it needs: where runs of the slower side alone are censored, the difference is larger."
+    )
+    show_table(header, rows, caption)
+
+
+def power_table(study: Study) -> None:
+    """How many seeds it takes to tell two success rates apart."""
+    found = study.long_range["power"]
+    seeds = [key for key in found[0] if key not in ("a", "b")]
+    rows = [
+        [f"{100 * row['a']:.0f} % against {100 * row['b']:.0f} %"]
+        + [f"{max(0, min(99, 100 * row[n])):.0f} %" if row[n] < 0.995 else "> 99 %" for n in seeds]
+        for row in found
+    ]
+    caption = (
+        "A guide to how many seeds to ask for: the chance that Fisher's exact test (p < 0.05, before any correction) "
+        "tells two success rates apart, by seeds in each group."
+    )
+    show_table(["success rates", *(f"{n} seeds" for n in seeds)], rows, caption)
+
+
+def _ours(study: Study) -> Iterator[list[str]]:
+    for problem, place in IMAGES.items():
+        if problem not in study.walked:
+            continue
+        about = study.frontier(problem)
+        for row in study.rows("successes", problem):
+            if "not_run" in row:
+                continue
+            runs = [run for run in about["runs"] if all(run[key] == row[key] for key in ("axis", "variant", "steps"))]
+            scores = [run["scores"]["test"] for run in runs]
+            found = stats.iqm(scores)
+            text = f"{number(found.value, 'accuracy')} ({interval(found[1:], 'accuracy')})"
+            columns = [text, "–"] if place == 0 else ["–", text]
+            protocol = (
+                f"{row['steps']} steps, {runs[0]['parameters']:,} weights, {about['budget']:,} updates at most, "
+                f"{about['images']:,} training images, {row['seeds']} seeds, {axis_name(row['axis'])}"
+            )
+            yield ["this study", study.contender(problem, row["variant"]), *columns, protocol]
+
+
+def pixel_table(study: Study) -> None:
+    """Pixel by pixel: our accuracy beside what others report, the protocols side by side."""
+    rows = [
+        [source, label(cell), *("–" if value is None else f"{value:g} %" for value in (plain, permuted)), protocol]
+        for source, cell, plain, permuted, protocol in LITERATURE
+    ]
+    ours = list(_ours(study)) or [["this study", "–", "–", "–", f"not run in the {study.summary['study']} study"]]
+    header = ["", "cell", "in order", "permuted", "protocol"]
+    caption = "Test accuracy on images read pixel by pixel. Ours is the IQM over seeds with its 95 % interval."
+    show_table(header, [*ours, *rows], caption)

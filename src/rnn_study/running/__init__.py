@@ -1,0 +1,1 @@
+"""Lists of runs: made from the configuration, spread over processes, tuned, and shown in MLflow."""

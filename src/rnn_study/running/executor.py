@@ -1,0 +1,210 @@
+"""Many independent runs: one single-threaded process a core, finished runs taken from the run store."""
+
+import math
+import multiprocessing
+import os
+import queue
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
+
+from rnn_study.data.problems import catalogue
+from rnn_study.model.init import Init
+from rnn_study.support.errors import StudyError
+
+from . import frameworks
+from .events import Event, Finished, Progress, in_order
+from .run import store
+from .run.spec import RunSpec
+from .run.train import train
+from .workers import Workers, worker_count
+
+
+def _take_rows(rows: multiprocessing.Queue) -> None:
+    global _rows
+    _rows = rows
+
+
+_load_task = lru_cache(maxsize=4)(catalogue.load)
+
+
+_COMPILING = 2.0  # seconds that a worker may lose on a shape that is new to it
+
+
+def _shape(spec: RunSpec) -> RunSpec:
+    """`spec` without what may differ between runs that share compiled code."""
+    rule = replace(spec.optimiser, learning_rate=0.0, clip=None)
+    return replace(spec, variant="", seed=0, init=Init(), optimiser=rule, goal=None, checkpoints=())
+
+
+def _work(run: str, spec: RunSpec) -> None:
+    """Train one; tells of every epoch, and at the run's end of the seconds it took."""
+    start = time.perf_counter()
+    epochs = train(spec, _load_task(spec.task, spec.data))
+    while True:
+        try:
+            _rows.put((run, next(epochs)))
+        except StopIteration as end:
+            seconds = time.perf_counter() - start
+            store.add(run, spec, end.value, seconds)
+            _rows.put((run, seconds))
+            break
+
+
+class _Shapes:
+    """Runs that wait, by shape: what a framework compiles for, once in each worker."""
+
+    def __init__(self, runs: dict[str, RunSpec]):
+        self._shapes = {run: _shape(spec) for run, spec in runs.items()}
+        self._left: dict[RunSpec, deque[str]] = {}
+        self._seconds: dict[RunSpec, float] = {}
+        for run, shape in self._shapes.items():
+            self._left.setdefault(shape, deque()).append(run)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._left.values()))
+
+    def took(self, run: str, seconds: float) -> None:
+        """What is told of a finished run; the shortest of its shape is one that compiled nothing."""
+        shape = self._shapes[run]
+        self._seconds[shape] = min(seconds, self._seconds.get(shape, seconds))
+
+    def take(self, own: set[RunSpec], others: set[RunSpec]) -> str | None:
+        """A run for a worker that has compiled the shapes `own`: one of these, else of a shape that no other worker
+        has either (`others`), else, if there is enough left to do, of the shape with most runs left."""
+
+        def worth(shape: RunSpec, runs: deque[str]) -> bool:
+            return shape in own or shape not in others or len(runs) * self._seconds.get(shape, math.inf) > _COMPILING
+
+        waiting = [shape for shape, runs in self._left.items() if runs and worth(shape, runs)]
+        if not waiting:
+            return None
+        shape = max(waiting, key=lambda shape: (shape in own, shape not in others, len(self._left[shape])))
+        own.add(shape)
+        return self._left[shape].popleft()
+
+
+class _Worker(Workers):
+    """One process, with the runs it was given and the shapes it has compiled."""
+
+    def __init__(self, backend: str, owner: str):
+        super().__init__(backend, owner, 1, fork=True)
+        self.given: dict[str, Future] = {}
+        self.shapes: set[RunSpec] = set()
+
+
+class Executor:
+    """The workers of one backend, for `owner` (a stage). They import their framework once and serve many lists. They
+    start at once, but where all that `owner` needed last time is still in the store: then at the first run that is
+    not.
+
+    `environment` names the framework, its version, and Python's and NumPy's; `device` is the kind in use.
+    """
+
+    def __init__(self, backend: str, owner: str, device: str):
+        self.backend, self.owner = backend, owner
+        self._runs: set[str] = set()
+        self._workers: list[_Worker] = []
+        told = frameworks.environment(backend)
+        if told and (device == "cpu" or (device == "auto" and frameworks.surely_no_gpu())):
+            self.environment, self.device = told, "cpu"
+            last = store.claimed(owner)
+            if not last or not all(map(store.find, last)):
+                self._start(worker_count())
+        else:
+            self._start(worker_count())
+            try:
+                self.device = self._workers[0].resolve(device)
+                self.environment = self._found()
+            except BaseException:
+                self._close()
+                raise
+            if self.device == "gpu" and "RNN_STUDY_WORKERS" not in os.environ:
+                self._close()  # processes beside each other would only share the one GPU
+                self._start(1)
+
+    def _start(self, count: int) -> None:
+        self._workers = [_Worker(self.backend, self.owner) for _ in range(count)]
+        self._rows = self._workers[0].context.Queue()
+        for worker in self._workers:
+            worker.start(_take_rows, self._rows)
+
+    def _close(self, wait: bool = False) -> None:
+        for worker in self._workers:
+            worker.close(wait)
+
+    def _found(self) -> dict[str, str]:
+        """What the workers found."""
+        return {key: value for key, value in self._workers[0].environment.items() if key != "device"}
+
+    def _ready(self) -> None:
+        """Wait for the workers, which must be what was told of them, for the runs' ids hold it."""
+        if not self._workers:
+            self._start(worker_count())
+        if (found := self._found()) != self.environment:
+            self._close()
+            raise StudyError(f"{self.owner}: a {self.backend} worker found {found}: expected {self.environment}")
+
+    def _feed(self, waiting: _Shapes, fresh: dict[str, RunSpec]) -> None:
+        """Give every worker a run, and a second one, so that it need not wait for the driver, while there are many."""
+        for worker in self._workers:
+            others = set().union(*(other.shapes for other in self._workers if other is not worker))
+            while len(worker.given) < (2 if len(waiting) > len(self._workers) else 1):
+                run = waiting.take(worker.shapes, others)
+                if run is None:  # nothing that is worth its while; another worker may have more to do
+                    break
+                worker.given[run] = worker.submit(_work, run, fresh[run])
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._close(wait=kind is None)
+        if kind is None:
+            store.claim(self.owner, self._runs)
+
+    def stream(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
+        """Run `specs`; yields events as they come. A run that the store holds comes at once."""
+        resolved = [replace(spec, device=self.device) for spec in specs]
+        runs = {store.run_id(spec, self.environment): spec for spec in resolved}
+        self._runs |= runs.keys()
+        store.claim(self.owner, self._runs | store.claimed(self.owner))  # what it needed stays until it ends
+        fresh = {run: spec for run, spec in runs.items() if store.find(run) is None}
+        waiting = _Shapes(fresh)
+        if fresh:
+            self._ready()
+            self._feed(waiting, fresh)
+        for run, spec in runs.items():
+            if run not in fresh:
+                yield Finished(run, spec, store.ROOT / run, self.environment, reused=True)
+        while fresh:
+            for run, told in _told(self._rows):
+                if isinstance(told, dict):
+                    yield Progress(run, runs[run], told)
+                    continue
+                waiting.took(run, told)
+                for worker in self._workers:
+                    worker.given.pop(run, None)
+                self._feed(waiting, fresh)
+                yield Finished(run, fresh.pop(run), store.ROOT / run, self.environment, reused=False)
+            for worker in self._workers:
+                with worker.one_line():
+                    for future in worker.given.values():
+                        if future.done():
+                            future.result()
+
+    def run(self, specs: Sequence[RunSpec]) -> list[Finished]:
+        """`stream` to its end: the finished runs in the order of `specs`."""
+        return in_order(specs, self.stream(specs))
+
+
+def _told(rows: multiprocessing.Queue) -> Iterator[tuple[str, dict[str, float] | float]]:
+    """What workers tell within a fifth of a second, then what else is there."""
+    with suppress(queue.Empty):
+        yield rows.get(timeout=0.2)
+        while True:
+            yield rows.get_nowait()

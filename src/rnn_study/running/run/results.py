@@ -1,0 +1,93 @@
+"""What a run leaves behind, and the files it leaves it in."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save
+
+from rnn_study.support.files import atomic, read_arrays, read_json, write_arrays, write_json
+
+FILES = (
+    "history.csv",
+    "updates.npz",
+    "weights.safetensors",
+    "checkpoints.safetensors",
+    "predictions.npz",
+    "result.json",
+)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished run.
+
+    history: a row an epoch (epoch, train_loss, validation_loss, validation_score, and the means over its updates of
+    gradient_norm, clipped_norm, clipped_share, update_ratio). updates: what `backends.EpochTrace` names, of all
+    updates. weights: the canonical tree of the best epoch. checkpoints: by epoch, those that the spec asks for and
+    training reached. predictions: raw outputs (N, K), or (N, T, K), for validation and tests. summary: scores by part,
+    best_epoch, epochs, updates, examples_seen, parameters, diverged; where there is a goal, solved, and if it was,
+    solved_at: the updates made by then.
+    """
+
+    history: list[dict[str, float]]
+    updates: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray]
+    checkpoints: dict[int, dict[str, np.ndarray]]
+    predictions: dict[str, np.ndarray]
+    summary: dict[str, Any]
+
+
+def write(result: RunResult, folder: Path) -> None:
+    """Write the run's files into `folder`, which must exist; equal results give equal bytes."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(result.history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(result.history)
+    with atomic(folder / "history.csv") as file:
+        file.write(text.getvalue().encode())
+    with atomic(folder / "weights.safetensors") as file:
+        file.write(save(result.weights))
+    with atomic(folder / "checkpoints.safetensors") as file:
+        trees = result.checkpoints.items()
+        file.write(save({f"{epoch}/{name}": array for epoch, tree in trees for name, array in tree.items()}))
+    write_arrays(folder / "updates.npz", result.updates)
+    write_arrays(folder / "predictions.npz", result.predictions)
+    write_json(folder / "result.json", result.summary)
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    return read_json(folder / "result.json")
+
+
+def read_predictions(folder: Path) -> dict[str, np.ndarray]:
+    return read_arrays(folder / "predictions.npz")
+
+
+def read_weights(folder: Path) -> dict[str, np.ndarray]:
+    return load_file(folder / "weights.safetensors")
+
+
+def read_updates(folder: Path) -> dict[str, np.ndarray]:
+    return read_arrays(folder / "updates.npz")
+
+
+def read_checkpoints(folder: Path) -> dict[int, dict[str, np.ndarray]]:
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for key, array in load_file(folder / "checkpoints.safetensors").items():
+        epoch, _, name = key.partition("/")
+        found.setdefault(int(epoch), {})[name] = array
+    return dict(sorted(found.items()))
+
+
+def run_folder(root: Path, task: str, backend: str, cell: str, seed: int) -> Path:
+    """Where the pipeline publishes a run."""
+    return root / f"{task}-{backend}" / cell / f"seed-{seed}"

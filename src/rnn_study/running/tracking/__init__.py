@@ -1,0 +1,93 @@
+"""MLflow: every run with its curves, files and circumstances. A mirror of the results, never their source.
+
+It is written in a thread of its own, which also imports it: training waits for neither.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnn_study.running.events import Event, Finished, in_order
+from rnn_study.running.run.spec import RunSpec
+from rnn_study.running.watch import watch
+from rnn_study.support.files import read_json
+
+if TYPE_CHECKING:
+    from .mlflow_runs import Runs
+
+
+def data_tags(task: str) -> dict[str, str]:
+    """Where the data of `task` comes from and the digests of its parts, from its data card."""
+    card = read_json(Path("metrics/data") / f"{task}.json")
+    origins = {f"data.{record['source']}": record["origin"] for record in card["provenance"]}
+    return origins | {f"sha256.{name}": part["sha256"] for name, part in card["parts"].items()}
+
+
+class Tracker:
+    """Logs the events of one stage of `task` in one backend, the only writer meanwhile.
+
+    `kind`: train, tune, ablate or frontier. What goes wrong in writing is raised at the next event, or at the end.
+    """
+
+    def __init__(self, task: str, kind: str, backend: str, tags: dict[str, str]):
+        self._about = (task, kind, backend, tags)
+        self._orders: queue.SimpleQueue[Callable[[Runs], None] | None] = queue.SimpleQueue()
+        self._fault: BaseException | None = None
+        self._abandoned = False
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def _write(self) -> None:
+        try:
+            from .mlflow_runs import Runs
+
+            with Runs(*self._about) as runs:
+                while (order := self._orders.get()) is not None:
+                    order(runs)
+                if self._abandoned:
+                    runs.killed = True
+        except BaseException as fault:
+            self._fault = fault
+
+    def _ask(self, order: "Callable[[Runs], None]") -> None:
+        if self._fault:
+            raise self._fault
+        self._orders.put(order)
+
+    def __enter__(self) -> "Tracker":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:  # what still waits is dropped
+            self._abandoned = True
+            while not self._orders.empty():
+                self._orders.get()
+        self._orders.put(None)
+        self._thread.join()
+        if kind is None and self._fault:
+            raise self._fault
+
+    def log(self, event: Event) -> None:
+        """Log an event of the executor."""
+        self._ask(lambda runs: runs.log(event))
+
+    def follow(self, events: Iterable[Event], specs: Sequence[RunSpec], title: str) -> list[Finished]:
+        """Log the executor's `events` on `specs` as they come, showing progress; the finished runs in their order."""
+        seen = []
+        for event in watch(events, title, len(specs)):
+            self.log(event)
+            seen.append(event)
+        return in_order(specs, seen)
+
+    def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
+        """Put each cell's IQM and interval on its parent run; `metrics` as `summary.training` gives them."""
+        self._ask(lambda runs: runs.summarise(finished, metrics))
+
+
+def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
+    """Put a report's figures (PNG by name) into the task's experiment, replacing those of an earlier report."""
+    from . import mlflow_runs
+
+    mlflow_runs.log_figures(task, report, figures)

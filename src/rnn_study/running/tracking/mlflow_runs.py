@@ -1,0 +1,251 @@
+"""Runs in MLflow's store.
+
+One experiment a task; in it a parent run for each cell and backend, for training and for tuning, and a child
+for each seed or trial. A finished run is logged once; a store that was lost is filled again by a forced rerun.
+"""
+
+import json
+import math
+import os
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from rnn_study.model.task import Generated, Pixels
+from rnn_study.running.events import Event, Finished, Progress
+from rnn_study.running.run import results, store
+from rnn_study.running.run.spec import RunSpec
+from rnn_study.support.errors import StudyError
+from rnn_study.support.files import read_json
+
+_FLUSH_SECONDS = 1.0
+_PARENT = "mlflow.parentRunId"
+_RUN = "study.run"  # the id in the run store
+_GROUP = "study.group"  # what the children of a parent share
+
+
+def _client() -> MlflowClient:
+    """A client of the store at the project's root, or of the server that MLFLOW_TRACKING_URI names."""
+    return MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}")
+
+
+def _experiment(client: MlflowClient, task: str) -> str:
+    found = client.get_experiment_by_name(task)
+    if found:
+        return found.experiment_id
+    local = "MLFLOW_TRACKING_URI" not in os.environ
+    return client.create_experiment(task, (Path.cwd() / "mlartifacts" / task).as_uri() if local else None)
+
+
+def _connect(task: str) -> tuple[MlflowClient, str]:
+    """A client and the id of the task's experiment."""
+    try:
+        client = _client()
+        return client, _experiment(client, task)
+    except (MlflowException, SQLAlchemyError) as error:
+        fault = str(error).splitlines()[0]
+        raise StudyError(
+            f"mlflow.db: {fault}: expected MLflow's store; move it away, it is filled anew and no result depends on it"
+        ) from None
+
+
+def git_state() -> dict[str, str]:
+    """The commit, and whether the tree differs from it; nothing outside a git checkout."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"git.commit": git("rev-parse", "HEAD"), "git.dirty": str(bool(git("status", "--porcelain")))}
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return {}
+
+
+def _flat(value: object, name: str = "") -> dict[str, object]:
+    """Nested dicts and lists as one dict with dotted names."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    else:
+        return {name: value}
+    flat = {}
+    for key, inner in items:
+        flat |= _flat(inner, f"{name}.{key}" if name else str(key))
+    return flat
+
+
+def _steps(spec: RunSpec) -> str:
+    """The length of a frontier's run, for its name."""
+    match spec.data:
+        case Generated(steps=steps, mixed=mixed):
+            return f" T{' up to' * mixed} {steps}"
+        case Pixels(side=side):
+            return f" T {side * side}"
+        case _:
+            return ""
+
+
+def _metrics(row: dict[str, float]) -> list[Metric]:
+    """A row of a history as metrics at the step of its epoch."""
+    now = int(time.time() * 1000)
+    step = int(row["epoch"])
+    return [Metric(key, value, now, step) for key, value in row.items() if key != "epoch" and math.isfinite(value)]
+
+
+class Runs:
+    """The runs of one stage of `task` in one backend, for its `Tracker`."""
+
+    def __init__(self, task: str, kind: str, backend: str, tags: dict[str, str]):
+        self._client, self._experiment = _connect(task)
+        self._kind = kind
+        self._tags = tags
+        self._about = tags | git_state() | {"study.kind": kind, "study.backend": backend}
+        self._parents: dict[RunSpec, str] = {}
+        self._open: dict[str, str] = {}
+        self._logged: dict[str, int] = defaultdict(int)  # epochs in MLflow, by run
+        self._waiting: dict[str, list[Progress]] = defaultdict(list)
+        self._flushed = time.monotonic()
+        self._done: set[tuple[str, str]] = set()
+        self.killed = False
+        for run in self._search(f"tags.`study.kind` = '{kind}' and tags.`study.backend` = '{backend}'"):
+            if run.info.status == "RUNNING":  # its stage was killed
+                self._client.set_terminated(run.info.run_id, "KILLED")
+            elif run.info.status == "FINISHED" and _RUN in run.data.tags:
+                self._done.add((run.data.tags[_PARENT], run.data.tags[_RUN]))
+
+    def __enter__(self) -> "Runs":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        for run in [*self._open.values(), *self._parents.values()]:
+            self._client.set_terminated(run, "KILLED" if kind or self.killed else "FINISHED")
+
+    def _search(self, text: str) -> Iterable[Run]:
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], text, max_results=1000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _parent(self, spec: RunSpec) -> str:
+        """The parent run of `spec`: the same for all specs that differ by seed (tuning: by settings) alone."""
+        common = replace(spec, seed=0)
+        if self._kind == "tune":
+            rule, network = replace(spec.optimiser, learning_rate=0.0, clip=None), replace(spec.network, dropout=0.0)
+            common = replace(common, optimiser=rule, network=network)
+        if common not in self._parents:
+            self._parents[common] = self._open_parent(common)
+        return self._parents[common]
+
+    def _open_parent(self, common: RunSpec) -> str:
+        described = [asdict(common), self._tags, store.sources(common)]
+        digest = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
+        group = f"{self._kind}/{common.variant}/{common.backend}/{digest}"
+        found = list(self._search(f"tags.`{_GROUP}` = '{group}'"))
+        if found:
+            run = found[0].info.run_id
+            self._client.update_run(run, "RUNNING")
+            return run
+        name = f"{self._kind} {common.variant} {common.backend}{_steps(common)}"
+        run = self._client.create_run(self._experiment, tags=self._about | {_GROUP: group}, run_name=name).info.run_id
+        fixed = {"task": common.task, "backend": common.backend, "variant": common.variant, "impl": common.impl}
+        self._client.log_batch(run, params=[Param(key, value) for key, value in fixed.items()])
+        return run
+
+    def _child(self, event: Event) -> tuple[str, list[Param]]:
+        """The run of `event`, and its parameters where they are still to be written."""
+        if event.run in self._open:
+            return self._open[event.run], []
+        spec, parent = event.spec, self._parent(event.spec)
+        if self._kind == "tune":
+            name = f"{spec.variant} lr {spec.optimiser.learning_rate:.2g}"
+        else:
+            name = f"{spec.variant} {spec.backend}{_steps(spec)} seed {spec.seed}"
+        tags = self._about | {_PARENT: parent, _RUN: event.run}
+        run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
+        self._open[event.run] = run
+        return run, [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
+
+    def _flush(self) -> None:
+        """Write the rows that wait."""
+        for events in self._waiting.values():
+            run, params = self._child(events[0])
+            self._write(run, [metric for event in events for metric in _metrics(event.row)], params)
+            self._logged[events[0].run] += len(events)
+        self._waiting.clear()
+        self._flushed = time.monotonic()
+
+    def _write(
+        self, run: str, metrics: Sequence[Metric], params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
+    ) -> None:
+        for start in range(0, len(metrics), 1000):  # what MLflow takes in one call
+            first = {} if start else {"params": params, "tags": tags}
+            self._client.log_batch(run, metrics=metrics[start : start + 1000], **first)
+
+    def log(self, event: Event) -> None:
+        """Log an event of the executor; rows of curves are written about once a second."""
+        if (self._parent(event.spec), event.run) in self._done:
+            return
+        if isinstance(event, Finished):
+            self._finish(event)
+            return
+        self._waiting[event.run].append(event)
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._flush()
+
+    def _finish(self, event: Finished) -> None:
+        run, params = self._child(event)
+        self._waiting.pop(event.run, None)  # its rows are in its history
+        rows = results.read_history(event.folder)[self._logged[event.run] :]
+        summary = _flat(results.read_summary(event.folder))
+        timing = read_json(event.folder / "timing.json")
+        final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}
+        now = int(time.time() * 1000)
+        versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
+        reused = RunTag("study.reused", str(event.reused))
+        metrics = [Metric(key, value, now, 0) for key, value in final.items()]
+        curves = [metric for row in rows for metric in _metrics(row)]
+        self._write(run, [*curves, *metrics], params, [*versions, reused])
+        self._client.log_artifacts(run, str(event.folder))
+        self._client.set_terminated(run, "FINISHED")
+        del self._open[event.run]
+
+    def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
+        """Put each cell's IQM and interval on its parent run; `metrics` as `summary.training` gives them."""
+        now = int(time.time() * 1000)
+        for cell, spec in {run.spec.variant: run.spec for run in finished}.items():
+            found = metrics["cells"][cell]
+            values = _flat({key: found[key] for key in ("iqm", "interval", "parameters")})
+            rows = [Metric(key, float(value), now, 0) for key, value in values.items()]
+            self._client.log_batch(self._parent(spec), metrics=rows)
+
+
+def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
+    """Put a report's figures (PNG by name) into the task's experiment, replacing those of an earlier report."""
+    client, experiment = _connect(task)
+    for old in client.search_runs([experiment], f"tags.`study.report` = '{report}'"):
+        client.delete_run(old.info.run_id)
+    tags = {"study.report": report, "study.kind": "report"} | git_state()
+    run = client.create_run(experiment, tags=tags, run_name=f"report {report}").info.run_id
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in figures.items():
+            (Path(folder) / f"{name}.png").write_bytes(data)
+        client.log_artifacts(run, folder, "figures")
+    client.set_terminated(run, "FINISHED")

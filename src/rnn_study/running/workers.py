@@ -1,0 +1,194 @@
+"""Processes of one backend: each imports its framework once, runs single-threaded, and leaves with its parent."""
+
+import multiprocessing
+import os
+import platform
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cached_property
+from multiprocessing.util import Finalize
+from typing import Any, TypeVar
+
+import numpy as np
+
+from rnn_study.support.errors import StudyError
+
+from . import frameworks
+from .run import backends
+from .run.code import SRC
+
+J, R = TypeVar("J"), TypeVar("R")
+# One thread in every library of a worker; they read these when they are first imported.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def worker_count() -> int:
+    """Processes to keep busy: RNN_STUDY_WORKERS, else the cores this process may use. Results never depend on it."""
+    text = os.environ.get("RNN_STUDY_WORKERS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise StudyError(f"RNN_STUDY_WORKERS: got {text!r}: expected a whole number from 1")
+    return int(text)
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _start(initialise: Callable[..., None] | None, arguments: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+
+    def leave_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    # After all else that is to be done at the end: a framework takes half a second to clear its memory away.
+    Finalize(None, _leave, exitpriority=-100)
+    if initialise:
+        initialise(*arguments)
+
+
+def _environment(backend: str) -> dict[str, str]:
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "threads": "1"}
+    return backends.load(backend).environment() | versions
+
+
+@contextmanager
+def _inherited(interpreter: str) -> Iterator[None]:
+    """What a process spawned now inherits: not the driver's script, for it would import all that the driver does,
+    and, if another interpreter runs it, not the driver's import path either."""
+    main, path = sys.modules["__main__"], sys.path
+    if interpreter != sys.executable:
+        its_path, *_ = frameworks.ask(interpreter)
+        sys.path = [*its_path, str(SRC)]
+    hidden = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+    main.__dict__.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
+        sys.path = path
+
+
+_forked: tuple[str, str] | None = None  # backend and interpreter of this process' one fork server
+
+
+def _context(backend: str, interpreter: str, fork: bool) -> multiprocessing.context.BaseContext:
+    """How processes start: spawned; or forked from a server that has imported the framework, so that this is done once
+    for all of them. Neither framework starts a thread when it is imported, and where there may be a GPU nothing is
+    forked, for CUDA does not survive it."""
+    global _forked
+    if fork and _forked in (None, (backend, interpreter)) and frameworks.surely_no_gpu():
+        _forked = backend, interpreter
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(frameworks.MODULES[backend]))
+    else:
+        context = multiprocessing.get_context("spawn")
+    context.set_executable(interpreter)
+    return context
+
+
+class Workers:
+    """The processes of one backend, working for `owner` (a stage), in the interpreter that the environment names.
+
+    With `fork` all of them share one import of the framework, if no other backend of this process does.
+    """
+
+    def __init__(self, backend: str, owner: str, count: int | None = None, fork: bool = False):
+        self._interpreter = frameworks.interpreter(backend)
+        self.backend, self.owner = backend, owner
+        os.environ.update(_ONE_THREAD)
+        self.context = _context(backend, self._interpreter, fork)
+        self.count = count or worker_count()
+
+    def __enter__(self) -> "Workers":
+        self.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(wait=kind is None)
+
+    def start(self, initialise: Callable[..., None] | None = None, *arguments: Any) -> None:
+        """Start the processes, each with a call of `initialise`; they import the framework meanwhile."""
+        self._pool = ProcessPoolExecutor(self.count, self.context, _start, (initialise, arguments))
+        try:
+            with self.one_line(), _inherited(self._interpreter):
+                # One question for each worker, so that all of them import the framework at the same time.
+                self._found, *_ = (self._pool.submit(_environment, self.backend) for _ in range(self.count))
+        except BaseException:
+            self.close()
+            raise
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """What they found: framework, version, device (the kind that `auto` means), Python, NumPy."""
+        try:
+            with self.one_line():
+                return self._found.result()
+        except ModuleNotFoundError as error:
+            self.close()
+            raise StudyError(
+                f"{self._interpreter}: {error}: expected what the {self.backend} backend imports: "
+                f"pip install -e '.[{self.backend}]'"
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def wait(self) -> None:
+        """Wait until the framework is imported; one clear line where it cannot be."""
+        _ = self.environment
+
+    def resolve(self, device: str) -> str:
+        """The kind of device that `device` (auto | cpu | gpu) means here."""
+        if device == "gpu" and self.environment["device"] != "gpu":
+            raise StudyError(
+                f"params.yaml: device: got 'gpu', but {self.environment['framework']} "
+                f"{self.environment['version']} finds none: expected auto or cpu here"
+            )
+        return self.environment["device"] if device == "auto" else device
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
+        """Run `function`, a module's own, in one of the processes."""
+        return self._pool.submit(function, *arguments)
+
+    def close(self, wait: bool = False) -> None:
+        """End the processes; what is still waiting is dropped."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+
+    @contextmanager
+    def one_line(self) -> Iterator[None]:
+        """Turn the death of a worker into one clear line."""
+        try:
+            yield
+        except (BrokenProcessPool, ConnectionError, EOFError):  # the latter two of a fork server
+            raise StudyError(
+                f"{self.owner}: a {self.backend} worker died (killed, or out of memory): expected it to finish; "
+                "run the stage again, finished runs are kept"
+            ) from None
+
+
+def spread(
+    function: Callable[[J], R], jobs: Iterable[J], initialise: Callable[..., None], *arguments: Any
+) -> Iterator[R]:
+    """The results of `function` on `jobs`, in their order, from processes that need no framework."""
+    os.environ.update(_ONE_THREAD)
+    context = multiprocessing.get_context("spawn")
+    with (
+        _inherited(sys.executable),
+        ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool,
+    ):
+        try:
+            yield from pool.map(function, jobs)
+        except BrokenProcessPool:
+            raise StudyError("a worker died (killed, or out of memory): expected it to finish; run it again") from None

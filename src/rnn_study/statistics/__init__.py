@@ -1,0 +1,1 @@
+"""What scores and times to a solution say, and how surely."""
