@@ -1,5 +1,6 @@
 """Python imports this at its start where `breakdown.py` puts it in the way: a thread of every process then notes, fifty
-times a second, what each other thread is doing, in a file of the folder that BREAKDOWN names."""
+times a second, what each other thread does and how much of a core it takes, in a file of the folder that BREAKDOWN
+names."""
 
 import os
 import sys
@@ -60,15 +61,29 @@ class Notes:
         return "training" if id(graph) in self.compiled else "compiling"
 
     def watch(self) -> None:
-        me, rows, written = threading.get_ident(), [], time.time()
+        """Note of every thread what it does and the seconds of CPU that it has used since the last note. What the
+        process used besides, in threads that no Python runs, is the work of threads that are in a call and used little
+        themselves."""
+        me, used, rows, written = threading.get_ident(), {}, [], time.time()
+        before = time.process_time()
         while True:
             time.sleep(INTERVAL)
-            now = time.time()
+            now, whole = time.time(), time.process_time()
+            spent, kinds = {}, {}
             for thread, frame in sys._current_frames().items():
-                kind = None if thread == me else self.kind(frame)
-                if kind:
-                    rows.append(f"{now:.3f},{thread},{kind}\n")
-            if now - written > 0.5:
+                clock = time.clock_gettime(time.pthread_getcpuclockid(thread))
+                spent[thread] = clock - used.get(thread, 0.0)
+                used[thread] = clock
+                kinds[thread] = self.kind(frame)
+            rest = max(0.0, whole - before - sum(spent.values()))
+            before = whole
+            calling = [t for t in spent if t != me and kinds[t] and spent[t] < INTERVAL / 2]
+            for thread in calling:
+                spent[thread] += rest / len(calling)
+            for thread, seconds in spent.items():
+                if thread != me and seconds > 0:
+                    rows.append(f"{now:.3f},{kinds[thread] or 'other'},{seconds:.6f}\n")
+            if now - written > 0.2:
                 with self.path.open("a") as file:
                     file.writelines(rows)
                 rows, written = [], now
