@@ -19,7 +19,7 @@ study: $(VENV)/.ready
 	dvc repro
 
 test: $(VENV)/.ready
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --no-loadscope-reorder
 
 lint: $(VENV)/.ready
 	ruff check

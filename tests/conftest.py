@@ -24,11 +24,21 @@ def needs(*modules: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (`make test`) run files, for their tests share workers, and all that looks at the one tiny study."""
-    for item in items:
-        group = "study" if "study" in getattr(item, "fixturenames", ()) else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+# Files whose tests look at the one tiny study.
+STUDY = ("test_config.py", "test_long_range.py", "test_pipeline.py", "test_report.py", "test_tracking.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Side by side (`make test`) run files, for their tests share workers; one process has all that needs the study."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            name = nodeid.partition("::")[0]
+            return "study" if name.endswith(STUDY) else name
+
+    return Files(config, log)
 
 
 # Small enough for a whole pipeline in a test: two seeds, two cells, an epoch or two.

@@ -11,10 +11,10 @@ import pytest
 import stock_worker
 
 from rnn_study.config.frontier import GENERATED
+from rnn_study.data.prepared import save_task
 from rnn_study.data.problems import agreement, catalogue, menu, pixels, temporal_order
 from rnn_study.data.problems.catalogue import PROBLEMS
 from rnn_study.data.problems.problem import QUARTERS, draw, draw_mixed, generate, quarter
-from rnn_study.model import task as tasks
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.task import Batch, Generated, Pixels, Task
 from rnn_study.support.errors import StudyError
@@ -262,7 +262,7 @@ def images(size=4, count=6):
 
 def test_pixels_come_row_by_row_or_all_in_one_order(tmp_path):
     source = tmp_path / "rows.npz"
-    tasks.save(images(), source)
+    save_task(images(), source)
     plain = catalogue.load("pixel_mnist", Pixels(str(source), 4, None))
     assert plain.name == "pixel_mnist"
     np.testing.assert_array_equal(plain.train.x[..., 0], images().train.x.reshape(6, 16))
@@ -276,7 +276,7 @@ def test_pixels_come_row_by_row_or_all_in_one_order(tmp_path):
 
 def test_smaller_images_are_means_of_blocks(tmp_path):
     source = tmp_path / "rows.npz"
-    tasks.save(images(), source)
+    save_task(images(), source)
     small = catalogue.load("pixel_mnist", Pixels(str(source), 2, None)).train.x
     whole = images().train.x
     assert small.shape == (6, 4, 1)

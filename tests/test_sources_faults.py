@@ -571,8 +571,8 @@ def test_a_file_that_does_not_fit_is_one_line_and_leaves_nothing(name, choice, m
 import resource, sys
 from pathlib import Path
 from rnn_study.config import Data
-from rnn_study.errors import one_line_errors
-from rnn_study.sources import SOURCES, fetch
+from rnn_study.support.errors import one_line_errors
+from rnn_study.data.sources import SOURCES, fetch
 name, choice, root = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 with one_line_errors():

@@ -7,8 +7,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
-from rnn_study.data.prepared import pack_texts, unpack_texts
-from rnn_study.model import task as tasks
+from rnn_study.data.prepared import load_task, pack_texts, save_task, unpack_texts
 from rnn_study.model.task import Batch, Task
 
 TEXTS = ["plain", "", "naïve café ☕", "👩‍👩‍👧 and 🇫🇷\n\ttab", "", "\0"]
@@ -68,16 +67,16 @@ def assert_equal(one, other):
 @pytest.mark.parametrize("kind", ["words", "series"])
 def test_a_saved_task_comes_back_the_same(kind, words, tmp_path):
     task = words if kind == "words" else series(logarithm=True)
-    tasks.save(task, tmp_path / "task.npz")
-    loaded = tasks.load(tmp_path / "task.npz")
+    save_task(task, tmp_path / "task.npz")
+    loaded = load_task(tmp_path / "task.npz")
     assert_equal(task, loaded)
     if task.embedding is not None:
         assert same(task.embedding, loaded.embedding)
 
 
 def test_the_file_holds_no_pickles_and_no_clock_reading(words, tmp_path):
-    tasks.save(words, tmp_path / "one.npz")
-    tasks.save(words, tmp_path / "two.npz")
+    save_task(words, tmp_path / "one.npz")
+    save_task(words, tmp_path / "two.npz")
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     with np.load(tmp_path / "one.npz", allow_pickle=False) as file:
         assert all(not file[key].dtype.hasobject for key in file.files)
@@ -88,7 +87,7 @@ def test_the_file_holds_no_pickles_and_no_clock_reading(words, tmp_path):
 def test_an_array_of_objects_is_refused_and_leaves_nothing(words, tmp_path):
     words.extras["bad"] = np.array([{}, None])
     with pytest.raises(ValueError, match="allow_pickle"):
-        tasks.save(words, tmp_path / "task.npz")
+        save_task(words, tmp_path / "task.npz")
     assert list(tmp_path.iterdir()) == []
 
 
