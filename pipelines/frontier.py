@@ -16,7 +16,7 @@ def main(name: str) -> None:
     params = parameters.frontiers[name]
     with Executor(params.framework, f"frontier-{name}", parameters.device) as executor:
         about = problem_card.card(params, name)
-        with Tracker(name, "frontier", params.framework, problem_card.tags(about)) as tracker:
+        with Tracker("frontier", params.framework, {name: problem_card.tags(about)}) as tracker:
 
             def follow(specs, title):
                 return tracker.follow(executor.stream(specs), specs, title)

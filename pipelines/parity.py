@@ -10,9 +10,6 @@ from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.model.backend import BACKENDS
 from rnn_study.running.workers import Workers
 from rnn_study.support import progress, stage
-from rnn_study.support.files import write_json
-
-RUNS = Path("runs")
 
 
 def main() -> None:
@@ -25,17 +22,17 @@ def main() -> None:
             cells = {"float64": parameters.task(one.name).kinds, "float32": short.float32.get(one.name, ())}
             for dtype, chosen in cells.items():
                 parity.trainings(training(one, cell, dtype, short.updates, short.perturbed) for cell in chosen)
-            of = short.defaults.get(one.name, ())
-            parity.defaults(training(one, cell, "float64", short.updates, short.perturbed) for cell in of)
+            chosen = short.defaults.get(one.name, ())
+            parity.defaults(training(one, cell, "float64", short.updates, short.perturbed) for cell in chosen)
         parity.layers(problems.options())
         parity.knobs()
         parity.worked()
         parity.updates()
         for one in tasks:
-            parity.transfers(checks.trained(parameters, one, RUNS))
+            parity.transfers(checks.trained(parameters, one, Path("runs")))
         progress.count(parity.finish(), "parity")
-    parity.write(Path("metrics/parity.json"), RUNS / "parity")
-    write_json(RUNS / "parity" / "settings.json", {"updates": short.updates, "perturbed": short.perturbed, **SETTINGS})
+    settings = {"updates": short.updates, "perturbed": short.perturbed, **SETTINGS}
+    parity.write(Path("metrics/parity.json"), Path("runs/parity"), settings)
 
 
 if __name__ == "__main__":

@@ -50,25 +50,39 @@ def _row(axis: str, steps: int, run: Finished) -> Row:
 
 
 def walk(config: Config, params: FrontierParams, name: str, lengths: Sequence[int], follow: Follow) -> list[Trained]:
-    """Train every contender at each of `lengths` in turn, as long as it solves anything."""
-    found: list[Trained] = []
+    """Train every contender at one of `lengths` after the other, as long as it solves anything.
+
+    In rounds: all lengths that a contender goes to whatever it solves before are asked for together, so that no
+    process waits at the end of each.
+    """
+    found: dict[tuple[int, tuple[str, str]], list[Trained]] = {}
+    place = dict.fromkeys(params.contenders, 0)
     unsolved = dict.fromkeys(params.contenders, 0)  # lengths in a row
-    for steps in lengths:
-        data = experiments.frontier_data(params, name, steps)
-        task = catalogue.load(name, data)
-        going = [contender for contender, row in unsolved.items() if row < ENOUGH]
-        asked = {
-            (axis, variant): experiments.frontier(config, params, task, data, axis, variant, params.runs(variant))
-            for axis, variant in going
-        }
-        specs = list(dict.fromkeys(spec for specs in asked.values() for spec in specs))
-        finished = dict(zip(specs, follow(specs, f"frontier {name}: {steps} steps"), strict=True)) if specs else {}
-        for (axis, variant), own in asked.items():
-            rows = [Trained(_row(axis, steps, finished[spec]), finished[spec]) for spec in own]
+    while True:
+        asked = {}
+        for steps in lengths:
+            going = [
+                contender
+                for contender, at in place.items()
+                if steps in lengths[at : at + max(0, ENOUGH - unsolved[contender])]
+            ]
+            if going:
+                data = experiments.frontier_data(params, name, steps)
+                task = catalogue.load(name, data)
+            for axis, variant in going:
+                own = experiments.frontier(config, params, task, data, axis, variant, params.runs(variant))
+                asked[steps, (axis, variant)] = own
+        if not asked:
+            return [one for steps in lengths for key in place for one in found.get((steps, key), ())]
+        specs = list(dict.fromkeys(spec for own in asked.values() for spec in own))
+        told = ", ".join(str(steps) for steps in dict.fromkeys(steps for steps, _ in asked))
+        finished = dict(zip(specs, follow(specs, f"frontier {name}: {told} steps"), strict=True))
+        for (steps, contender), own in asked.items():
+            rows = [Trained(_row(contender[0], steps, finished[spec]), finished[spec]) for spec in own]
             solved = any(one.row["solved"] for one in rows)
-            unsolved[axis, variant] = 0 if solved else unsolved[axis, variant] + 1
-            found += rows
-    return found
+            unsolved[contender] = 0 if solved else unsolved[contender] + 1
+            place[contender] += 1
+            found[steps, contender] = rows
 
 
 def generalise(config: Config, params: FrontierParams, name: str, follow: Follow) -> list[Finished]:

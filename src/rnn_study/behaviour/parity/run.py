@@ -118,13 +118,14 @@ class Parity:
     def _transferred(self, run: Trained, found: np.ndarray) -> None:
         self.rows.append(checks.transfer_row(run, found))
 
-    def write(self, rows: Path, folder: Path) -> None:
-        """Write the rows, and into `folder` what else the report shows, the worked cases among it."""
+    def write(self, rows: Path, folder: Path, settings: dict[str, Any]) -> None:
+        """Write the rows, and into `folder` what else the report shows, the worked cases and `settings` among it."""
         curves = {"/".join((*key, name)): a for key, found in self.curves.items() for name, a in vars(found).items()}
         write_rows(rows, self.rows)
         write_arrays(folder / "curves.npz", curves)
         write_json(folder / "defaults.json", {"/".join(key): found for key, found in self.gaps.items()})
         write_json(folder / "worked.json", worked_examples.figures())
+        write_json(folder / "settings.json", settings)
 
     def finish(self) -> Iterator[tuple[int, int]]:
         """Wait for everything; yields jobs done and jobs known so far. Leaves `rows` and `curves` in order."""
