@@ -12,9 +12,10 @@ import pytest
 from conftest import ROOT, Project, needs
 
 from rnn_study import config
+from rnn_study.running import frameworks
 from rnn_study.running.executor import Executor
 from rnn_study.running.run import code, results, store
-from rnn_study.running.workers import worker_count
+from rnn_study.running.workers import Workers, worker_count
 from rnn_study.support.errors import StudyError
 
 pytestmark = needs("torch")
@@ -84,6 +85,48 @@ def test_a_finished_run_is_not_computed_again(airline):
     assert [run.spec.seed for run in again] == [0, 1, 2] * 2
     with Executor("pytorch", "test", "auto") as executor:  # auto is cpu here: the same runs
         assert executor.device != "cpu" or all(run.reused for run in executor.run(specs()))
+
+
+@pytest.mark.parametrize("backend", ["pytorch", pytest.param("tensorflow", marks=needs("tensorflow"))])
+def test_what_is_told_of_a_framework_is_what_a_worker_finds(backend):
+    with Workers(backend, "test", 1) as workers:
+        found = {key: value for key, value in workers.environment.items() if key != "device"}
+    assert frameworks.environment(backend) == found
+    assert {type(value) for value in found.values()} == {str}  # torch's own kind of string would import torch here
+
+
+def test_a_replay_starts_no_process(airline):
+    with Executor("pytorch", "test", "cpu") as executor:
+        assert executor._workers  # at once, while the stage reads its data
+        executor.run(specs(seeds=(0,)))
+    with Executor("pytorch", "test", "cpu") as executor:
+        assert all(run.reused for run in executor.run(specs(seeds=(0,))))
+        assert executor._workers == []
+        assert not any(run.reused for run in executor.run(specs(seeds=(1,))))  # then it does
+
+
+@pytest.mark.skipif(not frameworks.surely_no_gpu(), reason="where there may be a GPU nothing is forked")
+def test_workers_share_one_import_of_their_framework(tmp_path):
+    """In a process of its own, for it can have one fork server only."""
+    (tmp_path / "driver.py").write_text(
+        "import os\n"
+        "from rnn_study.running.executor import Executor\n"
+        "if __name__ == '__main__':\n"
+        "    os.environ['RNN_STUDY_WORKERS'] = '2'\n"
+        "    with Executor('pytorch', 'test', 'cpu') as executor:\n"
+        "        parents = {worker.submit(os.getppid).result() for worker in executor._workers}\n"
+        "        print(len(executor._workers), len(parents), os.getpid() in parents)\n"
+    )
+    done = subprocess.run([sys.executable, "driver.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "2 1 False\n"
+
+
+def test_a_worker_that_is_not_what_was_told_is_one_clear_line(airline, monkeypatch):
+    told = frameworks.environment("pytorch") | {"version": "0.1"}
+    monkeypatch.setattr(frameworks, "environment", lambda backend: told)
+    with Executor("pytorch", "test", "cpu") as executor, pytest.raises(StudyError, match="a pytorch worker found"):
+        executor.run(specs(seeds=(0,)))
+    assert not list(Path(".run-store").glob("*/result.json"))
 
 
 def test_the_id_covers_the_files_that_a_run_imports(airline):

@@ -10,7 +10,8 @@ from rnn_study.support.errors import StudyError
 def read_yaml(path: Path) -> object:
     """The YAML 1.2 document in `path`; a syntax error or a repeated key is one line with its place."""
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        # pure: libyaml, which DVC likes to have, says less of a fault
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyError(f"{path}: not found: expected a YAML file here") from None
     except UnicodeDecodeError as error:

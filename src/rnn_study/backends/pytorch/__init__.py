@@ -19,7 +19,8 @@ _CHUNK = 1024  # rows predicted at a time: bounds memory, not results
 
 def environment() -> dict[str, str]:
     device = "gpu" if torch.cuda.is_available() else "cpu"
-    return {"framework": "torch", "version": torch.__version__, "device": device}
+    # A plain string: to read torch's own kind from a worker, the driver would import torch.
+    return {"framework": "torch", "version": str(torch.__version__), "device": device}
 
 
 def build(

@@ -1,7 +1,6 @@
 """What a state still tells of the past."""
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
 
 _PENALTIES = np.logspace(-8, 2, 6)
 FEWEST = 40  # sequences: with fewer, half of them fit nothing
@@ -14,6 +13,8 @@ def retention(h: np.ndarray, x: np.ndarray) -> np.ndarray:
     second; all D features together, each by its variance. x is NaN where a sequence had not begun. NaN where fewer
     than `FEWEST` had, or nothing varies. The probe of short-term memory is Jaeger's (2001, memory capacity).
     """
+    from sklearn.linear_model import RidgeCV  # here, for its import takes a second and few who import this need it
+
     found = np.full(x.shape[1], np.nan)
     begun = ~np.isnan(x).any(axis=2)
     for there in np.unique(begun, axis=1).T:  # lags that the same sequences reach are fitted together

@@ -6,6 +6,7 @@ It is written in a thread of its own, which also imports it: training waits for 
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,15 @@ def data_tags(task: str) -> dict[str, str]:
 
 
 class Tracker:
-    """Logs the events of one stage of `task` in one backend, the only writer meanwhile.
+    """Logs the events of one stage in one backend, the only writer meanwhile; `tags` by task, of which each is an
+    experiment.
 
     `kind`: train, tune, ablate or frontier. What goes wrong in writing is raised at the next event, or at the end.
     """
 
-    def __init__(self, task: str, kind: str, backend: str, tags: dict[str, str]):
-        self._about = (task, kind, backend, tags)
-        self._orders: queue.SimpleQueue[Callable[[Runs], None] | None] = queue.SimpleQueue()
+    def __init__(self, kind: str, backend: str, tags: dict[str, dict[str, str]]):
+        self._kind, self._backend, self._tags = kind, backend, tags
+        self._orders: queue.SimpleQueue[tuple[str, Callable[[Runs], None]] | None] = queue.SimpleQueue()
         self._fault: BaseException | None = None
         self._abandoned = False
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -42,18 +44,23 @@ class Tracker:
         try:
             from .mlflow_runs import Runs
 
-            with Runs(*self._about) as runs:
+            with ExitStack() as stack:
+                runs = {
+                    task: stack.enter_context(Runs(task, self._kind, self._backend, tags))
+                    for task, tags in self._tags.items()
+                }
                 while (order := self._orders.get()) is not None:
-                    order(runs)
-                if self._abandoned:
-                    runs.killed = True
+                    task, do = order
+                    do(runs[task])
+                for own in runs.values():
+                    own.killed = self._abandoned
         except BaseException as fault:
             self._fault = fault
 
-    def _ask(self, order: "Callable[[Runs], None]") -> None:
+    def _ask(self, task: str, do: "Callable[[Runs], None]") -> None:
         if self._fault:
             raise self._fault
-        self._orders.put(order)
+        self._orders.put((task, do))
 
     def __enter__(self) -> "Tracker":
         self._thread.start()
@@ -71,7 +78,7 @@ class Tracker:
 
     def log(self, event: Event) -> None:
         """Log an event of the executor."""
-        self._ask(lambda runs: runs.log(event))
+        self._ask(event.spec.task, lambda runs: runs.log(event))
 
     def follow(self, events: Iterable[Event], specs: Sequence[RunSpec], title: str) -> list[Finished]:
         """Log the executor's `events` on `specs` as they come, showing progress; the finished runs in their order."""
@@ -82,8 +89,9 @@ class Tracker:
         return in_order(specs, seen)
 
     def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
-        """Put each cell's IQM and interval on its parent run; `metrics` as `summary.training` gives them."""
-        self._ask(lambda runs: runs.summarise(finished, metrics))
+        """Put each cell's IQM and interval on its parent run: of one task's runs the `metrics` that
+        `summary.training` gives."""
+        self._ask(metrics["task"], lambda runs: runs.summarise(finished, metrics))
 
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:

@@ -32,7 +32,7 @@ from rnn_study.running.run.spec import RunSpec
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json
 
-_FLUSH_SECONDS = 1.0
+_FLUSH_SECONDS = 5.0  # a shorter run is written once, at its end: half the work
 _PARENT = "mlflow.parentRunId"
 _RUN = "study.run"  # the id in the run store
 _GROUP = "study.group"  # what the children of a parent share
@@ -200,7 +200,7 @@ class Runs:
             self._client.log_batch(run, metrics=metrics[start : start + 1000], **first)
 
     def log(self, event: Event) -> None:
-        """Log an event of the executor; rows of curves are written about once a second."""
+        """Log an event of the executor; rows of curves are written every few seconds."""
         if (self._parent(event.spec), event.run) in self._done:
             return
         if isinstance(event, Finished):
