@@ -20,18 +20,26 @@ def main() -> None:
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.behaviour.gradients import ablations
 
-        for name in type(parameters.problems).model_fields:
-            prepared, card = load_task(prepared_file(name)), read_json(Path(f"metrics/data/{name}.json"))
-            with Tracker(name, "ablate", framework, data_tags(name)) as tracker:
-                finished, norms = [], None
-                for part in ("cells", "ablations"):
-                    specs = experiments.problem(parameters, prepared, norms)
-                    finished += tracker.follow(executor.stream(specs), specs, f"ablate {name}: {part}")
-                    norms = norms or ablations.mean_norms(finished)
-                store.publish_all(finished, Path("runs"))
-                metrics = ablations.table(parameters, prepared, card, finished)
-                tracker.summarise(finished, metrics)
-            write_json(Path(f"metrics/ablate/{name}.json"), metrics)
+        prepared = {name: load_task(prepared_file(name)) for name in type(parameters.problems).model_fields}
+        tables = {}
+        with Tracker("ablate", framework, {name: data_tags(name) for name in prepared}) as tracker:
+            runs, norms = {name: [] for name in prepared}, dict.fromkeys(prepared)
+            for part in ("cells", "ablations"):
+                specs = [
+                    spec
+                    for name, task in prepared.items()
+                    for spec in experiments.problem(parameters, task, norms[name])
+                ]
+                for run in tracker.follow(executor.stream(specs), specs, f"ablate: {part}"):
+                    runs[run.spec.task].append(run)
+                norms = {name: norms[name] or ablations.mean_norms(own) for name, own in runs.items()}
+            for name, task in prepared.items():
+                store.publish_all(runs[name], Path("runs"))
+                card = read_json(Path(f"metrics/data/{name}.json"))
+                tables[name] = ablations.table(parameters, task, card, runs[name])
+                tracker.summarise(runs[name], tables[name])
+    for name, table in tables.items():
+        write_json(Path(f"metrics/ablate/{name}.json"), table)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,29 @@
-"""diagnose@<task>: how every network of a task carries error back, into runs/diagnose-<task>/profiles.npz."""
+"""diagnose: how every network carries error back, into runs/diagnose-<task>/profiles.npz; of all tasks, or of those
+named."""
+
+from itertools import groupby
+from operator import itemgetter
+from typing import Annotated
+
+import typer
 
 from rnn_study import config
 from rnn_study.behaviour.diagnostics import profiles
 from rnn_study.behaviour.gradients import diagnose
-from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.support import stage
 from rnn_study.support.progress import ticking
 
 
-def main(name: str) -> None:
+def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     parameters = config.load()
-    prepared = load_task(prepared_file(name))
-    found = {}
-    for networks in ticking(diagnose.profiles(parameters, prepared), f"diagnose {name}"):
-        for variant, when, seed, profile in networks:
-            found.setdefault((variant, when), []).append((seed, profile))
-    profiles.write(profiles.profiles_file(name), found)
+    tasks = names or [*type(parameters.tasks).model_fields, *type(parameters.problems).model_fields]
+    profiled = ticking(diagnose.profiles(parameters, tasks), "diagnose")
+    for name, several in groupby(profiled, key=itemgetter(0)):
+        found = {}
+        for _, networks in several:
+            for variant, when, seed, profile in networks:
+                found.setdefault((variant, when), []).append((seed, profile))
+        profiles.write(profiles.profiles_file(name), found)
 
 
 if __name__ == "__main__":

@@ -22,17 +22,23 @@ def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = No
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.statistics import summary
 
-        for name in names or type(parameters.tasks).model_fields:
-            prepared = load_task(prepared_file(name))
+        prepared = {name: load_task(prepared_file(name)) for name in names or type(parameters.tasks).model_fields}
+        specs = []
+        for name, task in prepared.items():
             tuned = experiments.read_tuned(name, list(parameters.task(name).cells))
-            specs = experiments.grid(parameters, prepared, backend, tuned)
-            with Tracker(name, "train", backend, data_tags(name)) as tracker:
-                finished = tracker.follow(executor.stream(specs), specs, f"train {name}-{backend}")
-                store.publish_all(finished, Path("runs"))
+            specs += experiments.grid(parameters, task, backend, tuned)
+        tables = {}
+        with Tracker("train", backend, {name: data_tags(name) for name in prepared}) as tracker:
+            # All tasks in one list: no core waits at the end of each.
+            finished = tracker.follow(executor.stream(specs), specs, f"train {backend}")
+            store.publish_all(finished, Path("runs"))
+            for name, task in prepared.items():
+                own = [run for run in finished if run.spec.task == name]
                 card, baselines = (read_json(Path(f"metrics/{kind}/{name}.json")) for kind in ("data", "baselines"))
-                metrics = summary.training(prepared, card, baselines, finished)
-                tracker.summarise(finished, metrics)
-            write_json(Path(f"metrics/train/{name}-{backend}.json"), metrics)
+                tables[name] = summary.training(task, card, baselines, own)
+                tracker.summarise(own, tables[name])
+    for name, table in tables.items():
+        write_json(Path(f"metrics/train/{name}-{backend}.json"), table)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnn_study.reports import gradients
-from rnn_study.reports.gradients import claims
+from rnn_study.reports.gradients import claims as gradient_claims
 from rnn_study.reports.gradients import tables as gradient_tables
 
 
@@ -44,12 +44,12 @@ def claim(name, verdict, value=0.1, stage=None, **more):
 
 
 def sentences(*claims):
-    return {text.split("”")[0].removeprefix("“"): text for text in claims.verdicts(Figures(claims))}
+    return {text.split("”")[0].removeprefix("“"): text for text in gradient_claims.verdicts(Figures(claims))}
 
 
 def test_every_claim_has_a_sentence_run_or_not():
     found = sentences(claim("vanishes", "holds", -0.1))
-    assert len(found) == len(claims.CLAIMS)
+    assert len(found) == len(gradient_claims.CLAIMS)
     assert sum("not run in the quick study" in text for text in found.values()) == len(found) - 1
 
 

@@ -1,6 +1,7 @@
-"""A task's networks, at the start, on their way and trained, each to its profile."""
+"""Tasks' networks, at the start, on their way and trained, each to its profile."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,14 @@ def looked_at(parameters: Config, of: str) -> list[str]:
     return [name for name, one in params.variants.items() if name not in params.mapped and not one.bidirectional]
 
 
-def _stages(name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]]:
-    init = experiments.initialisation(_config.task(_task.name), name)
-    yield INITIAL, draw(network, stream(seed, "weights"), _task.embedding, init)
-    folder = results.run_folder(Path("runs"), _task.name, _config.gradients.framework, name, seed)
+_Job = tuple[str, str, int]  # task, variant and seed
+_load = lru_cache(maxsize=1)(lambda name: load_task(prepared_file(name)))
+
+
+def _stages(task: Task, name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]]:
+    init = experiments.initialisation(_config.task(task.name), name)
+    yield INITIAL, draw(network, stream(seed, "weights"), task.embedding, init)
+    folder = results.run_folder(Path("runs"), task.name, _config.gradients.framework, name, seed)
     for epoch, tree in results.read_checkpoints(folder).items():
         yield f"epoch {epoch}", tree
     summary = results.read_summary(folder)
@@ -37,31 +42,35 @@ def _stages(name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]
         yield TRAINED, results.read_weights(folder)
 
 
-_Job = tuple[str, int]  # variant and seed
-
-
-def _take(name: str) -> None:
-    global _config, _task
-    _config, _task = config.load(), load_task(prepared_file(name))
+def _take() -> None:
+    global _config
+    _config = config.load()
 
 
 def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:
-    """Of one variant and seed the profile of every stage; of the cells themselves a whole one."""
-    name, seed = job
-    of, own, found = subject(_task, _config.gradients.examples), name in _config.task(_task.name).cells, []
-    network = experiments.network(_config.task(_task.name), _task, name, 0.0)
-    for stage, tree in _stages(name, network, seed):
+    """Of one task, variant and seed the profile of every stage; of the cells themselves a whole one."""
+    of, name, seed = job
+    task, params = _load(of), _config.task(of)
+    looked, own, found = subject(task, _config.gradients.examples), name in params.cells, []
+    network = experiments.network(params, task, name, 0.0)
+    for stage, tree in _stages(task, name, network, seed):
         if not all(np.isfinite(array).all() for array in tree.values()):
             continue  # a checkpoint of a run that diverged
-        figures = profile(network, tree, of, whole=own)
-        if own and SENTENCES in _task.tests:
-            figures |= words(network, tree, _task.tests[SENTENCES], _task.loss)
+        figures = profile(network, tree, looked, whole=own)
+        if own and SENTENCES in task.tests:
+            figures |= words(network, tree, task.tests[SENTENCES], task.loss)
         found.append((name, stage, seed, figures))
     return found
 
 
-def profiles(parameters: Config, prepared: Task) -> Iterator[list[tuple[str, str, int, Tree]]]:
-    """For every variant and seed of `prepared`, spread over processes: variant, stage, seed and profile."""
-    of = prepared.name
-    jobs = [(name, seed) for name in looked_at(parameters, of) for seed in experiments.seeds(parameters, of, name)]
-    yield from spread(_work, jobs, _take, of)
+def profiles(parameters: Config, tasks: Sequence[str]) -> Iterator[tuple[str, list[tuple[str, str, int, Tree]]]]:
+    """For every variant and seed of `tasks`, one task after the other and spread over processes: the task, and of each
+    stage variant, stage, seed and profile."""
+    jobs = [
+        (of, name, seed)
+        for of in tasks
+        for name in looked_at(parameters, of)
+        for seed in experiments.seeds(parameters, of, name)
+    ]
+    for (of, *_), found in zip(jobs, spread(_work, jobs, _take), strict=True):
+        yield of, found
