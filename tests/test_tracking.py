@@ -192,23 +192,24 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
     from rnn_study.model.optimisers import Optimiser
     from rnn_study.running.events import Progress
     from rnn_study.running.run.spec import RunSpec
-    from rnn_study.running.tracking.mlflow_runs import Runs
+    from rnn_study.running.tracking import mlflow_runs
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mlflow_runs, "_FLUSH_SECONDS", 0.1)
     network = Network(1, (Layer("lstm", 3),), 1)
     spec = RunSpec(
         "t", "lstm", "d", "pytorch", "native", "cpu", network, Init(), Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0
     )
-    tracker = Runs("t", "train", "pytorch", {})
+    tracker = mlflow_runs.Runs("t", "train", "pytorch", {})
     for epoch in (1, 2):
         tracker.log(Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch}))
-        time.sleep(1.1)
+        time.sleep(0.2)
     tracker.log(Progress("abc", spec, {"epoch": 3, "train_loss": 0.3}))
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     _, (run,) = runs(client, "t", "train")
     assert run.info.status == "RUNNING"
     assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 0.3]
-    Runs("t", "train", "pytorch", {})  # the next stage finds what the dead one left
+    mlflow_runs.Runs("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"
 
 
