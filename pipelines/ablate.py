@@ -23,21 +23,25 @@ def main() -> None:
         prepared = {name: load_task(prepared_file(name)) for name in type(parameters.problems).model_fields}
         tables = {}
         with Tracker("ablate", framework, {name: data_tags(name) for name in prepared}) as tracker:
-            runs, norms = {name: [] for name in prepared}, dict.fromkeys(prepared)
-            for part in ("cells", "ablations"):
+
+            def follow(part, norms):
                 specs = [
                     spec
                     for name, task in prepared.items()
-                    for spec in experiments.problem(parameters, task, norms[name])
+                    for spec in experiments.problem(parameters, task, norms.get(name))
                 ]
-                for run in tracker.follow(executor.stream(specs), specs, f"ablate: {part}"):
-                    runs[run.spec.task].append(run)
-                norms = {name: norms[name] or ablations.mean_norms(own) for name, own in runs.items()}
+                return tracker.follow(executor.stream(specs), specs, f"ablate: {part}")
+
+            def of(name):
+                return [run for run in finished if run.spec.task == name]
+
+            finished = follow("cells", {})
+            finished += follow("ablations", {name: ablations.mean_norms(of(name)) for name in prepared})
+            store.publish_all(finished, Path("runs"))
             for name, task in prepared.items():
-                store.publish_all(runs[name], Path("runs"))
                 card = read_json(Path(f"metrics/data/{name}.json"))
-                tables[name] = ablations.table(parameters, task, card, runs[name])
-                tracker.summarise(runs[name], tables[name])
+                tables[name] = ablations.table(parameters, task, card, of(name))
+                tracker.summarise(of(name), tables[name])
     for name, table in tables.items():
         write_json(Path(f"metrics/ablate/{name}.json"), table)
 

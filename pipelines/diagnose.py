@@ -1,8 +1,6 @@
 """diagnose: how every network carries error back, into runs/diagnose-<task>/profiles.npz; of all tasks, or of those
 named."""
 
-from itertools import groupby
-from operator import itemgetter
 from typing import Annotated
 
 import typer
@@ -17,13 +15,12 @@ from rnn_study.support.progress import ticking
 def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     parameters = config.load()
     tasks = names or [*type(parameters.tasks).model_fields, *type(parameters.problems).model_fields]
-    profiled = ticking(diagnose.profiles(parameters, tasks), "diagnose")
-    for name, several in groupby(profiled, key=itemgetter(0)):
-        found = {}
-        for _, networks in several:
-            for variant, when, seed, profile in networks:
-                found.setdefault((variant, when), []).append((seed, profile))
-        profiles.write(profiles.profiles_file(name), found)
+    found = {name: {} for name in tasks}
+    for name, networks in ticking(diagnose.profiles(parameters, tasks), "diagnose"):
+        for variant, when, seed, profile in networks:
+            found[name].setdefault((variant, when), []).append((seed, profile))
+    for name, profiled in found.items():
+        profiles.write(profiles.profiles_file(name), profiled)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,31 @@ def test_workers_share_one_import_of_their_framework(tmp_path):
     assert done.stdout == "2 1 False\n"
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_worker_that_cannot_start_is_one_clear_line(airline, monkeypatch, first):
+    """At once, or in a stage that found all it needed last time and then needs more; the one that started ends."""
+    if not first:
+        with Executor("pytorch", "test", "cpu") as executor:
+            executor.run(specs(seeds=(0,)))
+    start, started = Workers.start, []
+
+    def second_fails(self, *arguments):
+        if started:
+            raise StudyError("no more processes")
+        started.append(self)
+        start(self, *arguments)
+
+    monkeypatch.setenv("RNN_STUDY_WORKERS", "2")
+    monkeypatch.setattr(Workers, "start", second_fails)
+    with (
+        pytest.raises(StudyError, match="no more processes"),
+        Executor("pytorch", "test", "cpu") as executor,
+    ):
+        executor.run(specs(seeds=(1,)))
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        started[0].submit(int)
+
+
 def test_a_worker_that_is_not_what_was_told_is_one_clear_line(airline, monkeypatch):
     told = frameworks.environment("pytorch") | {"version": "0.1"}
     monkeypatch.setattr(frameworks, "environment", lambda backend: told)
@@ -427,7 +452,7 @@ def test_a_worker_keeps_to_the_shapes_that_it_has_compiled():
 
     runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in (6, 7, 8) for seed in range(4)}
     for seconds, shared in ((1.0, True), (0.1, False)):
-        waiting, one, other = _Shapes(runs), set(), set()
+        waiting, one, other = _Shapes(runs, 2.0), set(), set()
         assert len(waiting) == 12
         taken = [waiting.take(one, other), waiting.take(other, one)]
         assert [run[0] for run in taken] == ["6", "7"]
@@ -441,7 +466,7 @@ def test_a_worker_keeps_to_the_shapes_that_it_has_compiled():
         last = waiting.take(other, one)
         assert (last is not None) == shared
         assert len(waiting) == (2 if shared else 3)
-    alone, one, other = _Shapes({str(seed): generated(seed=seed) for seed in range(4)}), set(), set()
+    alone, one, other = _Shapes({str(seed): generated(seed=seed) for seed in range(4)}, 2.0), set(), set()
     assert alone.take(one, other)
     assert alone.take(other, one)  # how long they take is not known yet, and a worker that waits wins nothing
 
@@ -461,7 +486,7 @@ def test_every_run_finds_a_worker():
     for seed in range(50):
         chance = random.Random(seed)
         workers = [SimpleNamespace(given={}, shapes=set(), submit=lambda *_: Future()) for _ in range(2)]
-        waiting, done = executor._Shapes(runs), []
+        waiting, done = executor._Shapes(runs, 2.0), []
         executor.Executor._feed(SimpleNamespace(_workers=workers), waiting, runs)
         while busy := [worker for worker in workers if worker.given]:
             worker = chance.choice(busy)

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 INTERVAL = 0.02  # seconds between two notes
@@ -19,6 +20,7 @@ WAITING = (
     "/concurrent/futures/",
     "/zmq/",
     "/support/stage.py",
+    "/running/tracking/__init__.py",
 )
 # The innermost frame that lies in one of these places says what is being done.
 PLACES = (
@@ -69,12 +71,13 @@ class Notes:
         while True:
             time.sleep(INTERVAL)
             now, whole = time.time(), time.process_time()
-            spent, kinds = {}, {}
-            for thread, frame in sys._current_frames().items():
-                clock = time.clock_gettime(time.pthread_getcpuclockid(thread))
-                spent[thread] = clock - used.get(thread, 0.0)
-                used[thread] = clock
-                kinds[thread] = self.kind(frame)
+            frames, clocks = sys._current_frames(), {}
+            for thread in frames:  # at once, while all of them are still there
+                with suppress(OSError):
+                    clocks[thread] = time.clock_gettime(time.pthread_getcpuclockid(thread))
+            spent = {thread: max(0.0, clock - used.get(thread, 0.0)) for thread, clock in clocks.items()}
+            kinds = {thread: self.kind(frames[thread]) for thread in clocks}
+            used = clocks
             rest = max(0.0, whole - before - sum(spent.values()))
             before = whole
             calling = [t for t in spent if t != me and kinds[t] and spent[t] < INTERVAL / 2]

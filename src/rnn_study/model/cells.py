@@ -9,7 +9,7 @@ Glossary (`...` are leading axes that broadcast, seeds for example)
     W      (..., D, G*H)   input kernel, G gates side by side in the order of `Cell.gates`
     U      (..., H, G*H)   recurrent kernel
     b      (..., 1, G*H)   bias, given a row axis so that it broadcasts over B
-    b_rec  (..., 1, G*H)   the bias beside h U, of the GRU alone
+    b_rec  (..., 1, G*H)   the bias beside h U: the GRU's, and every cell's where a second one is asked for
     a, s   (..., B, G*H)   what the input and the old state add up to: a = x W + b, s = h U (+ b_rec)
     p_*    (..., 1, H)     weights of single units, `Cell.vectors`
 

@@ -68,7 +68,7 @@ class Study:
 
     @cached_property
     def worked(self) -> dict[str, Any]:
-        """The worked cases, see `parity.worked.figures`."""
+        """The worked cases, see `parity.worked_examples.figures`."""
         return read_json(self.root / "runs" / "parity" / "worked.json")
 
     @cached_property
@@ -115,7 +115,7 @@ class Study:
 
     @cached_property
     def long_range(self) -> dict[str, Any]:
-        """metrics/long_range.json: claims, frontiers, successes, comparisons, generalisation, memories, power."""
+        """metrics/long_range.json: claims and the tables of figures behind them."""
         return read_json(self.root / "metrics" / "long_range.json")
 
     def rows(self, table: str, problem: str, **wanted: str) -> list[dict[str, Any]]:
@@ -144,7 +144,7 @@ class Study:
         return "data: " + ("; ".join(map(origin, records)) if records else "generated, each run from its own seed")
 
     def updates(self, name: str, variant: str) -> list[dict[str, np.ndarray]]:
-        """Of each seed what every update saw, see `backends.EpochTrace`."""
+        """Of each seed what every update saw, see `model.backend.EpochTrace`."""
         framework, seeds = self.gradients["framework"], self.profiles(name)[variant][profiles.TRAINED]["seeds"]
         folders = [results.run_folder(self.root / "runs", name, framework, variant, int(seed)) for seed in seeds]
         return [results.read_updates(folder) for folder in folders]

@@ -32,13 +32,14 @@ def _take_rows(rows: multiprocessing.Queue) -> None:
 _load_task = lru_cache(maxsize=4)(catalogue.load)
 
 
-_COMPILING = 2.0  # seconds that a worker may lose on a shape that is new to it
+_COMPILING = {"pytorch": 0.0, "tensorflow": 2.0}  # seconds that a worker may lose on a shape that is new to it
 
 
 def _shape(spec: RunSpec) -> RunSpec:
     """`spec` without what may differ between runs that share compiled code."""
     rule = replace(spec.optimiser, learning_rate=0.0, clip=None)
-    return replace(spec, variant="", seed=0, init=Init(), optimiser=rule, goal=None, checkpoints=())
+    network = replace(spec.network, dropout=float(spec.network.dropout > 0))
+    return replace(spec, variant="", seed=0, network=network, init=Init(), optimiser=rule, goal=None, checkpoints=())
 
 
 def _work(run: str, spec: RunSpec) -> None:
@@ -58,7 +59,8 @@ def _work(run: str, spec: RunSpec) -> None:
 class _Shapes:
     """Runs that wait, by shape: what a framework compiles for, once in each worker."""
 
-    def __init__(self, runs: dict[str, RunSpec]):
+    def __init__(self, runs: dict[str, RunSpec], compiling: float):
+        self._compiling = compiling
         self._shapes = {run: _shape(spec) for run, spec in runs.items()}
         self._left: dict[RunSpec, deque[str]] = {}
         self._seconds: dict[RunSpec, float] = {}
@@ -78,7 +80,9 @@ class _Shapes:
         has either (`others`), else, if there is enough left to do, of the shape with most runs left."""
 
         def worth(shape: RunSpec, runs: deque[str]) -> bool:
-            return shape in own or shape not in others or len(runs) * self._seconds.get(shape, math.inf) > _COMPILING
+            return (
+                shape in own or shape not in others or len(runs) * self._seconds.get(shape, math.inf) > self._compiling
+            )
 
         waiting = [shape for shape, runs in self._left.items() if runs and worth(shape, runs)]
         if not waiting:
@@ -130,8 +134,12 @@ class Executor:
     def _start(self, count: int) -> None:
         self._workers = [_Worker(self.backend, self.owner) for _ in range(count)]
         self._rows = self._workers[0].context.Queue()
-        for worker in self._workers:
-            worker.start(_take_rows, self._rows)
+        try:
+            for worker in self._workers:
+                worker.start(_take_rows, self._rows)
+        except BaseException:
+            self._close()
+            raise
 
     def _close(self, wait: bool = False) -> None:
         for worker in self._workers:
@@ -174,7 +182,7 @@ class Executor:
         self._runs |= runs.keys()
         store.claim(self.owner, self._runs | store.claimed(self.owner))  # what it needed stays until it ends
         fresh = {run: spec for run, spec in runs.items() if store.find(run) is None}
-        waiting = _Shapes(fresh)
+        waiting = _Shapes(fresh, _COMPILING[self.backend])
         if fresh:
             self._ready()
             self._feed(waiting, fresh)

@@ -110,6 +110,7 @@ class Workers:
         os.environ.update(_ONE_THREAD)
         self.context = _context(backend, self._interpreter, fork)
         self.count = count or worker_count()
+        self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "Workers":
         self.start()
@@ -160,11 +161,13 @@ class Workers:
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         """Run `function`, a module's own, in one of the processes."""
-        return self._pool.submit(function, *arguments)
+        with self.one_line():
+            return self._pool.submit(function, *arguments)
 
     def close(self, wait: bool = False) -> None:
         """End the processes; what is still waiting is dropped."""
-        self._pool.shutdown(wait=wait, cancel_futures=True)
+        if self._pool:
+            self._pool.shutdown(wait=wait, cancel_futures=True)
 
     @contextmanager
     def one_line(self) -> Iterator[None]:
@@ -184,11 +187,10 @@ def spread(
     """The results of `function` on `jobs`, in their order, from processes that need no framework."""
     os.environ.update(_ONE_THREAD)
     context = multiprocessing.get_context("spawn")
-    with (
-        _inherited(sys.executable),
-        ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool,
-    ):
+    with ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool:
         try:
-            yield from pool.map(function, jobs)
+            with _inherited(sys.executable):  # all jobs are handed over, and all processes started, in this call
+                found = pool.map(function, jobs)
+            yield from found
         except BrokenProcessPool:
             raise StudyError("a worker died (killed, or out of memory): expected it to finish; run it again") from None

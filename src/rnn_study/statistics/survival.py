@@ -5,6 +5,7 @@ how many. It is never left out, and never counted as a number of updates.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 from warnings import catch_warnings
 
@@ -144,8 +145,14 @@ def beyond(a: Frontier, b: Frontier) -> bool:
     return b.high is not None and a.low >= b.high
 
 
+@cache
+def _told_apart(n: int) -> np.ndarray:
+    """Whether Fisher's exact test tells i and j successes out of n each apart: (n + 1, n + 1)."""
+    counts = range(n + 1)
+    return np.array([[stats.fisher_exact([[i, n - i], [j, n - j]]).pvalue < ALPHA for j in counts] for i in counts])
+
+
 def power(n: int, a: float, b: float) -> float:
     """The chance that Fisher's exact test tells success rates a and b apart, with n seeds in each group."""
-    counts = np.arange(n + 1)
-    told = np.array([[stats.fisher_exact([[i, n - i], [j, n - j]]).pvalue < ALPHA for j in counts] for i in counts])
+    counts, told = np.arange(n + 1), _told_apart(n)
     return float(stats.binom.pmf(counts, n, a) @ told @ stats.binom.pmf(counts, n, b))

@@ -44,7 +44,7 @@ def _stages(task: Task, name: str, network: Network, seed: int) -> Iterator[tupl
 
 def _take() -> None:
     global _config
-    _config = config.load()
+    _config = config.load()  # anew: pydantic's parametrised models cannot be pickled
 
 
 def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:

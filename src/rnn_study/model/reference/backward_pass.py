@@ -188,7 +188,7 @@ def _gradients_by_hand(network: Network, tree: Tree, batch: Batch, kind: str) ->
 
 
 def run(network: Network, tree: Tree, batch: Batch, kind: str) -> Pass:
-    """One pass forward and back with the loss `kind`: everything that `network.Pass` names."""
+    """One pass forward and back with the loss `kind`: everything that `backend.Pass` names."""
     up = climb(network, tree, read(network, tree, batch), batch.mask, training=True)
     back = _gradients_by_hand if by_hand(network) else complex_step
     gradients, d_x = back(network, tree, batch, kind)

@@ -26,11 +26,11 @@ class RunResult:
     """One finished run.
 
     history: a row an epoch (epoch, train_loss, validation_loss, validation_score, and the means over its updates of
-    gradient_norm, clipped_norm, clipped_share, update_ratio). updates: what `backends.EpochTrace` names, of all
+    gradient_norm, clipped_norm, clipped_share, update_ratio). updates: what `backend.EpochTrace` names, of all
     updates. weights: the canonical tree of the best epoch. checkpoints: by epoch, those that the spec asks for and
     training reached. predictions: raw outputs (N, K), or (N, T, K), for validation and tests. summary: scores by part,
-    best_epoch, epochs, updates, examples_seen, parameters, diverged; where there is a goal, solved, and if it was,
-    solved_at: the updates made by then.
+    best_epoch, epochs, updates, examples_seen, parameters, parameters_with_embedding, diverged; where there is a goal,
+    solved, and if it was, solved_at: the updates made by then.
     """
 
     history: list[dict[str, float]]

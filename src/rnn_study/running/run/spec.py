@@ -12,7 +12,8 @@ from rnn_study.model.task import Data
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything that determines a run. `variant` names what is compared: an entry of the task's `cells`.
+    """Everything that determines a run. `variant` names what is compared: a cell of the task, an ablation or a place of
+    the map.
 
     `data` is the prepared file, relative to the project, or how the data is made. `impl` says what computes the layers:
     `native`, the framework's own, or `equations`, those of `cells.py`. `examples` limits the training part to its

@@ -1,12 +1,12 @@
 """MLflow: every run with its curves, files and circumstances. A mirror of the results, never their source.
 
-It is written in a thread of its own, which also imports it: training waits for neither.
+Runs are written in a thread of their own, which also imports it: training waits for neither.
 """
 
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,9 @@ class Tracker:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:  # what still waits is dropped
             self._abandoned = True
-            while not self._orders.empty():
-                self._orders.get()
+            with suppress(queue.Empty):
+                while True:
+                    self._orders.get_nowait()
         self._orders.put(None)
         self._thread.join()
         if kind is None and self._fault:
