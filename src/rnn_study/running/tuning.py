@@ -7,7 +7,7 @@ were finished before free, which is how a killed or lengthened search goes on. E
 file that Optuna's own tools open; deleting it changes no result.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -59,14 +59,20 @@ def _name(task: Task, cell: str) -> str:
     return f"{task.name}/{cell}"
 
 
-def _open(task: Task, cell: str) -> optuna.Study:
-    """An empty study of `cell` in the place of the one that is stored."""
+def _open(task: Task, cells: Iterable[str]) -> dict[str, optuna.Study]:
+    """An empty study of each cell in the place of the one that is stored."""
     direction = "maximize" if task.higher_is_better else "minimize"
-    name = _name(task, cell)
+    names = {cell: _name(task, cell) for cell in cells}
     try:
-        if name in optuna.get_all_study_names(STORAGE):
-            optuna.delete_study(study_name=name, storage=STORAGE)
-        return optuna.create_study(storage=STORAGE, study_name=name, direction=direction)
+        storage = optuna.storages.get_storage(STORAGE)  # once, for opening it checks its tables
+        stored = optuna.get_all_study_names(storage)
+        for name in names.values():
+            if name in stored:
+                optuna.delete_study(study_name=name, storage=storage)
+        return {
+            cell: optuna.create_study(storage=storage, study_name=name, direction=direction)
+            for cell, name in names.items()
+        }
     except (SQLAlchemyError, RuntimeError) as error:
         fault = str(error).splitlines()[0]
         raise StudyError(f"optuna.db: {fault}: expected Optuna's studies; move it away, it is made anew") from None
@@ -82,7 +88,7 @@ def _ask(study: optuna.Study, config: Config, space: dict[str, FloatDistribution
 def tune(config: Config, task: Task, executor: Executor) -> Iterator[Event]:
     """Search for every cell of `task`, the cells' rounds together; yields the events of the trials' runs."""
     cells = config.task(task.name).cells
-    studies = {cell: _open(task, cell) for cell in cells}
+    studies = _open(task, cells)
     spaces = {cell: _space(config, task.name, cell) for cell in cells}
     for start in range(0, config.tuning.trials, config.tuning.round):
         size = min(config.tuning.round, config.tuning.trials - start)
@@ -100,9 +106,9 @@ def tune(config: Config, task: Task, executor: Executor) -> Iterator[Event]:
 
 def trials(config: Config, task: Task) -> dict[str, list[dict[str, float]]]:
     """Each cell's trials in order, of a search that has ended: number, settings, validation score."""
-    table = {}
+    storage, table = optuna.storages.get_storage(STORAGE), {}
     for cell in config.task(task.name).cells:
-        told = optuna.load_study(study_name=_name(task, cell), storage=STORAGE).get_trials(deepcopy=False)
+        told = optuna.load_study(study_name=_name(task, cell), storage=storage).get_trials(deepcopy=False)
         table[cell] = [{"number": trial.number, **trial.params, "score": trial.value} for trial in told]
     return table
 
