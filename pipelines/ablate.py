@@ -1,11 +1,11 @@
 """ablate: the generated problems' cells, their ablations and maps into runs/<problem>-<backend>/, what became of them
 into metrics/ablate/<problem>.json."""
 
+from functools import partial
 from pathlib import Path
 
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
-from rnn_study.running import experiments
 from rnn_study.running.executor import Executor
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
@@ -23,25 +23,12 @@ def main() -> None:
         prepared = {name: load_task(prepared_file(name)) for name in type(parameters.problems).model_fields}
         tables = {}
         with Tracker("ablate", framework, {name: data_tags(name) for name in prepared}) as tracker:
-
-            def follow(part, norms):
-                specs = [
-                    spec
-                    for name, task in prepared.items()
-                    for spec in experiments.problem(parameters, task, norms.get(name))
-                ]
-                return tracker.follow(executor.stream(specs), specs, f"ablate: {part}")
-
-            def of(name):
-                return [run for run in finished if run.spec.task == name]
-
-            finished = follow("cells", {})
-            finished += follow("ablations", {name: ablations.mean_norms(of(name)) for name in prepared})
-            store.publish_all(finished, Path("runs"))
-            for name, task in prepared.items():
+            runs = ablations.train(parameters, prepared.values(), partial(tracker.follow, executor))
+            for name, own in runs.items():
+                store.publish_all(own, Path("runs"))
                 card = read_json(Path(f"metrics/data/{name}.json"))
-                tables[name] = ablations.table(parameters, task, card, of(name))
-                tracker.summarise(of(name), tables[name])
+                tables[name] = ablations.table(parameters, prepared[name], card, own)
+                tracker.summarise(own, tables[name])
     for name, table in tables.items():
         write_json(Path(f"metrics/ablate/{name}.json"), table)
 

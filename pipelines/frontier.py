@@ -1,6 +1,7 @@
 """frontier@<problem>: every cell at every length, as far as it gets, into runs/frontier-<problem>/, what became of it
 into metrics/frontier/<problem>.json."""
 
+from functools import partial
 from pathlib import Path
 
 from rnn_study import config
@@ -17,10 +18,7 @@ def main(name: str) -> None:
     with Executor(params.framework, f"frontier-{name}", parameters.device) as executor:
         about = problem_card.card(params, name)
         with Tracker("frontier", params.framework, {name: problem_card.tags(about)}) as tracker:
-
-            def follow(specs, title):
-                return tracker.follow(executor.stream(specs), specs, title)
-
+            follow = partial(tracker.follow, executor)
             lengths = [*params.lengths, *(params.gpu_lengths if executor.device == "gpu" else [])]
             found = frontier.walk(parameters, params, name, lengths, follow)
             mixed = frontier.generalise(parameters, params, name, follow)

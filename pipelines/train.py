@@ -9,6 +9,7 @@ import typer
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.running import experiments
+from rnn_study.running.events import by_task
 from rnn_study.running.executor import Executor
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
@@ -23,19 +24,16 @@ def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = No
         from rnn_study.statistics import summary
 
         prepared = {name: load_task(prepared_file(name)) for name in names or type(parameters.tasks).model_fields}
-        specs = []
-        for name, task in prepared.items():
-            tuned = experiments.read_tuned(name, list(parameters.task(name).cells))
-            specs += experiments.grid(parameters, task, backend, tuned)
+        tuned = {name: experiments.read_tuned(name, list(parameters.task(name).cells)) for name in prepared}
+        specs = [s for name in prepared for s in experiments.grid(parameters, prepared[name], backend, tuned[name])]
         tables = {}
         with Tracker("train", backend, {name: data_tags(name) for name in prepared}) as tracker:
             # All tasks in one list: no core waits at the end of each.
-            finished = tracker.follow(executor.stream(specs), specs, f"train {backend}")
+            finished = tracker.follow(executor, specs, f"train {backend}")
             store.publish_all(finished, Path("runs"))
-            for name, task in prepared.items():
-                own = [run for run in finished if run.spec.task == name]
+            for name, own in by_task(finished).items():
                 card, baselines = (read_json(Path(f"metrics/{kind}/{name}.json")) for kind in ("data", "baselines"))
-                tables[name] = summary.training(task, card, baselines, own)
+                tables[name] = summary.training(prepared[name], card, baselines, own)
                 tracker.summarise(own, tables[name])
     for name, table in tables.items():
         write_json(Path(f"metrics/train/{name}-{backend}.json"), table)

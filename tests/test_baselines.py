@@ -6,9 +6,9 @@ from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from rnn_study.data import baselines
 from rnn_study.data.prepared import pack_texts
 from rnn_study.model.task import Batch, Task
-from rnn_study.statistics import baselines
 
 
 def test_seasonal_rules_by_hand():

@@ -13,12 +13,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from rnn_study import config
+from rnn_study.data import baselines
 from rnn_study.data.data_card import card
 from rnn_study.data.prepared import unpack_texts
 from rnn_study.data.sources import airline as airline_source
 from rnn_study.data.sources import fetch
 from rnn_study.data.tasks import TASKS, airline, mnist_rows, tweets
-from rnn_study.statistics import baselines
 
 STUDY = config.load(Path(__file__).parents[1] / "studies" / "quick.yaml")
 

@@ -1,6 +1,6 @@
 """What an executor tells of its runs, and whoever logs or shows them hears."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,18 @@ class Finished:
 
 
 Event = Progress | Finished
+
+
+# Computes specs under a title, and shows and logs it: the finished runs in their order.
+Follow = Callable[[Sequence[RunSpec], str], list[Finished]]
+
+
+def by_task(finished: Iterable[Finished]) -> dict[str, list[Finished]]:
+    """The runs of each task, in the order in which they and the tasks come."""
+    found: dict[str, list[Finished]] = {}
+    for run in finished:
+        found.setdefault(run.spec.task, []).append(run)
+    return found
 
 
 def in_order(specs: Sequence[RunSpec], events: Iterable[Event]) -> list[Finished]:

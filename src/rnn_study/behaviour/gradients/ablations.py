@@ -1,15 +1,26 @@
 """What became of a generated problem's runs: its cells, their ablations, and the map."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from rnn_study.config import Ablation, Config
 from rnn_study.model.task import Task
-from rnn_study.running.events import Finished
+from rnn_study.running import experiments
+from rnn_study.running.events import Finished, Follow, by_task
 from rnn_study.running.run import results
 from rnn_study.statistics import summary
+
+
+def train(config: Config, problems: Collection[Task], follow: Follow) -> dict[str, list[Finished]]:
+    """Train the cells of all `problems`, then their ablations and maps, which may clip by the mean gradient norm of a
+    cell: each problem's runs, by its name."""
+    cells = by_task(follow([spec for task in problems for spec in experiments.problem(config, task)], "ablate: cells"))
+    norms = {name: mean_norms(own) for name, own in cells.items()}
+    more = [spec for task in problems for spec in experiments.problem(config, task, norms[task.name])]
+    ablated = by_task(follow(more, "ablate: ablations"))
+    return {name: own + ablated.get(name, []) for name, own in cells.items()}
 
 
 def mean_norms(finished: Sequence[Finished]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The runs of a length frontier: every cell from the shortest length up, until it solves nothing any more."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,13 +13,12 @@ from rnn_study.config.frontier import ENOUGH
 from rnn_study.data.problems import catalogue
 from rnn_study.model.task import Batch, Data
 from rnn_study.running import experiments
-from rnn_study.running.events import Finished
+from rnn_study.running.events import Finished, Follow
 from rnn_study.running.run import results, store
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.running.workers import spread
 from rnn_study.support.progress import ticking
 
-Follow = Callable[[Sequence[RunSpec], str], list[Finished]]
 Row = dict[str, Any]
 
 

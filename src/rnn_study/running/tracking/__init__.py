@@ -5,12 +5,13 @@ Runs are written in a thread of their own, which also imports it: training waits
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnn_study.running.events import Event, Finished, in_order
+from rnn_study.running.executor import Executor
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.running.watch import watch
 from rnn_study.support.files import read_json
@@ -81,10 +82,11 @@ class Tracker:
         """Log an event of the executor."""
         self._ask(event.spec.task, lambda runs: runs.log(event))
 
-    def follow(self, events: Iterable[Event], specs: Sequence[RunSpec], title: str) -> list[Finished]:
-        """Log the executor's `events` on `specs` as they come, showing progress; the finished runs in their order."""
+    def follow(self, executor: Executor, specs: Sequence[RunSpec], title: str) -> list[Finished]:
+        """Let `executor` run `specs` and log what it tells as it comes, showing progress; the finished runs in their
+        order."""
         seen = []
-        for event in watch(events, title, len(specs)):
+        for event in watch(executor.stream(specs), title, len(specs)):
             self.log(event)
             seen.append(event)
         return in_order(specs, seen)
