@@ -181,12 +181,9 @@ def test_a_broken_store_is_one_clear_line(project):
     assert not (project.folder / "metrics/train").exists()
 
 
-def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
-    """The rows of epochs are in MLflow before the run ends, and a stage that dies leaves it marked as killed."""
-    import time
-
-    from mlflow import MlflowClient
-
+@pytest.fixture
+def under_way(tmp_path, monkeypatch):
+    """MLflow's own folder, rows that are written at once, and an epoch of a run."""
     from rnn_study.model.init import Init
     from rnn_study.model.network import Layer, Network
     from rnn_study.model.optimisers import Optimiser
@@ -200,15 +197,53 @@ def test_curves_appear_while_a_run_trains(tmp_path, monkeypatch):
     spec = RunSpec(
         "t", "lstm", "d", "pytorch", "native", "cpu", network, Init(), Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0
     )
+    return lambda epoch: Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch})
+
+
+def test_a_stage_that_fails_marks_its_runs_as_killed(under_way):
+    """And ends, whatever still waits to be written."""
+    import time
+
+    from mlflow import MlflowClient
+
+    from rnn_study.running.tracking import Tracker
+
+    client = MlflowClient("sqlite:///mlflow.db")
+
+    def stage():
+        with Tracker("train", "pytorch", {"t": {}, "u": {}}) as tracker:
+            for epoch in range(1, 200):
+                tracker.log(under_way(epoch))
+                if client.get_experiment_by_name("t") and runs(client, "t", "train")[1]:
+                    break
+                time.sleep(0.2)
+            for epoch in range(200, 400):
+                tracker.log(under_way(epoch))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        stage()
+    parents, children = runs(client, "t", "train")
+    assert [run.info.status for run in [*parents, *children]] == ["KILLED", "KILLED"]
+
+
+def test_curves_appear_while_a_run_trains(tmp_path, under_way):
+    """The rows of epochs are in MLflow before the run ends, and a stage that dies leaves it marked as killed."""
+    import time
+
+    from mlflow import MlflowClient
+
+    from rnn_study.running.tracking import mlflow_runs
+
     tracker = mlflow_runs.Runs("t", "train", "pytorch", {})
     for epoch in (1, 2):
-        tracker.log(Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch}))
+        tracker.log(under_way(epoch))
         time.sleep(0.2)
-    tracker.log(Progress("abc", spec, {"epoch": 3, "train_loss": 0.3}))
+    tracker.log(under_way(3))
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     _, (run,) = runs(client, "t", "train")
     assert run.info.status == "RUNNING"
-    assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 0.3]
+    assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 1 / 3]
     mlflow_runs.Runs("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"
 
