@@ -1,6 +1,7 @@
 """What MLflow shows of a finished study, read with MLflow's own client."""
 
 import json
+from pathlib import Path
 
 import pytest
 from conftest import Project, needs
@@ -181,6 +182,37 @@ def test_a_broken_store_is_one_clear_line(project):
     assert not (project.folder / "metrics/train").exists()
 
 
+def test_a_store_whose_creation_was_killed_is_created_again_and_two_at_once_share_one(tmp_path):
+    """MLflow writes its tables in seconds and does not open half of them."""
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    from mlflow import MlflowClient
+
+    opens = "from rnn_study.running.tracking.mlflow_runs import Runs; Runs('t', 'train', 'pytorch', {})"
+
+    def start():
+        return subprocess.Popen([sys.executable, "-c", opens], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+
+    fresh = tmp_path / ".mlflow.db.new"
+    first = start()
+    deadline = time.monotonic() + 60
+    while not (fresh.exists() and fresh.stat().st_size):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert fresh.exists()
+    assert not (tmp_path / "mlflow.db").exists()
+    both = [start(), start()]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert not fresh.exists()
+    assert [run.name for run in MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").search_experiments()].count("t") == 1
+
+
 @pytest.fixture
 def under_way(tmp_path, monkeypatch):
     """MLflow's own folder, rows that are written at once, and an epoch of a run."""
@@ -214,7 +246,7 @@ def test_a_stage_that_fails_marks_its_runs_as_killed(under_way):
         with Tracker("train", "pytorch", {"t": {}, "u": {}}) as tracker:
             for epoch in range(1, 200):
                 tracker.log(under_way(epoch))
-                if client.get_experiment_by_name("t") and runs(client, "t", "train")[1]:
+                if Path("mlflow.db").exists() and client.get_experiment_by_name("t") and runs(client, "t", "train")[1]:
                     break
                 time.sleep(0.2)
             for epoch in range(200, 400):

@@ -20,6 +20,7 @@ from typing import Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -38,9 +39,25 @@ _RUN = "study.run"  # the id in the run store
 _GROUP = "study.group"  # what the children of a parent share
 
 
+def _create(store: Path) -> None:
+    """MLflow's tables under the name `store` only once they are all there: MLflow takes seconds to write them, and
+    does not open a store whose writing was cut short."""
+    fresh = store.with_name(f".{store.name}.new")
+    with FileLock(f"{fresh}.lock"):
+        if not store.exists():
+            fresh.unlink(missing_ok=True)
+            MlflowClient(f"sqlite:///{fresh}").search_experiments()
+            fresh.rename(store)
+
+
 def _client() -> MlflowClient:
     """A client of the store at the project's root, or of the server that MLFLOW_TRACKING_URI names."""
-    return MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}")
+    if server := os.environ.get("MLFLOW_TRACKING_URI"):
+        return MlflowClient(server)
+    store = Path.cwd() / "mlflow.db"
+    if not store.exists():
+        _create(store)
+    return MlflowClient(f"sqlite:///{store}")
 
 
 def _experiment(client: MlflowClient, task: str) -> str:
