@@ -1,10 +1,10 @@
-"""gradients: from profiles, histories and ablations the figures and claims of metrics/gradients.json."""
+"""gradients: from profiles, histories and ablations the figures and contrasts of metrics/gradients.json."""
 
 from pathlib import Path
 
 from rnn_study import config
 from rnn_study.behaviour.diagnostics import profiles
-from rnn_study.behaviour.gradients import claims, quantities
+from rnn_study.behaviour.gradients import contrasts, quantities
 from rnn_study.support import stage
 from rnn_study.support.files import write_tables
 
@@ -16,10 +16,10 @@ def main() -> None:
         params, found = parameters.task(name), profiles.load(profiles.profiles_file(name))
         last = {variant: params.variants[variant].cells(variant, params.network.depth)[-1] for variant in found}
         figures += quantities.rows(name, found, last)
-        rows += claims.of_task(parameters, name, found)
-    head = {"study": parameters.study, "framework": parameters.gradients.framework, "seeds_for_a_claim": claims.FROM}
+        rows += contrasts.of_task(parameters, name, found)
+    head = {"study": parameters.study, "framework": parameters.gradients.framework}
     theory = quantities.theory(parameters.problems.adding.prepare.steps)
-    tables = {"claims": claims.judge(rows), "theory": theory, "figures": figures}
+    tables = {"contrasts": rows, "theory": theory, "figures": figures}
     write_tables(Path("metrics/gradients.json"), head, tables)
 
 

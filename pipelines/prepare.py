@@ -20,9 +20,11 @@ def main(name: str) -> None:
     save_task(prepared, prepared_file(name))
     write_json(METRICS / "data" / f"{name}.json", card(prepared, details, TASKS[name].SOURCES, RAW))
     if name in type(parameters.tasks).model_fields:
-        from rnn_study.data import baselines  # a second to import, and only needed here
+        from rnn_study.data import baselines, baselines_file  # a second to import, and only needed here
 
-        write_json(METRICS / "baselines" / f"{name}.json", baselines.scores(prepared))
+        found = baselines.marks(prepared)
+        baselines_file.write(name, found)
+        write_json(METRICS / "baselines" / f"{name}.json", baselines.scores(prepared, found))
 
 
 if __name__ == "__main__":

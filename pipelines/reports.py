@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from rnn_study.reports import page
+from rnn_study.reports.study import Study
 from rnn_study.running.tracking import log_figures
 from rnn_study.support import stage
-from rnn_study.support.files import read_json
 
 NOTEBOOKS, REPORTS = Path("notebooks"), Path("reports")
 
@@ -21,7 +21,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
         for task, figures in page.figures_by_task(notebook).items():
             log_figures(task, name, figures)
     if not names:
-        page.render_index(sources, read_json(Path("metrics/summary.json")), REPORTS / "index.html")
+        page.render_index(sources, Study(), REPORTS / "index.html")
 
 
 if __name__ == "__main__":

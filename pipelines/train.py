@@ -24,7 +24,8 @@ def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = No
         from rnn_study.statistics import summary
 
         prepared = {name: load_task(prepared_file(name)) for name in names or type(parameters.tasks).model_fields}
-        tuned = {name: experiments.read_tuned(name, list(parameters.task(name).cells)) for name in prepared}
+        searches = parameters.tuning.searches
+        tuned = {name: experiments.read_tuned(name, list(parameters.task(name).cells), searches) for name in prepared}
         specs = [s for name in prepared for s in experiments.grid(parameters, prepared[name], backend, tuned[name])]
         tables = {}
         with Tracker("train", backend, {name: data_tags(name) for name in prepared}) as tracker:
@@ -33,7 +34,7 @@ def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = No
             store.publish_all(finished, Path("runs"))
             for name, own in by_task(finished).items():
                 card, baselines = (read_json(Path(f"metrics/{kind}/{name}.json")) for kind in ("data", "baselines"))
-                tables[name] = summary.training(prepared[name], card, baselines, own)
+                tables[name] = summary.training(prepared[name], card, baselines, own, searches)
                 tracker.summarise(own, tables[name])
     for name, table in tables.items():
         write_json(Path(f"metrics/train/{name}-{backend}.json"), table)

@@ -24,7 +24,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
 
         for name in names or type(parameters.tasks).model_fields:
             prepared = load_task(prepared_file(name))
-            total = len(parameters.task(name).cells) * parameters.tuning.trials
+            total = len(parameters.task(name).cells) * parameters.tuning.searches * parameters.tuning.trials
             with Tracker("tune", backend, {name: data_tags(name)}) as tracker:
                 for event in watch(tuning.tune(parameters, prepared, executor), f"tune {name}", total):
                     tracker.log(event)

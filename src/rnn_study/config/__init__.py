@@ -12,6 +12,7 @@ from rnn_study.support.errors import StudyError
 
 from .base import Count, Interval, Model, Scale, Seed, Share
 from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
+from .questions import MOST, Arrives, Question, Reach, Score, Speed
 from .reading import read_yaml
 from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
 from .variants import Ablation, Variant
@@ -21,6 +22,7 @@ __all__ = [
     "Adding",
     "Agreement",
     "Airline",
+    "Arrives",
     "Config",
     "Data",
     "FrontierParams",
@@ -28,6 +30,10 @@ __all__ = [
     "Interval",
     "MnistRows",
     "ProblemParams",
+    "Question",
+    "Reach",
+    "Score",
+    "Speed",
     "TaskParams",
     "Tweets",
     "Variant",
@@ -49,9 +55,10 @@ class Data(Model):
 
 
 class Tuning(Model):
-    trials: Annotated[int, Field(ge=8)]  # for each cell, the same for all
+    searches: Count  # for each cell, independent of each other: what one finds is random too
+    trials: Annotated[int, Field(ge=8)]  # of a search, the same for all cells
     round: Count  # trials asked for before any of them is told: fixed, so that the search does not depend on cores
-    seed: Seed  # of the sampler and of the trial runs; not one of `seeds`
+    seed: Seed  # of the sampler and of the trial runs of the first search, the next number of each further one
     learning_rate: Scale
     clip: Scale
     dropout: Share
@@ -86,13 +93,18 @@ class Config(Model):
     problems: Problems
     frontier: Annotated[dict[GENERATED, DrawnFrontier], Field(min_length=1)]
     images: dict[IMAGES, ImageFrontier]
+    questions: Annotated[dict[str, Question], Field(max_length=MOST)]
 
     @model_validator(mode="after")
     def _fresh_seeds(self) -> "Config":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)}: expected each seed once")
-        if self.tuning.seed in self.seeds:
-            raise ValueError(f"tuning.seed {self.tuning.seed}: expected a seed that is not in seeds")
+        taken = set(range(self.tuning.seed, self.tuning.seed + self.tuning.searches)) & set(self.seeds)
+        if taken:
+            raise ValueError(f"tuning.seed {self.tuning.seed}: search with {min(taken)}: expected a seed not in seeds")
+        if len(self.seeds) % self.tuning.searches:
+            expected = "as many seeds for each search"
+            raise ValueError(f"tuning.searches {self.tuning.searches}, {len(self.seeds)} seeds: expected {expected}")
         return self
 
     @model_validator(mode="after")
@@ -105,6 +117,31 @@ class Config(Model):
                         expected = f"a cell of tasks.{name}: {', '.join(kinds)}"
                         raise ValueError(f"parity.{key}.{name}: got {cell!r}: expected {expected}")
         return self
+
+    @model_validator(mode="after")
+    def _questions_of_what_runs(self) -> "Config":
+        for name, asked in self.questions.items():
+            if fault := self._fault(asked):
+                raise ValueError(f"questions.{name}: {fault}")
+        return self
+
+    def _fault(self, asked: Question) -> str | None:
+        """What `asked` asks of something that is not run."""
+        if isinstance(asked, Reach | Speed):
+            if asked.of not in self.frontiers:
+                return f"of {asked.of}: expected a problem of frontier: {', '.join(self.frontiers)}"
+            params, sides = self.frontiers[asked.of], ("a", "b")
+            for steps in asked.lengths:
+                if steps not in params.lengths:
+                    return f"lengths: got {steps}: expected some of frontier.{asked.of}.lengths"
+            if isinstance(asked, Speed) and asked.smallest > params.training.updates:
+                return f"smallest {asked.smallest:g}: expected at most the budget, {params.training.updates} updates"
+        else:
+            params, sides = self.task(asked.of), ("a",)  # b may be a baseline: the stage that reads these looks
+        for side in sides:
+            if getattr(asked, side) not in params.variants:
+                return f"{side} {getattr(asked, side)!r}: expected one of {', '.join(params.variants)}"
+        return None
 
     def task(self, name: str) -> TaskParams | ProblemParams:
         """What params.yaml says of a task or a problem; a StudyError where there is none of that name."""

@@ -98,6 +98,8 @@ class FrontierParams(Ablated):
                     f"{name}: bidirectional: expected a network that reads forward, whose memory has an end"
                 )
         for name, ablation in self.ablated.items():
+            if ablation.seeds == 1:
+                raise ValueError(f"ablations: {name}: seeds 1: expected 2 or more, one has no spread to compare")
             if ablation.clip_times:
                 raise ValueError(
                     f"ablations: {name}: clip_times {ablation.clip_times}: expected clip, no norm is known"

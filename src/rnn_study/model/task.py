@@ -111,17 +111,35 @@ class Task:
             errors = np.mean((outputs - batch.y) ** 2, axis=-1)
         return float(errors.mean() if self.scored is None or batch.mask is None else errors[batch.mask].mean())
 
-    def score(self, outputs: np.ndarray, part: str) -> float:
-        """Accuracy of logits (N, K) or (N, T, K), or root mean squared error in `unit` of outputs (N, 1), `WORST` at
-        most."""
+    @property
+    def ordered(self) -> bool:
+        """Whether the examples of a part follow one another in time."""
+        return "series" in self.extras
+
+    def marks(self, outputs: np.ndarray, part: str) -> np.ndarray:
+        """What each example counts for, (N,): the share of its scored steps that logits (N, K) or (N, T, K) name
+        rightly, or the squared error in `unit` of outputs (N, 1)."""
         y, mask = self.parts()[part].y, self.parts()[part].mask
-        if self.loss == "cross_entropy":
-            right = outputs.argmax(axis=-1) == y
-            if self.scored is None:
-                return float(right.mean())
-            steps = np.arange(y.shape[1])
-            ends = np.full((len(y), 1), y.shape[1]) if mask is None else mask.sum(axis=1, keepdims=True)
-            return float(right[(steps < ends) & (steps >= ends - self.scored)].mean())
-        with np.errstate(over="ignore", invalid="ignore"):
-            error = np.sqrt(np.mean((self.to_unit(outputs, part) - self.to_unit(y, part)) ** 2))
-        return float(error) if error < WORST else WORST
+        if self.loss != "cross_entropy":
+            with np.errstate(over="ignore", invalid="ignore"):
+                return (self.to_unit(outputs, part) - self.to_unit(y, part)) ** 2
+        right = outputs.argmax(axis=-1) == y
+        if self.scored is None:
+            return right.astype(float)
+        steps = np.arange(y.shape[1])
+        ends = np.full((len(y), 1), y.shape[1]) if mask is None else mask.sum(axis=1, keepdims=True)
+        counts = (steps < ends) & (steps >= ends - self.scored)
+        return (right & counts).sum(axis=1) / counts.sum(axis=1)
+
+    def score(self, outputs: np.ndarray, part: str) -> float:
+        """Accuracy of logits, or root mean squared error in `unit` of outputs, `WORST` at most."""
+        return score_of(self.score_name, self.marks(outputs, part))
+
+
+def score_of(score: str, marks: np.ndarray) -> float:
+    """The score, `accuracy` or `rmse`, of what each example counts for, (N,)."""
+    if score == "accuracy":
+        return float(marks.mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.sqrt(np.mean(marks))
+    return float(error) if error < WORST else WORST

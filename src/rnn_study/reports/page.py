@@ -23,6 +23,8 @@ from rnn_study.running.workers import worker_count
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
+from . import verdicts
+from .study import Study
 from .wording import interval, label, number, origin
 
 
@@ -106,23 +108,27 @@ def render(notebook: NotebookNode, target: Path) -> None:
         file.write(_page(title(notebook), body=body, links=[]))
 
 
-def render_index(notebooks: list[Path], summary: dict[str, Any], target: Path) -> None:
-    """Write the page that links every report; `summary` is metrics/summary.json."""
+def render_index(notebooks: list[Path], study: Study, target: Path) -> None:
+    """Write the page that links every report, under what the study found."""
     links = []
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
         paragraph = notebook.cells[0].source.partition("\n\n")[2].partition("\n\n")[0]
         links.append({"href": f"{path.stem}.html", "title": title(notebook), "text": paragraph})
     rows = []
-    for name, task in summary["tasks"].items():
+    for name, task in study.tasks.items():
         origins = "; ".join(origin(record) for record in task["card"]["provenance"])
-        for backend, found in task["backends"].items():
-            for cell, run in found["cells"].items():
-                score = number(run["iqm"]["test"], task["score"])
-                bounds = interval(run["interval"]["test"], task["score"])
-                rows.append([label(name), origins, label(cell), label(backend), f"{score} ({bounds})"])
+        for cell, found in task["cells"].items():
+            score, bounds = (
+                number(found["test"]["mean"], task["score"]),
+                interval(found["test"]["interval"], task["score"]),
+            )
+            rows.append([label(name), label(cell), f"{score} ({bounds})", origins])
+    asked = study.verdicts
+    answers = {"answered": list(verdicts.headlines(asked)), "open": list(verdicts.unsettled(asked))}
+    values = {"links": links, "rows": rows, "study": study.summary["study"]}
     with atomic(target) as file:
-        file.write(_page("The RNN study", body="", links=links, rows=rows, study=summary["study"]))
+        file.write(_page("The RNN study", body="", **answers, **values))
 
 
 def figures_by_task(notebook: NotebookNode) -> dict[str, dict[str, bytes]]:

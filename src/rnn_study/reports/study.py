@@ -46,6 +46,16 @@ class Study:
         """Every seed's outputs on `part`: (seeds, N, K)."""
         return np.stack([results.read_predictions(folder)[part] for folder in self._folders(name, backend, cell)])
 
+    def trials(self, task: str) -> dict[str, list[list[float]]]:
+        """Of each cell and search the validation score of every trial."""
+        found = read_json(self.root / "runs" / f"tune-{task}" / "trials.json")
+        return {cell: [[row["score"] for row in rows] for rows in searches] for cell, searches in found.items()}
+
+    @cached_property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """The answers to the study's questions, see `verdicts.answers`."""
+        return read_json(self.root / "metrics" / "verdicts.json")["verdicts"]
+
     @cached_property
     def parity(self) -> list[dict[str, Any]]:
         """metrics/parity.json: a row a check, see `parity.checks.Row`."""
@@ -78,7 +88,7 @@ class Study:
 
     @cached_property
     def gradients(self) -> dict[str, Any]:
-        """metrics/gradients.json: claims, theory, figures."""
+        """metrics/gradients.json: contrasts, theory, figures."""
         return read_json(self.root / "metrics" / "gradients.json")
 
     @cache  # noqa: B019 (a study lives as long as its report)
@@ -115,7 +125,7 @@ class Study:
 
     @cached_property
     def long_range(self) -> dict[str, Any]:
-        """metrics/long_range.json: claims and the tables of figures behind them."""
+        """metrics/long_range.json: tables of figures."""
         return read_json(self.root / "metrics" / "long_range.json")
 
     def rows(self, table: str, problem: str, **wanted: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
 from rnn_study.config import Ablation, Config, FrontierParams, Grid, ProblemParams, read_yaml
@@ -105,10 +105,14 @@ def implementation(params: Grid, task: Task, name: str) -> str:
     return params.variants[name].impl or default_impl(network(params, task, name, 0.0))
 
 
-def grid(config: Config, task: Task, backend: str, tuned: dict[str, Settings]) -> list[RunSpec]:
-    """Every cell of `task` with every seed in `backend`, at the tuned settings."""
-    cells = config.task(task.name).cells
-    return [spec(config, task, cell, backend, tuned[cell], seed) for cell in cells for seed in config.seeds]
+def grid(config: Config, task: Task, backend: str, tuned: dict[str, list[Settings]]) -> list[RunSpec]:
+    """Every cell of `task` with every seed in `backend`, at tuned settings: each search's go to as many seeds, one seed
+    to each search in turn."""
+    return [
+        spec(config, task, cell, backend, tuned[cell][place % len(tuned[cell])], seed)
+        for cell in config.task(task.name).cells
+        for place, seed in enumerate(config.seeds)
+    ]
 
 
 def seeds(config: Config, task: str, name: str) -> tuple[int, ...]:
@@ -198,30 +202,38 @@ def frontier(
     ]
 
 
-def write_tuned(task: str, settings: dict[str, dict]) -> None:
-    """Write tuned/<task>.yaml: for each cell its settings and the validation score they reached."""
+def write_tuned(task: str, settings: dict[str, list[dict]]) -> None:
+    """Write tuned/<task>.yaml: for each cell and search its settings and the validation score they reached."""
     with atomic(TUNED / f"{task}.yaml") as file:
         file.write(b"# Found by the tune stage on the validation part; the train stage reads it.\n")
         YAML(typ="safe", pure=True).dump(settings, file)
 
 
 class _Tuned(BaseModel):
-    """What `write_tuned` wrote of one cell."""
+    """What `write_tuned` wrote of one search."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
     settings: dict[Literal["learning_rate", "clip", "dropout"], float]
 
 
-def read_tuned(task: str, cells: Sequence[str]) -> dict[str, Settings]:
-    """The settings that tuning found for each of `cells`."""
+_SEARCHES = TypeAdapter(list[_Tuned])
+
+
+def read_tuned(task: str, cells: Sequence[str], searches: int) -> dict[str, list[Settings]]:
+    """The settings that each of so many `searches` found for each of `cells`."""
     path = TUNED / f"{task}.yaml"
     value = read_yaml(path)
     found = {}
     for cell in cells:
         try:
-            found[cell] = _Tuned.model_validate(value[cell]).settings
+            found[cell] = [one.settings for one in _SEARCHES.validate_python(value[cell])]
         except (KeyError, TypeError, ValidationError):
             raise StudyError(f"{path}: {cell}: expected its tuned settings; run: dvc repro tune") from None
-        if missing := {"learning_rate", "clip", "dropout"} - found[cell].keys():
-            raise StudyError(f"{path}: {cell}.settings: expected {', '.join(sorted(missing))} as well")
+        if len(found[cell]) != searches:
+            raise StudyError(
+                f"{path}: {cell}: got {len(found[cell])} searches: expected {searches}; run: dvc repro tune"
+            )
+        for settings in found[cell]:
+            if missing := {"learning_rate", "clip", "dropout"} - settings.keys():
+                raise StudyError(f"{path}: {cell}.settings: expected {', '.join(sorted(missing))} as well")
     return found

@@ -181,8 +181,12 @@ class Workers:
             ) from None
 
 
+def _nothing() -> None:
+    pass
+
+
 def spread(
-    function: Callable[[J], R], jobs: Iterable[J], initialise: Callable[..., None], *arguments: Any
+    function: Callable[[J], R], jobs: Iterable[J], initialise: Callable[..., None] = _nothing, *arguments: Any
 ) -> Iterator[R]:
     """The results of `function` on `jobs`, in their order, from processes that need no framework."""
     os.environ.update(_ONE_THREAD)

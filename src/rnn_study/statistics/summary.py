@@ -10,30 +10,30 @@ from rnn_study.model.task import Task
 from rnn_study.running.events import Finished
 from rnn_study.running.run import results
 
-from . import stats
-
-
-def _estimate(scores: Sequence[float], score: str) -> stats.Estimate:
-    """The IQM with its interval, cut where the score itself ends."""
-    found = stats.iqm(np.array(scores))
-    highest = 1.0 if score == "accuracy" else np.inf
-    return found._replace(low=max(found.low, 0.0), high=min(found.high, highest))
-
+from . import crossed, marks
+from .crossed import Estimate, Mean
+from .marks import Scored
+from .verdict import ALPHA, DECIDES, equivalence
 
 _BY_SEED = ("best_epoch", "updates", "examples_seen", "diverged", "solved")
 
+Row = dict[str, Any]
 
-def training(
-    task: Task, card: dict[str, Any], baselines: dict[str, Any], finished: Sequence[Finished]
-) -> dict[str, Any]:
+
+def _bounded(found: Estimate, score: str) -> list[float]:
+    """Its interval, cut where the score itself ends."""
+    return [max(found.low, 0.0), min(found.high, 1.0 if score == "accuracy" else np.inf)]
+
+
+def training(task: Task, card: Row, baselines: Row, finished: Sequence[Finished], searches: int = 1) -> Row:
     """The content of metrics/train/<task>-<backend>.json: for each cell what was run and what it scored."""
-    cells: dict[str, dict[str, Any]] = {}
+    cells: dict[str, Row] = {}
     for cell in dict.fromkeys(run.spec.variant for run in finished):
         runs = [run for run in finished if run.spec.variant == cell]
         summaries = [results.read_summary(run.folder) for run in runs]
         spec, first = runs[0].spec, summaries[0]
-        scores = {part: [summary["scores"][part] for summary in summaries] for part in first["scores"]}
-        estimates = {part: _estimate(values, task.score_name) for part, values in scores.items()}
+        of_part = marks.of_runs(task, [run.folder for run in runs], searches)
+        means = {part: crossed.mean(x, task.ordered) for part, x in of_part.items()} if len(runs) > 1 else {}
         cells[cell] = {
             "impl": spec.impl,
             "device": spec.device,
@@ -44,9 +44,9 @@ def training(
             "clip": spec.optimiser.clip,
             "dropout": spec.network.dropout,
             "seeds": [run.spec.seed for run in runs],
-            "scores": scores,
-            "iqm": {part: estimate.value for part, estimate in estimates.items()},
-            "interval": {part: [estimate.low, estimate.high] for part, estimate in estimates.items()},
+            "scores": {part: [summary["scores"][part] for summary in summaries] for part in first["scores"]},
+            "mean": {part: found.value for part, found in means.items()},
+            "interval": {part: _bounded(found.interval(), task.score_name) for part, found in means.items()},
             **{key: [s[key] for s in summaries] for key in _BY_SEED if key in first},
         }
     return {
@@ -65,105 +65,57 @@ def training(
     }
 
 
-def _pair(a: Sequence[float], b: Sequence[float], higher_is_better: bool) -> dict[str, Any]:
-    """The paired comparison of scores a and b: a - b in units of the score, and the chance that a is better."""
-    sign = 1 if higher_is_better else -1
-    found = stats.compare(np.array(a), np.array(b))
-    improvement = found.probability_of_improvement
-    return {
-        "difference": found.difference.value,
-        "interval": [found.difference.low, found.difference.high],
-        "p": found.p,
-        "probability_of_improvement": improvement if sign == 1 else 1 - improvement,
-        "n": found.n,
-    }
+def _row(found: Mean, seeds: int, **named: str) -> Row:
+    low, high = found.interval()[1:]
+    return {**named, "difference": found.value, "interval": [low, high], "n": seeds}
 
 
-def _judge(rows: list[dict[str, Any]], score: str, higher_is_better: bool) -> list[dict[str, Any]]:
-    """Correct a family of comparisons and name the better side: `a`, `b`, `none`, or `too few seeds`.
-
-    A difference too small to print is `none` however certain it is: rounding differs between frameworks too.
-    """
-    adjusted = stats.holm(np.array([row["p"] for row in rows])) if rows else []
-    sign = 1 if higher_is_better else -1
-    for row, p in zip(rows, adjusted, strict=True):
-        row["p_adjusted"] = float(p)
-        if row["n"] < stats.CLAIM_FROM:
-            row["better"] = "too few seeds"
-        elif p < stats.ALPHA and abs(row["difference"]) >= stats.SMALLEST[score]:
-            row["better"] = "a" if sign * row["difference"] > 0 else "b"
-        else:
-            row["better"] = "none"
-    return rows
+def _equivalence(found: Mean, seeds: int, margin: float, **named: str) -> Row:
+    """Whether two frameworks are within `margin` of each other: `equivalent`, `not shown`, or `too few seeds`. One cell
+    is one question, whatever else runs."""
+    low, high = found.interval(1 - 2 * ALPHA)[1:]
+    p = equivalence(found, margin)
+    verdict = "too few seeds" if seeds < DECIDES else "equivalent" if p < ALPHA else "not shown"
+    return {**named, "margin": margin, "interval": [low, high], "p": p, "n": seeds, "verdict": verdict}
 
 
-def _against_baselines(stage: dict[str, Any], part: str) -> Iterator[dict[str, Any]]:
-    """Each cell against each baseline, which has one score and no seeds: a one-sample t test."""
-    for cell, found in stage["cells"].items():
-        for name, scores in stage["baselines"].items():
-            row = {"part": part, "backend": stage["backend"], "a": cell, "b": name}
-            seeds = found["scores"][part]
-            yield row | _pair(seeds, [scores[part]] * len(seeds), stage["higher_is_better"])
+def between_frameworks(scored: Scored, part: str, margin: float) -> Iterator[tuple[Row, Row]]:
+    """How far apart two frameworks are in each cell, and whether they are equivalent."""
+    for one, other in combinations(scored.runs, 2):
+        for cell in scored.runs[one]:
+            found, named = scored.frameworks(part, cell, one, other), {"part": part, "cell": cell, "a": one, "b": other}
+            yield _row(found, scored.seeds, **named), _equivalence(found, scored.seeds, margin, **named)
 
 
-def _equivalence(a: Sequence[float], b: Sequence[float], margin: float) -> dict[str, Any]:
-    """Whether paired scores are within `margin` of each other, in units of the score."""
-    found = stats.equivalence(np.array(a), np.array(b), margin)
-    interval = [found.interval.low, found.interval.high]
-    return {"margin": margin, "interval": interval, "p": found.p, "power": found.power, "n": found.n}
-
-
-def _settle(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Correct a family of equivalence tests and name the verdict: `equivalent`, `not shown`, or `too few seeds`."""
-    adjusted = stats.holm(np.array([row["p"] for row in rows])) if rows else []
-    for row, p in zip(rows, adjusted, strict=True):
-        row["p_adjusted"] = float(p)
-        few = row["n"] < stats.EQUIVALENCE_FROM
-        row["verdict"] = "too few seeds" if few else "equivalent" if p < stats.ALPHA else "not shown"
-    return rows
-
-
-def task_summary(card: dict[str, Any], stages: Sequence[dict[str, Any]], margin: float) -> dict[str, Any]:
+def task_summary(scored: Scored, card: Row, stages: Sequence[Row], margin: float) -> Row:
     """One task over its backends; `margin` is how far apart frameworks may be and still count as equivalent.
 
-    A family of comparisons is one test part: its cells, its frameworks (for a difference, and for equivalence), or its
-    cells against the baselines.
+    Differences are exploratory: they have intervals, and verdicts stand on the study's questions alone.
     """
-    first = stages[0]
-    higher = first["higher_is_better"]
-    cells = list(first["cells"])
-    parts = [part for part in first["cells"][cells[0]]["scores"] if part != "validation"]
-    between_cells, between_frameworks, against, equivalence = [], [], [], []
-    for part in parts:
-        family = []
-        for stage in stages:
-            scores = {cell: found["scores"][part] for cell, found in stage["cells"].items()}
-            for a, b in combinations(cells, 2):
-                row = {"part": part, "backend": stage["backend"], "a": a, "b": b}
-                family.append(row | _pair(scores[a], scores[b], higher))
-        between_cells += _judge(family, first["score"], higher)
-        against += _judge([row for s in stages for row in _against_baselines(s, part)], first["score"], higher)
-        family, closeness = [], []
-        for one, other in combinations(stages, 2):
-            for cell in cells:
-                row = {"part": part, "cell": cell, "a": one["backend"], "b": other["backend"]}
-                a, b = (stage["cells"][cell]["scores"][part] for stage in (one, other))
-                family.append(row | _pair(a, b, higher))
-                closeness.append(row | _equivalence(a, b, margin))
-        between_frameworks += _judge(family, first["score"], higher)
-        equivalence += _settle(closeness)
-    claimed = [abs(row["difference"]) for row in between_cells if row["better"] in ("a", "b")]
+    first, task, seeds = stages[0], scored.task, scored.seeds
+    cells, means = list(first["cells"]), {cell: {} for cell in first["cells"]}
+    between, against, frameworks, closeness = [], [], [], []
+    for part in task.tests:
+        for cell in cells:
+            found = scored.mean(cell, part)
+            means[cell][part] = {"mean": found.value, "interval": _bounded(found.interval(), task.score_name)}
+            for name in scored.baselines:
+                against.append(_row(scored.difference(part, cell, name), seeds, part=part, a=cell, b=name))
+        between += [_row(scored.difference(part, a, b), seeds, part=part, a=a, b=b) for b, a in combinations(cells, 2)]
+        for row, close in between_frameworks(scored, part, margin):
+            frameworks.append(row)
+            closeness.append(close)
     return {
         "score": first["score"],
         "unit": first["unit"],
-        "higher_is_better": higher,
-        "parts": parts,
+        "higher_is_better": first["higher_is_better"],
+        "parts": list(task.tests),
         "card": card,
         "baselines": first["baselines"],
+        "cells": means,
         "backends": {stage["backend"]: {"framework": stage["framework"], "cells": stage["cells"]} for stage in stages},
-        "between_cells": between_cells,
-        "between_frameworks": between_frameworks,
+        "between_cells": between,
+        "between_frameworks": frameworks,
         "against_baselines": against,
-        "equivalence": equivalence,
-        "smallest_claim": min(claimed, default=None),
+        "equivalence": closeness,
     }

@@ -5,14 +5,13 @@ how many. It is never left out, and never counted as a number of updates.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import NamedTuple
 from warnings import catch_warnings
 
 import numpy as np
 from scipy import optimize, stats
 
-from .stats import ALPHA, LEVEL
+from .crossed import LEVEL
 
 RESAMPLES = 9999
 SPLITS = 20_000  # of a permutation test: all of 8 against 8 seeds, 12,870
@@ -63,26 +62,49 @@ def _permuted(statistic: Callable[[np.ndarray], np.ndarray], a: int, b: int) -> 
     return float(stats.permutation_test(groups, labelled, vectorized=True, n_resamples=SPLITS, rng=rng).pvalue)
 
 
-def logrank_statistic(updates: np.ndarray, solved: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Z of the log-rank test (Mantel 1966), (splits,): solved runs of the first group less those expected, over the
-    standard deviation; 0 where nothing varies. updates, solved (n,); first (splits, n), 1 for the first group."""
-    updates, solved = np.asarray(updates, float), np.asarray(solved, bool)
+class Runs(NamedTuple):
+    """The runs of a contender at several lengths, by seed: `updates` (S, L), at which a run had solved its problem, or
+    was censored; `solved` (S, L); `ran` (L,), False where the contender never came to a length: nothing is solved there
+    and all of the budget spent."""
+
+    updates: np.ndarray
+    solved: np.ndarray
+    ran: np.ndarray
+
+    def at(self, lengths: np.ndarray) -> "Runs":
+        """At the lengths (L,) that are True alone."""
+        return Runs(self.updates[:, lengths], self.solved[:, lengths], self.ran[lengths])
+
+
+def _logrank_parts(updates: np.ndarray, solved: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of one length, for each way (splits,) to call runs the first group: its solved runs less those expected, and the
+    variance of that (Mantel 1966). updates, solved (n,); first (splits, n), 1 for the first group."""
     times = np.unique(updates[solved])
     waiting, ending = updates[:, None] >= times, (updates[:, None] == times) & solved[:, None]
     n, d = waiting.sum(axis=0), ending.sum(axis=0)
     mine = first @ waiting
     expected = d * mine / n
     variance = d * mine / n * (1 - mine / n) * (n - d) / np.maximum(n - 1, 1)
-    spread = np.sqrt(variance.sum(axis=-1))
-    gap = (first @ ending - expected).sum(axis=-1)
+    return (first @ ending - expected).sum(axis=-1), variance.sum(axis=-1)
+
+
+def logrank_statistic(updates: np.ndarray, solved: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Z of the log-rank test stratified by length, (splits,); 0 where nothing varies. updates, solved (n, L), a row a
+    seed; first (splits, n), 1 for a seed of the first group."""
+    updates, solved = np.asarray(updates, float), np.asarray(solved, bool)
+    parts = [_logrank_parts(*columns, first) for columns in zip(updates.T, solved.T, strict=True)]
+    gap, variance = (np.sum(values, axis=0) for values in zip(*parts, strict=True))
+    spread = np.sqrt(variance)
     return np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 1e-12)
 
 
-def logrank(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
-    """p of the log-rank test between two groups, each (updates (n,), solved (n,)), by permutation: exact for as few
-    runs as there are here, where the normal distribution gives too small ones (Heinze et al. 2003)."""
-    updates, solved = (np.concatenate(both) for both in zip(a, b, strict=True))
-    return _permuted(lambda first: logrank_statistic(updates, solved, first), len(a[0]), len(b[0]))
+def logrank(a: Runs, b: Runs) -> float:
+    """p of the log-rank test between two contenders, stratified by length, by permutation of whole seeds: exact for as
+    few as there are here, where the normal distribution gives too small ones (Heinze et al. 2003)."""
+    updates, solved = (np.concatenate(both) for both in zip(a[:2], b[:2], strict=True))
+    if not updates.shape[1]:
+        return 1.0
+    return _permuted(lambda first: logrank_statistic(updates, solved, first), len(a.updates), len(b.updates))
 
 
 def compare_reaches(a: np.ndarray, b: np.ndarray) -> float:
@@ -138,21 +160,3 @@ def frontier(lengths: Sequence[int], solved: np.ndarray, level: float = LEVEL) -
         return Frontier(float(lengths[last]), "above", *bounds)
     share = (falling[place] - 0.5) / (falling[place] - falling[place + 1])
     return Frontier(float(lengths[place] * (lengths[place + 1] / lengths[place]) ** share), None, *bounds)
-
-
-def beyond(a: Frontier, b: Frontier) -> bool:
-    """Whether the interval of a lies wholly beyond that of b."""
-    return b.high is not None and a.low >= b.high
-
-
-@cache
-def _told_apart(n: int) -> np.ndarray:
-    """Whether Fisher's exact test tells i and j successes out of n each apart: (n + 1, n + 1)."""
-    counts = range(n + 1)
-    return np.array([[stats.fisher_exact([[i, n - i], [j, n - j]]).pvalue < ALPHA for j in counts] for i in counts])
-
-
-def power(n: int, a: float, b: float) -> float:
-    """The chance that Fisher's exact test tells success rates a and b apart, with n seeds in each group."""
-    counts, told = np.arange(n + 1), _told_apart(n)
-    return float(stats.binom.pmf(counts, n, a) @ told @ stats.binom.pmf(counts, n, b))

@@ -10,8 +10,9 @@ def retention(h: np.ndarray, x: np.ndarray) -> np.ndarray:
     """R² (K,) of a linear read-out of x (N, K, D), what was read k steps before, from h (N, H), the state now.
 
     Ridge regression, its penalty chosen by leave-one-out, fitted on the first half of the sequences and scored on the
-    second; all D features together, each by its variance. x is NaN where a sequence had not begun. NaN where fewer
-    than `FEWEST` had, or nothing varies. The probe of short-term memory is Jaeger's (2001, memory capacity).
+    second; all D features together, each by its variance. x is NaN where a sequence had not begun, or had nothing to
+    keep. NaN where fewer than `FEWEST` had, or nothing varies. The probe of short-term memory is Jaeger's (2001, memory
+    capacity).
     """
     from sklearn.linear_model import RidgeCV  # here, for its import takes a second and few who import this need it
 

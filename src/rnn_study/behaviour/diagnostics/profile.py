@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnn_study.data.problems import adding
 from rnn_study.model.cells import CELLS
 from rnn_study.model.network import Network
 from rnn_study.model.reference import Tree, climb
@@ -16,28 +17,41 @@ from .profiles import BINS, LEFT, RIGHT
 
 STATES = ("h", "c")  # what a cell's state arrays are called, in order
 MANY = 512  # sequences to fit and score a read-out with
+MANY_MARKED = 6400  # the same where one sequence says something of two steps alone
+SPECTRA = 6  # sequences whose Jacobians are multiplied out: they differ little, and cost most
 _LEAST = np.finfo(float).tiny
 
 
 class Subject(NamedTuple):
     """What networks are looked at with: the loss, a few long sequences of the validation part, and many of the
-    training part, for the read-out of the past."""
+    training part, for the read-out of the past.
+
+    marked: of each step of the latter what is worth keeping, (N, T, D), NaN elsewhere; None where all that is read is.
+    """
 
     loss: str
     few: Batch
     many: Batch
+    marked: np.ndarray | None
+
+
+def longest(part: Batch, examples: int) -> Batch:
+    """The `examples` longest sequences, in their order among equals, without the steps that none of them has."""
+    lengths = np.full(len(part.y), part.x.shape[1]) if part.mask is None else part.mask.sum(axis=1)
+    rows = np.sort(np.argsort(-lengths, kind="stable")[:examples])
+    return Batch(
+        part.x[rows, : lengths[rows].max()],
+        part.y[rows],
+        None if part.mask is None else part.mask[rows, : lengths[rows].max()],
+    )
 
 
 def subject(task: Task, examples: int) -> Subject:
-    """The `examples` longest sequences of the validation part, in its order among equals, without the steps that none
-    of them has; and the first `MANY` of the training part."""
-    part = task.validation
-    lengths = np.full(len(part.y), part.x.shape[1]) if part.mask is None else part.mask.sum(axis=1)
-    rows = np.sort(np.argsort(-lengths, kind="stable")[:examples])
-    steps = slice(lengths[rows].max())
-    few = Batch(part.x[rows, steps], part.y[rows], None if part.mask is None else part.mask[rows, steps])
-    many = Batch(*(None if array is None else array[:MANY] for array in task.train))
-    return Subject(task.loss, few, many)
+    """The `examples` longest sequences of the validation part, and the first of the training part, `MANY` or more."""
+    marked = adding.marked(task.train.x[:MANY_MARKED]) if task.name == "adding" else None
+    count = MANY if marked is None else MANY_MARKED
+    many = Batch(*(None if array is None else array[:count] for array in task.train))
+    return Subject(task.loss, longest(task.validation, examples), many, marked)
 
 
 def read(tree: Tree, x: np.ndarray) -> np.ndarray:
@@ -88,25 +102,27 @@ def _memory_length(singular: np.ndarray) -> float:
 def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     """Figures of the last layer of `network`, whose last state the loss reads; lags L count back from there.
 
-    flow, flow_h, flow_c, flow_x (N, L): log10 of the norm of dL/dz, dL/dh, dL/dc, dL/dx. singular (L, H): mean log10
-    of the singular values of dh_last/dz. memory (): the steps in which the largest falls to 1/e, from lag 1 on, where
-    the state is read by a step, not by the loss. exponents (n,).
+    flow, flow_h, flow_c, flow_x (N, L): log10 of the norm of dL/dz, dL/dh, dL/dc, dL/dx. Of the `SPECTRA` longest of
+    these sequences: singular (L, H), mean log10 of the singular values of dh_last/dz; memory (), the steps in which the
+    largest falls to 1/e, from lag 1 on, where the state is read by a step, not by the loss; exponents (n,).
     With `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,).
     """
-    x = read(tree, of.few.x)
-    layers = unroll(network, tree, x, of.few.mask)
+    layers = unroll(network, tree, read(tree, of.few.x), of.few.mask)
     layer, flow = layers[-1], error_flow(tree, layers, of.few.y, of.loss)[-1]
-    singular = np.nanmean(log10(spectra.singular_values(layer)), axis=0)
+    fewer = longest(of.few, SPECTRA)
+    jacobians = unroll(network, tree, read(tree, fewer.x), fewer.mask)[-1]
+    singular = np.nanmean(log10(spectra.singular_values(jacobians)), axis=0)
     found = _flow(flow, layer.last) | {
         "singular": singular,
         "memory": np.array(_memory_length(singular)),
-        "exponents": spectra.layer_exponents(layer).mean(axis=0),
+        "exponents": spectra.layer_exponents(jacobians).mean(axis=0),
     }
     if whole:
         x = read(tree, of.many.x)
         hidden = climb(network, tree, x, of.many.mask).hidden[-1]
         last = np.full(len(x), x.shape[1] - 1) if of.many.mask is None else of.many.mask.sum(axis=1) - 1
-        found["retention"] = memory.retention(hidden[np.arange(len(x)), last], spectra.by_lag(x, last))
+        told = x if of.marked is None else of.marked
+        found["retention"] = memory.retention(hidden[np.arange(len(x)), last], spectra.by_lag(told, last))
         found |= _gates(layer)
         count = len(CELLS[network.layers[-1].cell].gates)
         kernels = np.split(layer.weights.U, count, axis=1)

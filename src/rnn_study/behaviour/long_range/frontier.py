@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_study.behaviour.diagnostics.profile import memory_length, subject
+from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest, memory_length
 from rnn_study.config import Config, FrontierParams
 from rnn_study.config.frontier import ENOUGH
 from rnn_study.data.problems import catalogue
@@ -118,8 +118,8 @@ def publish(root: Path, found: Sequence[Trained], mixed: Sequence[Finished]) -> 
 
 
 @lru_cache(maxsize=2)
-def _few(name: str, data: Data, examples: int) -> Batch:
-    return subject(catalogue.load(name, data), examples).few
+def _few(name: str, data: Data) -> Batch:
+    return longest(catalogue.load(name, data).validation, SPECTRA)
 
 
 def _memory(job: tuple[RunSpec, Path]) -> float | None:
@@ -130,15 +130,10 @@ def _memory(job: tuple[RunSpec, Path]) -> float | None:
         return None
     if not all(np.isfinite(array).all() for array in tree.values()):
         return None
-    return memory_length(spec.network, tree, _few(spec.task, spec.data, _examples))
+    return memory_length(spec.network, tree, _few(spec.task, spec.data))
 
 
-def _take(examples: int) -> None:
-    global _examples
-    _examples = examples
-
-
-def with_memory(found: Sequence[Trained], examples: int, title: str) -> list[Row]:
+def with_memory(found: Sequence[Trained], title: str) -> list[Row]:
     """The rows, each with the gradient memory length of its trained network at the length it was trained at."""
-    lengths = spread(_memory, [(one.run.spec, one.run.folder) for one in found], _take, examples)
+    lengths = spread(_memory, [(one.run.spec, one.run.folder) for one in found])
     return [one.row | {"memory": memory} for one, memory in zip(found, ticking(lengths, title), strict=True)]

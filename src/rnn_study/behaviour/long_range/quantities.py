@@ -8,15 +8,11 @@ import numpy as np
 
 from rnn_study.config import Ablation, FrontierParams
 from rnn_study.config.frontier import ENOUGH
-from rnn_study.statistics import stats, survival
-from rnn_study.statistics.survival import Frontier
+from rnn_study.statistics import crossed, survival
+from rnn_study.statistics.shares import chance_of_more, share
 
 Row = dict[str, Any]
 Found = dict[str, Any]  # the content of metrics/frontier/<problem>.json
-
-CLAIM_FROM = 6  # seeds: the Wilson intervals of 0 of 3 and 3 of 3 overlap, those of 0 and 6 of 6 do not
-POWER = ((1.0, 0.0), (1.0, 0.25), (1.0, 0.5), (0.9, 0.5), (0.9, 0.3), (0.75, 0.25))  # pairs of success rates
-POWER_SEEDS = (3, 6, 8, 12, 20, 30)
 
 
 def of(found: Found, axis: str, variant: str, steps: int | None = None) -> list[Row]:
@@ -60,12 +56,12 @@ def successes(params: FrontierParams, found: Found) -> Iterator[Row]:
                 yield about | {"not_run": "nothing solved at two lengths before" if ended else "no GPU"}
                 continue
             updates, solved = outcome(rows)
-            share = stats.share(int(solved.sum()), len(rows))
+            found_share = share(int(solved.sum()), len(rows))
             yield about | {
                 "solved": int(solved.sum()),
-                "share": share.value,
-                "low": share.low,
-                "high": share.high,
+                "share": found_share.value,
+                "low": found_share.low,
+                "high": found_share.high,
                 "median_updates": survival.median_updates(updates, solved),
                 "censored": int((~solved).sum()),
                 "diverged": sum(row["diverged"] for row in rows),
@@ -74,29 +70,30 @@ def successes(params: FrontierParams, found: Found) -> Iterator[Row]:
             }
 
 
-def frontier(found: Found, axis: str, variant: str, level: float) -> Frontier:
-    """The frontier of a contender, over the lengths that it ran."""
-    rows = of(found, axis, variant)
-    lengths = sorted({row["steps"] for row in rows})
-    solved = [[row["solved"] for row in of(found, axis, variant, steps)] for steps in lengths]
-    return survival.frontier(lengths, np.array(solved).T, level)
+def seed_table(found: Found, axis: str, variant: str, lengths: Sequence[int]) -> survival.Runs:
+    """The runs of a contender at `lengths` by seed; where it never came to a length, for it had solved nothing at
+    shorter ones, all of its seeds are censored."""
+    rows = {(row["seed"], row["steps"]): row for row in of(found, axis, variant)}
+    seeds = dict.fromkeys(seed for seed, _ in rows)
+    never = {"updates": found["budget"], "solved": False}
+    table = [[rows.get((seed, steps), never) for steps in lengths] for seed in seeds]
+    updates, solved = (np.array([[row[key] for row in line] for line in table]) for key in ("updates", "solved"))
+    return survival.Runs(updates, solved, np.isin(lengths, [steps for _, steps in rows]))
 
 
 def frontiers(params: FrontierParams, found: Found) -> Iterator[Row]:
-    """The frontier of every contender; its interval holds for all those of one axis together (Bonferroni)."""
-    everyone = params.contenders
-    for axis, variant in everyone:
-        level = 1 - stats.ALPHA / sum(other == axis for other, _ in everyone)
-        first = of(found, axis, variant)[0]
+    """The frontier of every contender, over the lengths that it ran, with its interval."""
+    for axis, variant in params.contenders:
+        rows = of(found, axis, variant)
+        lengths = sorted({row["steps"] for row in rows})
         yield {
             "problem": found["problem"],
             "axis": axis,
             "variant": variant,
-            "units": first["units"],
-            "parameters": first["parameters"],
+            "units": rows[0]["units"],
+            "parameters": rows[0]["parameters"],
             "seeds": len(params.runs(variant)),
-            "level": level,
-            **frontier(found, axis, variant, level)._asdict(),
+            **survival.frontier(lengths, seed_table(found, axis, variant, lengths).solved)._asdict(),
         }
 
 
@@ -108,61 +105,29 @@ def pairs(params: FrontierParams, axis: str) -> list[tuple[str, str]]:
     return found
 
 
-def comparisons(params: FrontierParams, found: Found) -> list[Row]:
-    """Every pair at every length that both ran: who needed fewer updates. A family is one problem and axis (Holm).
+def comparisons(params: FrontierParams, found: Found) -> Iterator[Row]:
+    """Every pair over all lengths: who reaches further, and who is faster where both came to. Each on its own: another
+    pair changes nothing.
 
-    updates: the mean of each, in which a censored run counts with its whole budget, the least that it needs;
-    difference: a - b over the seeds of both, with its t interval; p: of the log-rank test.
+    lengths: how many a seed solves, on average, of each. updates: a length, of each, over the lengths that both came
+    to, in which a censored run counts with its whole budget, the least that it needs. The differences a - b have their
+    Welch intervals; p_lengths: of the permutation test over seeds; p_updates: of the log-rank test stratified by
+    length.
     """
-    compared = []
     for axis in dict.fromkeys(axis for axis, _ in params.contenders):
-        family = []
         for a, b in pairs(params, axis):
-            for steps in found["tried"]:
-                one, other = of(found, axis, a, steps), of(found, axis, b, steps)
-                if not (one and other):
-                    continue
-                both = min(len(one), len(other))  # the first seeds are the same
-                gap = stats.compare(outcome(one)[0][:both], outcome(other)[0][:both]).difference
-                family.append(
-                    {"problem": found["problem"], "axis": axis, "a": a, "b": b, "steps": steps}
-                    | {"seeds": [len(one), len(other)]}
-                    | {"solved": [sum(row["solved"] for row in rows) for rows in (one, other)]}
-                    | {"updates": [float(outcome(rows)[0].mean()) for rows in (one, other)]}
-                    | {"difference": gap.value, "low": gap.low, "high": gap.high}
-                    | {"p": survival.logrank(outcome(one), outcome(other))}
-                )
-        compared += _corrected(family)
-    return compared
-
-
-def _corrected(family: list[Row]) -> list[Row]:
-    for row, p in zip(family, stats.holm(np.array([row["p"] for row in family])), strict=True):
-        row["p_adjusted"] = float(p)
-    return family
-
-
-def reaches(params: FrontierParams, found: Found) -> list[Row]:
-    """Every pair: who reaches further. lengths: how many a seed solves, on average; p: of the permutation test over
-    seeds, corrected over the pairs of a problem and axis (Holm)."""
-    compared = []
-    for axis in dict.fromkeys(axis for axis, _ in params.contenders):
-        family = []
-        for a, b in pairs(params, axis):
-            solved = [_solved_lengths(found, axis, variant) for variant in (a, b)]
-            family.append(
-                {"problem": found["problem"], "axis": axis, "a": a, "b": b, "seeds": [len(side) for side in solved]}
-                | {"lengths": [float(side.mean()) for side in solved], "p": survival.compare_reaches(*solved)}
-            )
-        compared += _corrected(family)
-    return compared
-
-
-def _solved_lengths(found: Found, axis: str, variant: str) -> np.ndarray:
-    """How many lengths each seed solved (n,)."""
-    rows = of(found, axis, variant)
-    seeds = dict.fromkeys(row["seed"] for row in rows)
-    return np.array([sum(row["solved"] for row in rows if row["seed"] == seed) for seed in seeds])
+            one, other = (seed_table(found, axis, name, found["tried"]) for name in (a, b))
+            solved = [side.solved.sum(axis=1) for side in (one, other)]
+            both = one.ran & other.ran
+            times = [side.at(both).updates.mean(axis=1) for side in (one, other)]
+            row = {"problem": found["problem"], "axis": axis, "a": a, "b": b, "seeds": [len(s) for s in solved]}
+            row["shared"] = np.array(found["tried"])[both].tolist()
+            tests = survival.compare_reaches(*solved), survival.logrank(one.at(both), other.at(both))
+            for name, sides, p in zip(("lengths", "updates"), (solved, times), tests, strict=True):
+                row[name] = [float(side.mean()) for side in sides]
+                row[f"{name}_difference"] = list(crossed.between(*sides).interval())
+                row[f"p_{name}"] = p
+            yield row
 
 
 def generalisation(params: FrontierParams, found: Found) -> Iterator[Row]:
@@ -206,11 +171,5 @@ def memories(found: Found) -> Iterator[Row]:
             "medians": [float(np.median(side)) for side in sides],
             "capped": [int((side >= most - 1e-9).sum()) for side in sides],
             "most": most,
-            "probability": stats.probability_of_improvement(*sides),
+            "probability": chance_of_more(*sides),
         }
-
-
-def power() -> Iterator[Row]:
-    """How likely Fisher's exact test is to tell two success rates apart, by seeds a group, before any correction."""
-    for a, b in POWER:
-        yield {"a": a, "b": b} | {str(n): survival.power(n, a, b) for n in POWER_SEEDS}

@@ -28,6 +28,11 @@ def sample(rng: np.random.Generator, count: int, steps: int) -> Batch:
     return Batch(x, (x[..., 0] * x[..., 1]).sum(axis=1, keepdims=True))
 
 
+def marked(x: np.ndarray) -> np.ndarray:
+    """The numbers (N, T, 1) of sequences x (N, T, 2) that are marked, NaN elsewhere: all that is worth keeping."""
+    return np.where(x[..., 1:] == 1, x[..., :1], np.nan)
+
+
 def chance(steps: int) -> Chance:
     return Chance(VARIANCE**0.5, VARIANCE)
 

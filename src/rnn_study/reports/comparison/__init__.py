@@ -8,8 +8,10 @@ from rnn_study.data.prepared import unpack_texts
 from rnn_study.reports.display import LINES, MARKERS, STYLE, colour, show, show_table
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import data, interval, label, number, p_value
+from rnn_study.statistics.searches import expected_best
+from rnn_study.statistics.verdict import ALPHA
 
-from .findings import findings, scale_of
+from .findings import findings, gap, scale_of
 
 __all__ = ["findings"]
 
@@ -20,6 +22,12 @@ def _pairs(study: Study, task: str) -> list[tuple[int, str, int, str]]:
     return [
         (b, backend, c, cell) for b, backend in enumerate(backends) for c, cell in enumerate(backends[backend]["cells"])
     ]
+
+
+def given(study: Study) -> str:
+    """What the figures of tuned cells rest on."""
+    count = study.summary["searches"]
+    return "given this one search for settings" if count == 1 else f"over {count} searches for settings"
 
 
 def results_table(study: Study, task: str, part: str) -> None:
@@ -33,7 +41,7 @@ def results_table(study: Study, task: str, part: str) -> None:
         rows.append(
             [
                 f"{label(cell)}, {label(backend)}{impl}",
-                number(run["iqm"][part], score),
+                number(run["mean"][part], score),
                 interval(run["interval"][part], score),
                 str(len(run["seeds"])),
                 "×".join(map(str, run["units"])),
@@ -52,7 +60,8 @@ def results_table(study: Study, task: str, part: str) -> None:
     show_table(
         [*header, "updates", "learning rate", "clip", "dropout"],
         rows,
-        f"{label(task)}, {label(part)}: interquartile mean over seeds; updates are the mean over seeds; {data(found)}.",
+        f"{label(task)}, {label(part)}: mean over seeds, its interval over seeds and test examples; updates are the "
+        f"mean over seeds; {given(study)}; {data(found)}.",
     )
 
 
@@ -89,7 +98,7 @@ def learning_curves(study: Study, task: str) -> None:
 
 
 def seed_scores(study: Study, task: str, part: str) -> None:
-    """Each seed's score, the interquartile mean with its interval, the baselines as lines."""
+    """Each seed's score, the mean with its interval, the baselines as lines."""
     found = study.tasks[task]
     scale = 100 if found["score"] == "accuracy" else 1
     pairs = _pairs(study, task)
@@ -101,7 +110,7 @@ def seed_scores(study: Study, task: str, part: str) -> None:
         scores = scale * np.array(run["scores"][part])
         spread = np.linspace(-0.18, 0.18, len(scores))
         axes.plot(place + spread, scores, MARKERS[b], color=colour(c), alpha=0.45, markersize=5)
-        value = scale * run["iqm"][part]
+        value = scale * run["mean"][part]
         low, high = (scale * bound for bound in run["interval"][part])
         axes.errorbar(place, value, [[value - low], [high - value]], fmt="_", color="black", capsize=4)
         ticks.append("\n".join([*label(cell).split(" with "), label(backend)]))
@@ -113,7 +122,7 @@ def seed_scores(study: Study, task: str, part: str) -> None:
     axes.grid(alpha=0.3, axis="y")
     axes.legend(fontsize=8, title="baselines", title_fontsize=8)
     alt = (
-        f"Scores of {label(task)} on the {label(part)}: a point a seed, the interquartile mean with its "
+        f"Scores of {label(task)} on the {label(part)}: a point a seed, the mean with its "
         "95 % interval in black, the baselines as grey lines. The table above holds the same figures."
     )
     show(figure, alt, data(study.tasks[task]), task, f"scores-{part}")
@@ -208,45 +217,24 @@ def forecast(study: Study) -> None:
 
 
 def table(study: Study, task: str) -> None:
-    """Every paired comparison of the task with its corrected p-value."""
+    """Every comparison of the task with its interval."""
     found = study.tasks[task]
-    scale, unit = scale_of(found)
-    rows = []
-    for row in [*found["between_cells"], *found["between_frameworks"]]:
-        where = label(row.get("backend") or row["cell"])
-        low, high = (scale * bound for bound in row["interval"])
-        verdict = {"a": label(row["a"]), "b": label(row["b"]), "none": "no difference detected"}
-        rows.append(
-            [
-                f"{label(row['a'])} − {label(row['b'])}",
-                where,
-                label(row["part"]),
-                f"{scale * row['difference']:+.2f}",
-                f"{low:+.2f} to {high:+.2f}",
-                p_value(row["p_adjusted"]),
-                f"{row['probability_of_improvement']:.2f}",
-                str(row["n"]),
-                verdict.get(row["better"], row["better"]),
-            ]
-        )
-    header = [
-        "difference",
-        "in",
-        "part",
-        f"{label(found['score'])}, {unit}",
-        "95 % interval, uncorrected",
-        "p, corrected",
+    rows = [
+        [f"{label(row['a'])} − {label(row['b'])}", where, label(row["part"]), gap(found, row), str(row["n"])]
+        for kind in ("between_cells", "against_baselines", "between_frameworks")
+        for row in found[kind]
+        for where in [label(row["cell"]) if "cell" in row else "both frameworks"]
     ]
     show_table(
-        [*header, "P(first better)", "seeds", "better"],
+        ["difference", "in", "part", f"{label(found['score'])} (95 % interval)", "seeds"],
         rows,
-        f"{label(task)}: mean differences paired by seed, paired t test, corrected by Holm's method in each family; "
-        f"{data(found)}.",
+        f"{label(task)}: mean differences, exploratory: seeds and test examples crossed, seed by seed, not corrected; "
+        f"{given(study)}; {data(found)}.",
     )
 
 
 def equivalence_table(study: Study, task: str) -> None:
-    """Every test of equivalence of the frameworks, with its margin and its power."""
+    """Every test of equivalence of the frameworks, with its margin."""
     found = study.tasks[task]
     scale, unit = scale_of(found)
     rows = []
@@ -258,17 +246,37 @@ def equivalence_table(study: Study, task: str) -> None:
                 label(row["part"]),
                 f"±{scale * row['margin']:g}",
                 f"{low:+.2f} to {high:+.2f}",
-                p_value(row["p_adjusted"]),
-                f"{100 * row['power']:.0f} %",
+                p_value(row["p"]),
                 str(row["n"]),
                 row["verdict"],
             ]
         )
-    header = ["cell", "part", f"margin, {unit}", f"90 % interval, {unit}", "p, corrected", "power", "seeds", "verdict"]
+    level = f"{100 * (1 - 2 * ALPHA):g} %"
+    header = ["cell", "part", f"margin, {unit}", f"{level} interval, {unit}", "p", "seeds", "verdict"]
     show_table(
         header,
         rows,
-        f"{label(task)}: are PyTorch and TensorFlow equivalent? Two one-sided paired t tests against the margin that "
-        "params.yaml declares, corrected by Holm's method; power (at least) if there were no difference, at the spread "
-        f"that was seen; {data(found)}.",
+        f"{label(task)}: are PyTorch and TensorFlow equivalent? Two one-sided tests against the margin that params.yaml"
+        f" declares, seeds and test examples crossed, p < {ALPHA}; {data(found)}.",
     )
+
+
+def search_curve(study: Study, task: str) -> None:
+    """The expected best validation score against the number of trials, a curve a cell and search."""
+    found = study.tasks[task]
+    scale, unit = (100, "%") if found["score"] == "accuracy" else (1, found["unit"])
+    figure = Figure(**STYLE)
+    axes = figure.subplots()
+    for c, (cell, searches) in enumerate(study.trials(task).items()):
+        for place, scores in enumerate(searches):
+            curve = scale * expected_best(np.array(scores), found["higher_is_better"])
+            name = label(cell) if place == 0 else None
+            axes.plot(np.arange(1, len(curve) + 1), curve, "o-", color=colour(c), label=name, markersize=3)
+    axes.set(xlabel="trials", ylabel=f"expected best validation {label(found['score'])}, {unit}", title=label(task))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    alt = (
+        f"{label(task)}: the best validation score to expect of so many trials drawn from those that were made (Dodge "
+        "et al. 2019), a curve a cell and search. A curve that still rises would gain from more trials."
+    )
+    show(figure, alt, data(found), task, "search")

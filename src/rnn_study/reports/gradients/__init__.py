@@ -1,25 +1,26 @@
-"""What the report of gradient behaviour finds, in sentences. Its claims are in `gradient_claims`, its figures in
-`gradient_plots`, its tables in `gradient_tables`."""
+"""What the report of gradient behaviour finds, in sentences. The tutorials' claims are in `contrasts`, its figures
+in `plots`, its tables in `tables`."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, SENTENCES, TRAINED
+from rnn_study.behaviour.gradients.quantities import RETAINED
+from rnn_study.behaviour.gradients.quantities import estimate as figure
 from rnn_study.data.prepared import unpack_texts
 from rnn_study.reports.parity import through_time, through_time_table
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import label, sequence
-from rnn_study.statistics import stats
 
 from . import plots
-from .claims import claims_table, verdicts
+from .contrasts import contrasts_table
 from .plots import clip_map, error_flow, gates, health, lyapunov, retention, singular_values, states_apart, when
-from .tables import Row, cures_table, estimate, kernels_table, length, training_table
+from .tables import Row, as_factor, cures_table, estimate, kernels_table, length, training_table
 
 __all__ = [
-    "claims_table",
     "clip_map",
+    "contrasts_table",
     "cures_table",
     "error_flow",
     "gates",
@@ -32,7 +33,6 @@ __all__ = [
     "through_time",
     "through_time_table",
     "training_table",
-    "verdicts",
 ]
 
 
@@ -63,10 +63,13 @@ def lost(study: Study, task: str) -> str:
     """How much of the error reaches the first step."""
     parts = []
     for stage in (INITIAL, TRAINED):
-        reach = _told(study, task, stage, "lost", lambda row: f"{10 ** -row['value']:.2g}")
-        rates = _told(study, task, stage, "rate", estimate)
-        parts.append(f"{when(stage)} {sequence(reach)}, by a factor a step of {sequence(rates)}")
-    return f"{label(task)}: of an error of 1 at the last step there reaches the first {'; '.join(parts)}."
+        reach = _told(study, task, stage, "arrives", lambda row: estimate(_in_per_cent(row)) + " %")
+        rates = _told(study, task, stage, "rate", lambda row: estimate(as_factor(row)))
+        if reach:
+            parts.append(f"{when(stage)} {sequence(reach)}, by a factor a step of {sequence(rates)}")
+    if not parts:
+        return f"{label(task)}: sequences too short for a share that arrives."
+    return f"{label(task)}: of the error one step from the end there arrives at the first step {'; '.join(parts)}."
 
 
 def memory(study: Study, task: str) -> str:
@@ -91,7 +94,10 @@ def exponents(study: Study, task: str) -> str:
 def retained(study: Study, task: str) -> str:
     """How many past inputs can be read from the last state."""
     told = _by_stage(study, task, "retained", estimate)
-    return f"{label(task)}: lags at which at least half of an input's variance can be read out: {told}."
+    what = "at least half of the variance of an input"
+    if task in RETAINED:
+        what = f"at least {RETAINED[task]:g} of the variance of a marked number (their sum tells 0.5 of either)"
+    return f"{label(task)}: lags at which {what} can be read out: {told}."
 
 
 def time_constants(study: Study, task: str) -> str:
@@ -136,15 +142,15 @@ def states_found(study: Study, task: str) -> list[str]:
         for stage in (INITIAL, TRAINED):
             found = study.profiles(task)[cell][stage]
             if "flow_c" in found:
-                ratio = np.nanmean(found["flow_c"] - found["flow_h"], axis=1)[:, -1].astype(float)
-                parts.append(f"{when(stage)} {estimate(_as_factor(stats.iqm(ratio)))}")
+                ratio = (found["flow_c"] - found["flow_h"])[:, :, -1].astype(float)
+                parts.append(f"{when(stage)} {estimate(as_factor(figure(ratio)._asdict()))}")
         if parts:
             told.append(f"{label(cell)}: at the first step the error in c is that in h times {'; '.join(parts)}.")
     return told
 
 
-def _as_factor(found: stats.Estimate) -> Row:
-    return {key: 10**value for key, value in found._asdict().items()}
+def _in_per_cent(row: Row) -> Row:
+    return {key: 100 * value for key, value in as_factor(row).items()}
 
 
 def map_found(study: Study, problem: str) -> list[str]:
@@ -175,7 +181,7 @@ def words_found(study: Study, task: str) -> list[str]:
         length, shares = int(part.mask[place].sum()), []
         for cell in study.cells(task):
             gradient = study.profiles(task)[cell][TRAINED]["gradient"][:, place, :length].astype(float)
-            found = stats.iqm(gradient[:, cue] / gradient.sum(axis=1))
+            found = figure(gradient[:, cue] / gradient.sum(axis=1))
             low, high = (100 * max(bound, 0.0) for bound in (found.low, found.high))
             shares.append(f"{label(cell)} {100 * found.value:.0f} % ({low:.0f} to {high:.0f})")
         word = known[part.x[place, cue]]

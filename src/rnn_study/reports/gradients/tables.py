@@ -8,8 +8,8 @@ import numpy as np
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
 from rnn_study.reports.display import show_table
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label, p_value, sequence
-from rnn_study.statistics import stats
+from rnn_study.reports.wording import label, sequence
+from rnn_study.statistics.shares import compare_shares
 
 from .plots import when
 
@@ -19,6 +19,11 @@ Row = dict[str, Any]
 def estimate(row: Row) -> str:
     """A value with its interval."""
     return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+
+
+def as_factor(row: Row) -> Row:
+    """An estimate on the scale of log10 as a factor."""
+    return {key: 10 ** row[key] for key in ("value", "low", "high")}
 
 
 def length(study: Study, task: str) -> Callable[[Row], str]:
@@ -47,7 +52,7 @@ def kernels_table(study: Study, task: str) -> None:
             rows.append(row)
     header = ["cell, gate", "radius before", "trained", "below 0.1 before", "trained", "above 0.9 before", "trained"]
     caption = (
-        f"{label(task)}: spectral radius of recurrent kernels and shares of saturated gate values, IQM over seeds."
+        f"{label(task)}: spectral radius of recurrent kernels and shares of saturated gate values, mean over seeds."
     )
     show_table(header, rows, caption)
 
@@ -70,8 +75,7 @@ def cures_table(study: Study, problem: str) -> None:
     table, rows = study.ablation(problem), []
     write, alone = length(study, problem), set()
     tried = {name: found for name, found in table["cells"].items() if "of" in found}
-    effects = _effects(study, [(found, table["cells"][found["of"]]) for found in tried.values()])
-    for (name, found), effect in zip(tried.items(), effects, strict=True):
+    for name, found in tried.items():
         base = table["cells"][found["of"]]
         cures = [cure for cure, keys in CURES.items() if any(key in found["change"] for key in keys)] or ["other"]
         if len(cures) == 1:
@@ -82,34 +86,24 @@ def cures_table(study: Study, problem: str) -> None:
         updates = [f"{np.median(one['updates']):,.0f}" for one in (found, base)]
         both = [f"{one}, was {other}" for one, other in (solved, updates, memories)]
         first = f"{' and '.join(cures)}: {label(found['of'])} with {change}"
-        rows.append([first, both[0], effect, *both[1:]])
+        rows.append([first, both[0], _effect(found, base), *both[1:]])
     missing = [cure for cure in CURES if cure not in alone]
-    header = ["what is changed", "solved", "effect", "updates", "memory, steps"]
+    header = ["what is changed", "solved", "points", "updates", "memory, steps"]
     caption = (
-        f"{label(problem)}: what each stabiliser changes. Runs solved of those run, compared by Fisher's exact test, "
-        "corrected for the number of rows; the median of the updates, which end at the goal or the budget; memory of "
-        "the trained networks, in their top layer."
+        f"{label(problem)}: what each stabiliser changes. Runs solved of those run, and the difference of their shares "
+        "(95 % interval, exploratory); the median of the updates, which end at the goal or the budget; memory of the "
+        "trained networks, in their top layer."
     )
     if missing:
         caption += f" Not tried alone in the {study.summary['study']} study: {sequence(missing)}."
     show_table(header, rows, caption)
 
 
-def _effects(study: Study, pairs: list[tuple[Row, Row]]) -> list[str]:
-    """Whether more or fewer runs are solved with a change than without it."""
-    counts = [[(sum(one["solved"]), len(one["solved"])) for one in pair] for pair in pairs]
-    enough = [min(n for _, n in sides) >= study.gradients["seeds_for_a_claim"] for sides in counts]
-    shares = [stats.compare_shares(*sides) for sides, is_enough in zip(counts, enough, strict=True) if is_enough]
-    adjusted = iter(zip(shares, stats.holm(np.array([found.p for found in shares])) if shares else [], strict=True))
-    told = []
-    for is_enough in enough:
-        if not is_enough:
-            told.append("too few seeds")
-            continue
-        found, p = next(adjusted)
-        more = "more" if found.difference.value > 0 else "fewer"
-        told.append(f"{more} solved ({p_value(p)})" if p < stats.ALPHA else f"none shown ({p_value(p)})")
-    return told
+def _effect(changed: Row, base: Row) -> str:
+    """How many more of the runs are solved with a change than without it."""
+    gap = compare_shares(*((sum(one["solved"]), len(one["solved"])) for one in (changed, base))).difference
+    value, low, high = (100 * one for one in gap)
+    return f"{value:+.0f} ({low:+.0f} to {high:+.0f})"
 
 
 def training_table(study: Study, task: str) -> None:
@@ -118,11 +112,12 @@ def training_table(study: Study, task: str) -> None:
     for cell in study.cells(task):
         for stage in study.profiles(task)[cell]:
             found = [study.quantity(task, cell, stage, key) for key in ("rate", "memory", "exponent", "condition")]
-            texts = [estimate(found[0]), write(found[1]), estimate(found[2]), f"{found[3]['value']:.1f}"]
-            rows.append([f"{label(cell)}, {when(stage)}", str(found[0]["n"]), *texts])
+            rate = estimate(as_factor(found[0])) if found[0] else "–"  # sequences may be too short for one
+            texts = [rate, write(found[1]), estimate(found[2]), f"{found[3]['value']:.1f}"]
+            rows.append([f"{label(cell)}, {when(stage)}", str(found[1]["n"]), *texts])
     header = ["", "seeds", "error, a step back", "memory, steps", "largest exponent", "log₁₀ condition"]
     caption = (
-        f"{label(task)}, through training: IQM over seeds with 95 % interval. The condition number is that of "
-        "dh_T/dz_t at the middle of the sequence."
+        f"{label(task)}, through training: mean over seeds (and sequences) with 95 % interval. The condition number is "
+        "that of dh_T/dz_t at the middle of the sequence."
     )
     show_table(header, rows, caption)

@@ -1,4 +1,4 @@
-"""Tables of long-range dependency: frontiers, comparisons, power, pixels beside the literature."""
+"""Tables of long-range dependency: frontiers, comparisons, pixels beside the literature."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from rnn_study.reports.display import show_table
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import interval, label, number, p_value
-from rnn_study.statistics import stats
+from rnn_study.statistics import crossed
 
 from .plots import axis_name
 
@@ -33,10 +33,8 @@ def reach(row: Row) -> str:
     return f"{row['length']:.0f}"
 
 
-def bounds(row: Row, few: int) -> str:
-    """Its interval, between two lengths of the grid; nothing for less than `few` seeds."""
-    if row["seeds"] < few:
-        return ""
+def bounds(row: Row) -> str:
+    """Its interval, between two lengths of the grid."""
     if row["high"] is None:
         return f"from {row['low']}" if row["low"] else "anywhere"
     return f"{row['low']} to {row['high']}" if row["low"] else f"below {row['high']}"
@@ -49,50 +47,39 @@ def frontier_table(study: Study) -> None:
         for row in study.rows("frontiers", problem):
             name = f"{label(problem)}: {study.contender(problem, row['variant'])}"
             size = f"{row['units']} units, {row['parameters']:,} weights"
-            interval = bounds(row, study.long_range["seeds_for_a_claim"]) or "–"
             budget = f"{study.frontier(problem)['budget']:,}"
-            rows.append([name, axis_name(row["axis"]), size, budget, str(row["seeds"]), reach(row), interval])
+            rows.append([name, axis_name(row["axis"]), size, budget, str(row["seeds"]), reach(row), bounds(row)])
     header = ["", "", "", "updates", "seeds", "frontier T", "interval"]
     caption = (
-        "The length that half of the seeds solve within these updates, and its approximate bootstrap interval, at a "
-        "level corrected for all rows of a problem and axis; it reaches from one length of the grid to another. Runs "
-        "that did not solve a length are censored: they may need more updates."
+        "The length that half of the seeds solve within these updates, and its approximate 95 % bootstrap interval, "
+        "which reaches from one length of the grid to another. Runs that did not solve a length are censored: they may "
+        "need more updates."
     )
     show_table(header, rows, caption)
+
+
+def _differs(row: Row, quantity: str, digits: int) -> str:
+    """a - b with its interval, and p of its permutation test."""
+    value, low, high = row[f"{quantity}_difference"]
+    bounds = f"{low:+,.{digits}f} to {high:+,.{digits}f}" if low < high else "all seeds alike"
+    return f"{value:+,.{digits}f} ({bounds}), {p_value(row[f'p_{quantity}'])}".replace("-", "−")
 
 
 def comparison_table(study: Study, problem: str) -> None:
-    """Every pair at every length: runs solved, mean updates as far as these go, log-rank test."""
+    """Every pair over all lengths: who reaches further, who is faster."""
     rows = []
     for row in study.rows("comparisons", problem):
         names = [study.contender(problem, row[side]) for side in ("a", "b")]
-        solved = [f"{s}/{n}" for s, n in zip(row["solved"], row["seeds"], strict=True)]
-        updates = f"{row['difference']:+,.0f} ({row['low']:,.0f} to {row['high']:,.0f})"
-        about = [f"T = {row['steps']}, {axis_name(row['axis'])}: {' against '.join(names)}", " against ".join(solved)]
-        rows.append([*about, updates, p_value(row["p"]), p_value(row["p_adjusted"])])
-    header = ["", "solved", "updates, difference", "log-rank", "corrected"]
+        seeds = " and ".join(map(str, dict.fromkeys(row["seeds"])))
+        about = f"{axis_name(row['axis'])}: {' against '.join(names)}"
+        rows.append([about, seeds, _differs(row, "lengths", 1), _differs(row, "updates", 0)])
+    header = ["", "seeds", "reach, in lengths", "speed, in updates a length"]
     caption = (
-        f"{label(problem)}: updates to the solution, compared by the log-rank test (exact, by permutation), corrected "
-        "within an axis by Holm's method. In the mean difference (95 % interval) a censored run counts with its whole "
-        "budget, the least that it needs: where runs of the slower side alone are censored, the difference is larger."
+        f"{label(problem)}: a less b with 95 % intervals, exploratory, not corrected. Reach: how many of the lengths a "
+        "seed solves (permutation test over seeds). Speed: over the lengths that both came to, a censored run with its "
+        "whole budget, the least that it needs (log-rank test stratified by length, exact, by permutation of seeds)."
     )
     show_table(header, rows, caption)
-
-
-def power_table(study: Study) -> None:
-    """How many seeds it takes to tell two success rates apart."""
-    found = study.long_range["power"]
-    seeds = [key for key in found[0] if key not in ("a", "b")]
-    rows = [
-        [f"{100 * row['a']:.0f} % against {100 * row['b']:.0f} %"]
-        + [f"{max(0, min(99, 100 * row[n])):.0f} %" if row[n] < 0.995 else "> 99 %" for n in seeds]
-        for row in found
-    ]
-    caption = (
-        "A guide to how many seeds to ask for: the chance that Fisher's exact test (p < 0.05, before any correction) "
-        "tells two success rates apart, by seeds in each group."
-    )
-    show_table(["success rates", *(f"{n} seeds" for n in seeds)], rows, caption)
 
 
 def _ours(study: Study) -> Iterator[list[str]]:
@@ -105,7 +92,7 @@ def _ours(study: Study) -> Iterator[list[str]]:
                 continue
             runs = [run for run in about["runs"] if all(run[key] == row[key] for key in ("axis", "variant", "steps"))]
             scores = [run["scores"]["test"] for run in runs]
-            found = stats.iqm(scores)
+            found = crossed.over_seeds(scores).interval()
             text = f"{number(found.value, 'accuracy')} ({interval(found[1:], 'accuracy')})"
             columns = [text, "–"] if place == 0 else ["–", text]
             protocol = (
@@ -123,5 +110,5 @@ def pixel_table(study: Study) -> None:
     ]
     ours = list(_ours(study)) or [["this study", "–", "–", "–", f"not run in the {study.summary['study']} study"]]
     header = ["", "cell", "in order", "permuted", "protocol"]
-    caption = "Test accuracy on images read pixel by pixel. Ours is the IQM over seeds with its 95 % interval."
+    caption = "Test accuracy on images read pixel by pixel. Ours is the mean over seeds with its 95 % interval."
     show_table(header, [*ours, *rows], caption)

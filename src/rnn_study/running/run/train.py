@@ -33,7 +33,7 @@ def train(
     Each epoch is a new permutation of the training part in whole batches; the remainder waits for the next
     one. Where the task can draw a fresh part, each epoch has its own. The weights of the epoch with the best
     validation score are kept (on a tie, of the lower validation loss). A loss that is not finite ends the run,
-    marked as diverged; its curves stay.
+    marked as diverged; its curves stay. A goal is reached when two epochs in a row reach it: one alone may be luck.
     """
     backend = backends.load(spec.backend)
     if spec.examples:
@@ -58,6 +58,7 @@ def train(
     sign = 1 if task.higher_is_better else -1
 
     best, best_epoch, solved_at, diverged = (-math.inf, -math.inf), 0, None, False
+    in_a_row = 0  # epochs at the goal
     best_weights = backend.weights(model)
     history: list[dict[str, float]] = []
     traces: list[EpochTrace] = []
@@ -90,12 +91,14 @@ def train(
         rank = (sign * row["validation_score"], -row["validation_loss"])
         if rank > best:
             best, best_epoch, best_weights = rank, epoch, backend.weights(model)
-        elif epoch - best_epoch >= spec.patience:
+        if spec.goal is not None and solved_at is None:
+            in_a_row = in_a_row + 1 if sign * row["validation_score"] >= sign * spec.goal else 0
+            if in_a_row == 2:
+                solved_at = epoch * steps
+                if not spec.beyond:
+                    break
+        if epoch - best_epoch >= spec.patience:
             break
-        if spec.goal is not None and solved_at is None and best[0] >= sign * spec.goal:
-            solved_at = epoch * steps
-            if not spec.beyond:
-                break
 
     backend.set_weights(model, best_weights)
     parts = {"validation": task.validation, **(task.tests if spec.tests else {})}

@@ -92,7 +92,7 @@ class Tracker:
         return in_order(specs, seen)
 
     def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
-        """Put each cell's IQM and interval on its parent run: of one task's runs the `metrics` that
+        """Put each cell's mean and interval on its parent run: of one task's runs the `metrics` that
         `summary.training` gives."""
         self._ask(metrics["task"], lambda runs: runs.summarise(finished, metrics))
 

@@ -245,11 +245,11 @@ class Runs:
         del self._open[event.run]
 
     def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
-        """Put each cell's IQM and interval on its parent run; `metrics` as `summary.training` gives them."""
+        """Put each cell's mean and interval on its parent run; `metrics` as `summary.training` gives them."""
         now = int(time.time() * 1000)
         for cell, spec in {run.spec.variant: run.spec for run in finished}.items():
             found = metrics["cells"][cell]
-            values = _flat({key: found[key] for key in ("iqm", "interval", "parameters")})
+            values = _flat({key: found[key] for key in ("mean", "interval", "parameters")})
             rows = [Metric(key, float(value), now, 0) for key, value in values.items()]
             self._client.log_batch(self._parent(spec), metrics=rows)
 

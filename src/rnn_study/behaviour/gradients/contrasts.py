@@ -1,4 +1,7 @@
-"""What the tutorials claim of gradients, each put to the figures: an estimate with its interval, and a verdict."""
+"""What the tutorials claim of gradients, each put to the figures of every case: an estimate with its interval.
+
+These are exploratory: a verdict stands on the study's questions alone, and no case changes another.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,48 +15,24 @@ from rnn_study.data.tasks import agreement
 from rnn_study.model.defaults import DEFAULTS
 from rnn_study.running import experiments
 from rnn_study.running.run import results
-from rnn_study.statistics import stats
+from rnn_study.statistics import crossed
+from rnn_study.statistics.crossed import Estimate
+from rnn_study.statistics.shares import compare_shares
 from rnn_study.support.files import read_json
 
-from .quantities import FEWEST_LAGS, longest, slope
+from .quantities import FEWEST_LAGS, arrives, longest, over_both, slope
 
 REFERENCE = "vanilla"  # the cell that the others are held against
 CLOSE = 1.05  # how near to the best loss counts as there
-FROM = 8  # seeds: with fewer, nothing is claimed
 Row = dict[str, Any]
 
 
-def _row(claim: str, estimate: stats.Estimate, p: float, n: int, expected: int, **named: Any) -> Row:
-    """A row; `expected` is the sign that the claim gives to the estimate."""
-    return {"claim": claim, **named, **estimate._asdict(), "p": p, "n": n, "expected": expected}
+def _row(claim: str, estimate: Estimate, n: int, **named: Any) -> Row:
+    return {"claim": claim, **named, **estimate._asdict(), "n": n}
 
 
-def judge(rows: list[Row]) -> list[Row]:
-    """Correct each claim's family by Holm's method and name the verdict.
-
-    `holds`, `opposite` (the difference is there, the other way round), `not shown`, `too few seeds`, or, of a row that
-    has it already, `censored`.
-    """
-    for claim in dict.fromkeys(row["claim"] for row in rows):
-        family = [row for row in rows if row["claim"] == claim]
-        for row, p in zip(family, stats.holm(np.array([row["p"] for row in family])), strict=True):
-            row["p_adjusted"] = float(p)
-            agrees = row["value"] * row.pop("expected") > 0
-            if row.get("verdict"):
-                continue
-            if row["n"] < FROM:
-                row["verdict"] = "too few seeds"
-            elif p < stats.ALPHA:
-                row["verdict"] = "holds" if agrees else "opposite"
-            else:
-                row["verdict"] = "not shown"
-    return rows
-
-
-def _paired(a: np.ndarray, b: np.ndarray | float) -> tuple[stats.Estimate, float, int]:
-    """a - b over seeds."""
-    found = stats.compare(a, np.broadcast_to(b, a.shape))
-    return found.difference, found.p, found.n
+def _of(found: crossed.Mean) -> tuple[Estimate, int]:
+    return found.interval(), found.rows
 
 
 def _shared(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -63,27 +42,36 @@ def _shared(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[np.ndar
 
 
 def error(task: str, profiles: Profiles, cells: Mapping[str, Any]) -> Iterator[Row]:
-    """`vanishes`: the error in a vanilla RNN shrinks with distance. `keeps`: another cell loses less of it a step.
-    The estimates are powers of ten a step."""
-    if REFERENCE not in profiles or REFERENCE not in cells:
-        return
+    """`vanishes`: the share of the error at the last step but one that arrives at the first, of every cell. `keeps`:
+    another cell loses less of it a step than a vanilla RNN. Powers of ten, seeds and sequences crossed."""
     for when in (INITIAL, TRAINED):
         looked_at = {name: profiles[name][when] for name in cells if when in profiles.get(name, {})}
-        if REFERENCE not in looked_at or looked_at[REFERENCE]["flow"].shape[2] < FEWEST_LAGS:
+        looked_at = {name: one for name, one in looked_at.items() if len(one["seeds"]) > 1}
+        for name, one in looked_at.items():
+            if one["flow"].shape[2] > FEWEST_LAGS:
+                yield _row("vanishes", *_of(over_both(arrives(one["flow"]))), task=task, stage=when, a=name)
+        reference = looked_at.pop(REFERENCE, None)
+        if reference is None or reference["flow"].shape[2] <= FEWEST_LAGS:
             continue
-        reference = looked_at.pop(REFERENCE)
-        own = slope(reference["flow"])
-        yield _row("vanishes", *_paired(own, 0.0), -1, task=task, stage=when, a=REFERENCE)
         for name, other in looked_at.items():
             one, two = _shared(other, reference)
-            found = _paired(slope(other["flow"])[one], own[two])
-            yield _row("keeps", *found, 1, task=task, stage=when, a=name, b=REFERENCE)
+            if len(one) > 1:
+                found = over_both(slope(other["flow"])[one] - slope(reference["flow"])[two])
+                yield _row("keeps", *_of(found), task=task, stage=when, a=name, b=REFERENCE)
 
 
-def _updates_to(level: float, curves: list[np.ndarray], every: int) -> np.ndarray:
-    """Updates (S,) after which each curve is first at `level` or below; all it made where it never is."""
-    found = [np.flatnonzero(curve <= level) for curve in curves]
-    return np.array([(there[0] + 1 if len(there) else len(c)) * every for there, c in zip(found, curves, strict=True)])
+def twice_at(level: float, curve: np.ndarray) -> int | None:
+    """The epoch, from 1, at which a curve is at `level` or below for the second time in a row; None where it is not."""
+    there = curve <= level
+    twice = np.flatnonzero(there[1:] & there[:-1])
+    return int(twice[0]) + 2 if len(twice) else None
+
+
+def updates_to(level: float, curves: list[np.ndarray], every: int, budget: int) -> np.ndarray:
+    """Updates (S,) after which each curve is at `level` or below for the second time in a row; the budget where it
+    never is, wherever the run stopped."""
+    found = [twice_at(level, curve) for curve in curves]
+    return np.array([budget if epoch is None else epoch * every for epoch in found])
 
 
 def _best(curves: list[np.ndarray]) -> float:
@@ -91,13 +79,20 @@ def _best(curves: list[np.ndarray]) -> float:
     return float(np.median([np.nanmin(np.append(curve, np.inf)) for curve in curves]))
 
 
-def converges(task: str, curves: Mapping[str, list[np.ndarray]], every: Mapping[str, int]) -> Iterator[Row]:
+def _ratio(a: np.ndarray, b: np.ndarray) -> tuple[Estimate, int]:
+    """log10 of the ratio of updates a (S,) to b (R,), of geometric means, within the budget."""
+    return _of(crossed.between(np.log10(a), np.log10(b)))
+
+
+def converges(
+    task: str, curves: Mapping[str, list[np.ndarray]], every: Mapping[str, int], epochs: int
+) -> Iterator[Row]:
     """`converges`: another cell needs fewer updates than the vanilla RNN to a validation loss that both reach.
 
     The level is one for all seeds: `CLOSE` times the best loss of the two cells' worse one, by its median seed, so that
-    nothing is won by noise around a plateau. A run that never gets there counts with all its updates, which brings the
-    two closer together, not apart. `curves`: of each variant and seed the validation loss by epoch; `every`: the
-    updates of an epoch. The estimate is log10 of the ratio of updates.
+    nothing is won by noise around a plateau. `curves`: of each variant and seed the validation loss by epoch; `every`:
+    the updates of an epoch; `epochs`: the budget. The estimate is log10 of the ratio of updates; reached: how many of
+    either got there.
     """
     if REFERENCE not in curves:
         return
@@ -105,23 +100,21 @@ def converges(task: str, curves: Mapping[str, list[np.ndarray]], every: Mapping[
         if name == REFERENCE:
             continue
         level = CLOSE * max(_best(others), _best(curves[REFERENCE]))
-        one, other = (_updates_to(level, curves[cell], every[cell]) for cell in (name, REFERENCE))
-        n = min(len(one), len(other))
-        found = _paired(np.log10(one[:n] / other[:n]), 0.0)
-        yield _row("converges", *found, -1, task=task, a=name, b=REFERENCE)
+        cells = (name, REFERENCE)
+        sides = [updates_to(level, curves[cell], every[cell], epochs * every[cell]) for cell in cells]
+        reached = [sum(twice_at(level, curve) is not None for curve in curves[cell]) for cell in cells]
+        yield _row("converges", *_ratio(*sides), task=task, a=name, b=REFERENCE, reached=reached)
 
 
 def solves(task: str, updates: Mapping[str, np.ndarray]) -> Iterator[Row]:
     """`converges`, of a problem with a goal: another cell needs fewer updates to the goal than the vanilla RNN.
 
-    `updates` (S,) of each variant: those made until the goal, or the whole budget where it was not reached, which
-    brings the two closer together, not apart. The estimate is log10 of their ratio.
+    `updates` (S,) of each variant: those made until the goal, or the whole budget where it was not reached. The
+    estimate is log10 of their ratio.
     """
     for name, own in updates.items():
         if name != REFERENCE and REFERENCE in updates:
-            n = min(len(own), len(updates[REFERENCE]))
-            found = _paired(np.log10(own[:n] / updates[REFERENCE][:n]), 0.0)
-            yield _row("converges", *found, -1, task=task, a=name, b=REFERENCE)
+            yield _row("converges", *_ratio(own, updates[REFERENCE]), task=task, a=name, b=REFERENCE)
 
 
 def _solved(found: dict[str, Any]) -> tuple[int, int]:
@@ -140,7 +133,7 @@ def _explodes(found: dict[str, Any], clip: float) -> bool:
 
 def clipping(task: str, params: ProblemParams, table: dict[str, Any]) -> Iterator[Row]:
     """`clipping`: of networks whose gradients explode without it, more runs are solved with it. The estimate is the
-    difference of the shares, tested by Fisher's exact test."""
+    difference of the shares."""
     variants, cells = params.cells | params.ablated, table["cells"]
     for name, variant in variants.items():
         for other, clipped in variants.items():
@@ -150,10 +143,9 @@ def clipping(task: str, params: ProblemParams, table: dict[str, Any]) -> Iterato
                 continue
             if _explodes(cells[name], clip):
                 with_, without = _solved(cells[other]), _solved(cells[name])
-                found = stats.compare_shares(with_, without)
+                gap = compare_shares(with_, without).difference
                 counts = {"solved_a": list(with_), "solved_b": list(without)}
-                n = min(with_[1], without[1])
-                yield _row("clipping", found.difference, found.p, n, 1, task=task, a=other, b=name, **counts)
+                yield _row("clipping", gap, min(with_[1], without[1]), task=task, a=other, b=name, **counts)
 
 
 def forgetting(task: str, params: ProblemParams, profiles: Profiles) -> Iterator[Row]:
@@ -173,10 +165,11 @@ def forgetting(task: str, params: ProblemParams, profiles: Profiles) -> Iterator
                 continue
             pairs = zip(sides, _shared(*sides), strict=True)
             one, two = (side["memory"][rows].astype(float) for side, rows in pairs)
-            named = {"task": task, "stage": when, "a": ablation.of[0], "b": name}
-            if max(np.mean(one >= longest(sides[0])), np.mean(two >= longest(sides[1]))) > 0.5:
-                named["verdict"] = "censored"
-            yield _row("forget bias", *_paired(one, two), 1, **named)
+            if len(one) < 2:
+                continue
+            censored = max(np.mean(one >= longest(sides[0])), np.mean(two >= longest(sides[1]))) > 0.5
+            named = {"task": task, "stage": when, "a": ablation.of[0], "b": name, "censored": bool(censored)}
+            yield _row("forget bias", *_of(crossed.over_seeds(one - two)), **named)
 
 
 def truncation(task: str, params: ProblemParams, table: dict[str, Any]) -> Iterator[Row]:
@@ -186,9 +179,10 @@ def truncation(task: str, params: ProblemParams, table: dict[str, Any]) -> Itera
         if ablation.window is None or ablation.window > params.prepare.steps // 2:
             continue
         solved, n = _solved(table["cells"][ablation.of[0]])
-        if 2 * solved > n:
-            scores = np.array(table["cells"][name]["scores"]["test"])
-            yield _row("window", *_paired(scores, (1 / 12) ** 0.5), 1, task=task, a=name, window=ablation.window)
+        scores = np.array(table["cells"][name]["scores"]["test"])
+        if 2 * solved > n and len(scores) > 1:
+            found = crossed.over_seeds(scores - (1 / 12) ** 0.5)
+            yield _row("window", *_of(found), task=task, a=name, window=ablation.window)
 
 
 def new_subject(task: str, profiles: Profiles, cells: Mapping[str, Any], sentence: int, place: int) -> Iterator[Row]:
@@ -198,10 +192,10 @@ def new_subject(task: str, profiles: Profiles, cells: Mapping[str, Any], sentenc
         if TRAINED not in profiles.get(name, {}):  # it reads both ways, or diverged at once
             continue
         keeps = profiles[name][TRAINED]["keeps"][:, sentence].astype(float)
-        if np.nanmax(np.abs(keeps)) > 0:
-            others = np.delete(keeps, place, axis=1)
-            found = _paired(keeps[:, place], np.nanmean(others, axis=1))
-            yield _row("new subject", *found, -1, task=task, stage=TRAINED, a=name)
+        if np.nanmax(np.abs(keeps)) > 0 and len(keeps) > 1:
+            others = np.nanmean(np.delete(keeps, place, axis=1), axis=1)
+            found = crossed.over_seeds(keeps[:, place] - others)
+            yield _row("new subject", *_of(found), task=task, stage=TRAINED, a=name)
 
 
 def _curves(config: Config, task: str, cell: str) -> tuple[list[np.ndarray], int]:
@@ -215,13 +209,13 @@ def _curves(config: Config, task: str, cell: str) -> tuple[list[np.ndarray], int
 
 
 def of_task(config: Config, task: str, profiles: Profiles) -> Iterator[Row]:
-    """Every claim that the task `task` has something to say of, not judged yet."""
+    """Every claim that the task `task` has something to say of."""
     params = config.task(task)
     yield from error(task, profiles, params.cells)
     found = {cell: _curves(config, task, cell) for cell in params.cells}
     if not isinstance(params, ProblemParams):
         curves, every = ({cell: pair[place] for cell, pair in found.items()} for place in (0, 1))
-        yield from converges(task, curves, every)
+        yield from converges(task, curves, every, params.training.epochs)
         return
     table = read_json(Path("metrics/ablate") / f"{task}.json")
     cells = {cell: table["cells"][cell] for cell in params.cells}
