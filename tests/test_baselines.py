@@ -11,6 +11,10 @@ from rnn_study.data.prepared import pack_texts
 from rnn_study.model.task import Batch, Task
 
 
+def scored(task):
+    return baselines.scores(task, baselines.marks(task))
+
+
 def test_seasonal_rules_by_hand():
     series = np.arange(100.0, 116) ** 2
     found = list(baselines.seasonal_rules(series, np.array([13, 15])).values())
@@ -32,7 +36,8 @@ def test_seasonal_scores_are_root_mean_squares_of_the_test_part():
     series, part = np.arange(40.0), Batch(np.zeros((2, 1, 1)), np.zeros((2, 1)))
     extras = {"series": series, "index_test": np.array([30, 35])}
     task = Task("airline", "squared_error", 1, part, part, {"test": part}, extras=extras)
-    assert [scores["test"] for scores in baselines.scores(task).values()] == [1, 12, 0]
+    assert [scores["test"] for scores in scored(task).values()] == [1, 12, 0]
+    assert [list(found["test"]) for found in baselines.marks(task).values()] == [[1, 1], [144, 144], [0, 0]]
 
 
 WORDS = {0: ["bad", "not good", "so bad"], 1: ["good", "not bad", "so good"]}  # pairs of words matter
@@ -52,7 +57,7 @@ def text_task():
 
 def test_text_baselines():
     task, texts = text_task()
-    found = baselines.scores(task)
+    found = scored(task)
     vectors = TfidfVectorizer(ngram_range=(1, 2))
     model = LogisticRegression(max_iter=1000).fit(vectors.fit_transform(texts["train"]), task.train.y)
     for name, part in task.tests.items():
@@ -69,7 +74,7 @@ def test_text_baselines():
 def test_the_majority_is_the_training_parts():
     task, _ = text_task()
     task.tests["test"].y[:] = 1
-    assert baselines.scores(task)["majority class"]["test"] == 0
+    assert scored(task)["majority class"]["test"] == 0
 
 
 @pytest.mark.slow
@@ -81,5 +86,5 @@ def test_softmax_regression():
     task = Task("mnist_rows", "cross_entropy", 10, train, validation, {"test": test})
     model = LogisticRegression(max_iter=200, tol=1e-3).fit(images[:350].reshape(350, 64), labels[:350])
     expected = np.mean(model.predict(images[400:].reshape(100, 64)) == labels[400:])
-    assert baselines.scores(task) == {"softmax regression": {"test": expected}}
+    assert scored(task) == {"softmax regression": {"test": expected}}
     assert expected > 0.5  # chance is 0.1

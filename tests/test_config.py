@@ -53,8 +53,52 @@ ADDING = "    seeds: [0, 1, 2, 3, 4, 5, 6, 7]\n    cells: {vanilla: {}, lstm: {}
 FORGET = "forget-0: {of: [lstm], forget_bias: 0.0}"
 MAP = "map: {of: vanilla-irnn, learning_rates"
 FRONTIER = "generalise: {longest: 10, factors: [1, 2, 4, 10], seeds: 3}"
+IRNN = "clipped\n      irnn: {of: [vanilla], activation: relu, recurrent: identity}\n"  # of the frontier
+DIGITS = "of: mnist_rows, a: lstm, b: vanilla, smallest: 0.035}"
+REACH = "measure: reach, of: adding, a: lstm, b: vanilla, lengths: [5, 10, 20, 40], smallest: 1.0}"
 FAULTS = {
-    "unknown problem": ("  menu:\n    framework", "  cafe:\n    framework", "frontier.cafe"),
+    "a question of another measure": ("measure: reach", "measure: guess", "questions.reach-lstm: "),
+    "a question of an unknown cell": (
+        DIGITS,
+        DIGITS.replace("a: lstm", "a: ugrnn"),
+        "questions.digits-lstm: a 'ugrnn': expected one of vanilla, lstm, gru",
+    ),
+    "a question without what matters": (
+        DIGITS,
+        DIGITS.replace("0.035", "0"),
+        "questions.digits-lstm.score.smallest: got 0",
+    ),
+    "a question of a problem that is not run": (
+        REACH,
+        REACH.replace("adding", "parity"),
+        "questions.reach-lstm: of parity: expected a problem of frontier: adding, temporal_order",
+    ),
+    "a question of a length that is not run": (
+        REACH,
+        REACH.replace("20, 40", "20, 80"),
+        "questions.reach-lstm: lengths: got 80: expected some of frontier.adding.lengths",
+    ),
+    "a question of an unknown contender": (
+        REACH,
+        REACH.replace("b: vanilla", "b: vanilla-slow"),
+        "questions.reach-lstm: b 'vanilla-slow': expected one of vanilla, lstm, gru, vanilla-irnn",
+    ),
+    "a question of more than the budget": (
+        "smallest: 100.0}",
+        "smallest: 951.0}",
+        "questions.speed-gru: smallest 951: expected at most the budget, 950 updates",
+    ),
+    "a ninth question": (
+        "questions:\n",
+        f"questions:\n  ninth: {{claim: x, measure: score, {DIGITS}\n",
+        "questions: got ",
+    ),
+    "seeds that searches cannot share": (
+        "searches: 1",
+        "searches: 3",
+        "tuning.searches 3, 10 seeds: expected as many seeds for each search",
+    ),
+    "unknown problem": ("  temporal_order:\n    framework", "  cafe:\n    framework", "frontier.cafe"),
     "falling lengths": (
         "lengths: [5, 10, 20, 40]",
         "lengths: [5, 20, 10]",
@@ -71,8 +115,8 @@ FAULTS = {
         "frontier.adding.training: updates 950, check 300: expected a multiple of check",
     ),
     "reading both ways": (
-        "slow: {of: [vanilla], learning_rate: 0.003, seeds: 3}",
-        "both: {of: [lstm], bidirectional: true}",
+        IRNN,
+        f"{IRNN}      both: {{of: [lstm], bidirectional: true}}\n",
         "frontier.adding: lstm-both: bidirectional: expected a network that reads forward",
     ),
     "factors that do not start at 1": (
@@ -83,12 +127,17 @@ FAULTS = {
     "more seeds to generalise than there are": (
         FRONTIER,
         FRONTIER.replace("seeds: 3", "seeds: 9"),
-        "frontier.adding: generalise.seeds: got 9: expected at most 6",
+        "frontier.adding: generalise.seeds: got 9: expected at most 8",
     ),
     "ablation by an unknown norm": (
-        "slow: {of: [vanilla], learning_rate: 0.003, seeds: 3}",
-        "slow: {of: [vanilla], clip_times: 2.0}",
+        IRNN,
+        f"{IRNN}      slow: {{of: [vanilla], clip_times: 2.0}}\n",
         "frontier.adding: ablations: vanilla-slow: clip_times 2.0: expected clip, no norm is known",
+    ),
+    "an ablation of one seed": (
+        IRNN,
+        f"{IRNN}      one: {{of: [lstm], clip: 2.0, seeds: 1}}\n",
+        "frontier.adding: ablations: lstm-one: seeds 1: expected 2 or more",
     ),
     "no square": (
         "images: {}",
@@ -195,7 +244,7 @@ FAULTS = {
     "interval": ("clip: {low: 0.25", "clip: {low: 9.5", "tuning.clip: low 9.5, high 8.0: expected low <= high"),
     "not a number": ("clip: {low: 0.25", "clip: {low: .nan", "tuning.clip.low: got nan: "),
     "seed twice": (SEEDS, "seeds: [0, 4, 4]", "seeds [0, 4, 4]: expected each seed once"),
-    "tuning seed": ("seed: 1000", "seed: 3", "tuning.seed 3: expected a seed that is not in seeds"),
+    "tuning seed": ("seed: 1000", "seed: 3", "tuning.seed 3: search with 3: expected a seed not in seeds"),
     "a name that is no folder": (
         CELLS,
         'cells: {"../x": {cell: lstm}}',
@@ -269,8 +318,8 @@ FAULTS = {
     "no date": ("seed: 1000", "seed: 2020-13-45", "a value that cannot be read"),
     "open bracket": (SEEDS, "seeds: [0, 1", "expected ',' or ']'"),
     "tab": ("device: auto", "device:\n\tauto", "found character '\\t'"),
-    "alias of nothing": ("trials: 8", "trials: *x", ":16: found undefined alias 'x'"),
-    "a tag of Python's": ("trials: 8", "trials: !!python/name:os.system", ":16: could not determine a constructor"),
+    "alias of nothing": ("trials: 8", "trials: *x", ":17: found undefined alias 'x'"),
+    "a tag of Python's": ("trials: 8", "trials: !!python/name:os.system", ":17: could not determine a constructor"),
     "two documents": ("device: auto", "device: auto\n---\na: 1", "found another document"),
     "a list": (QUICK, "- 1\n- 2\n", "expected a mapping at the top, got list"),
     "nothing": (QUICK, "", "expected a mapping at the top, got NoneType"),

@@ -9,8 +9,9 @@ import pytest
 
 from rnn_study.behaviour.diagnostics import memory, spectra, theory
 from rnn_study.behaviour.diagnostics.linear import error_flow, sigmoid_gates, unroll
-from rnn_study.behaviour.diagnostics.profile import profile, subject, words
+from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest, memory_length, profile, subject, words
 from rnn_study.behaviour.parity.probes import deviation
+from rnn_study.data.problems import adding
 from rnn_study.model import reference
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS, activated
@@ -327,6 +328,77 @@ def test_the_probe_says_nothing_where_it_cannot():
     assert np.isfinite(found[[0, 3]]).all()
 
 
+# On the adding problem: sequences of ten steps, of which two are marked
+
+
+def additions(count=6400, steps=10):
+    part = adding.sample(np.random.default_rng(5), count, steps)
+    return Task("adding", "squared_error", 1, part, part, {"test": part})
+
+
+def summing():
+    """A rectified network that adds up what is marked: relu(number + mark - 1), then the sum of that."""
+    net = Network(2, (Layer("vanilla", 1), Layer("vanilla", 1)), 1, activation="relu")
+    tree = {name: np.zeros(shape) for name, shape in shapes(net).items()}
+    tree["layers.0.W"][:], tree["layers.0.b"][:] = 1.0, -1.0
+    tree["layers.1.W"][:] = tree["layers.1.U"][:] = tree["head.W"][:] = 1.0
+    return net, tree
+
+
+def test_marked_numbers_one_by_one():
+    x = additions(50).train.x
+    found = adding.marked(x)
+    assert found.shape == (50, 10, 1)
+    for row, step in np.ndindex(50, 10):
+        number, mark = x[row, step]
+        assert found[row, step, 0] == number if mark == 1 else np.isnan(found[row, step, 0])
+    assert (np.isfinite(found[:, :5]).sum(axis=1) == 1).all()
+    assert np.isfinite(found).sum() == 100
+
+
+def test_a_sum_tells_half_of_either_number():
+    """Of two numbers of equal variance; as NumPy's least squares on the same halves say, lag by lag."""
+    task = additions()
+    net, tree = summing()
+    found = profile(net, tree, subject(task, 4), whole=True)["retention"]
+    np.testing.assert_allclose(found, 0.5, atol=0.1)  # 640 to fit and as many to score
+    sums = task.train.y[:, 0].astype(float)
+    for lag in range(10):
+        rows = np.flatnonzero(task.train.x[:, 9 - lag, 1] == 1)
+        x, (fit, test) = task.train.x[:, 9 - lag, 0].astype(float), np.split(rows, [len(rows) // 2])
+        missed = x[test] - np.polyval(np.polyfit(sums[fit], x[fit], 1), sums[test])
+        assert found[lag] == pytest.approx(1 - (missed**2).sum() / ((x[test] - x[test].mean()) ** 2).sum(), abs=2e-3)
+
+
+def test_the_first_number_is_read_out_of_a_state_that_holds_it():
+    """At the lags of the first half, and at no other."""
+    x = additions().train.x
+    first = np.nansum(adding.marked(x[:, :5]), axis=1)
+    found = memory.retention(first, adding.marked(x)[:, ::-1])
+    np.testing.assert_allclose(found[5:], 1.0, atol=1e-6)
+    np.testing.assert_allclose(found[:5], 0.0, atol=0.03)
+
+
+def test_unmarked_numbers_do_not_matter():
+    """To a network that does not hold them, nor to what is read out; unmarked, they are read from a task's state."""
+    task, (net, tree) = additions(), summing()
+    of = subject(task, 4)
+    before = profile(net, tree, of, whole=True)["retention"]
+    x = of.many.x.copy()
+    x[..., 0] = np.where(x[..., 1] == 1, x[..., 0], np.random.default_rng(6).random(x.shape[:2]))
+    other = Batch(x, of.many.y)
+    moved = subject(replace(task, train=other), 4)
+    np.testing.assert_array_equal(profile(net, tree, moved, whole=True)["retention"], before)
+    assert subject(replace(task, name="airline"), 4).marked is None
+
+
+def test_a_read_out_looks_at_as_many_sequences_as_it_takes():
+    """512 of a task; on the adding problem, where one says something of two steps alone, 6400."""
+    task = additions(6500)
+    assert len(subject(task, 4).many.y) == len(subject(task, 4).marked) == 6400
+    assert len(subject(replace(task, name="airline"), 4).many.y) == 512
+
+
 def a_task(**more):
     x, y = data("cross_entropy")
     part = Batch(x.astype(np.float32), y, MASK)
@@ -343,6 +415,27 @@ def test_a_profile_looks_at_the_longest_sequences():
     of = subject(replace(task, validation=short), 2)
     assert of.few.x.shape == (2, 6, 3)  # no step that none of them has
     assert of.few.mask.all()
+
+
+def test_jacobians_are_those_of_the_longest_sequences():
+    """Of twelve sequences the six longest are multiplied out; error flows back through all of them."""
+    rng, net = np.random.default_rng(2), network("lstm")
+    tree, lengths = weights(net), np.array([9, 3, 9, 5, 9, 4, 8, 9, 2, 9, 6, 1])
+    part = Batch(
+        rng.normal(size=(12, 9, 3)).astype(np.float32), rng.integers(0, 2, 12), np.arange(9) < lengths[:, None]
+    )
+    task = Task("t", "cross_entropy", 2, part, part, {})
+    found = profile(net, tree, subject(task, 12), whole=False)
+    rows = [0, 2, 4, 6, 7, 9]  # those of 9 and of 8 steps
+    assert len(rows) == SPECTRA
+    few = Batch(part.x[rows], part.y[rows], part.mask[rows])
+    alone = profile(net, tree, subject(replace(task, validation=few), 6), whole=False)
+    for key in ("singular", "memory", "exponents"):
+        np.testing.assert_array_equal(found[key], alone[key])
+    assert found["flow"].shape == (12, 9)
+    np.testing.assert_allclose(found["flow"][rows], alone["flow"], rtol=1e-12)
+    assert memory_length(net, tree, few) == found["memory"]
+    np.testing.assert_array_equal(longest(part, SPECTRA).x, few.x)
 
 
 @pytest.mark.parametrize("cell", CELLS)

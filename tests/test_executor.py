@@ -317,7 +317,7 @@ def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
         "training: {batch_size: 16, epochs: 20, patience: 20}\n    tuning: {epochs: 1, "
         "examples: 128}\n    cells: {vanilla: {}, lstm: {}}\n  tweets",
     )
-    settings = "{settings: {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}"
+    settings = "[{settings: &x {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}, {settings: *x}]"
     (project.folder / "tuned").mkdir()
     project.write("tuned/mnist_rows.yaml", f"vanilla: {settings}\nlstm: {settings}\n")
     stand_in = "import subprocess, sys; subprocess.run([sys.executable, 'pipelines/train.py', 'pytorch', 'mnist_rows'])"

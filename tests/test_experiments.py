@@ -35,7 +35,7 @@ def changed(parameters: config.Config, **cells: config.Variant) -> config.Config
 
 
 def test_the_grid_is_every_cell_with_every_seed(parameters, task):
-    tuned = dict.fromkeys(("vanilla", "lstm", "gru"), SETTINGS)
+    tuned = {cell: [SETTINGS] for cell in ("vanilla", "lstm", "gru")}
     specs = experiments.grid(parameters, task, "tensorflow", tuned)
     assert [(spec.variant, spec.seed) for spec in specs] == [
         (cell, seed) for cell in ("vanilla", "lstm", "gru") for seed in range(10)
@@ -44,6 +44,13 @@ def test_the_grid_is_every_cell_with_every_seed(parameters, task):
     assert {spec.optimiser for spec in specs} == {Optimiser(0.01, 1.0)}
     assert {spec.network.dropout for spec in specs} == {0.25}
     assert all(spec.tests for spec in specs)
+
+
+def test_every_search_has_as_many_seeds(parameters, task):
+    tuned = {cell: [SETTINGS, SETTINGS | {"clip": 2.0}] for cell in ("vanilla", "lstm", "gru")}
+    specs = experiments.grid(parameters, task, "pytorch", tuned)
+    assert [spec.optimiser.clip for spec in specs[:4]] == [1.0, 2.0, 1.0, 2.0]
+    assert [spec.seed for spec in specs if spec.variant == "gru" and spec.optimiser.clip == 2.0] == [1, 3, 5, 7, 9]
 
 
 def test_cells_have_an_equal_budget_as_near_as_units_come(parameters, task):
@@ -124,8 +131,8 @@ def test_every_variant_has_the_budget_unless_it_names_its_width(parameters, task
         ("gru: 3", "lstm: expected its tuned settings"),
         ("lstm: {}", "lstm: expected its tuned settings"),
         ("lstm: 3", "lstm: expected its tuned settings"),
-        ("lstm: {settings: {learning_rate: fast, clip: 1.0, dropout: 0.0}}", "lstm: expected its tuned settings"),
-        ("lstm: {settings: {clip: 1.0}}", "lstm.settings: expected dropout, learning_rate as well"),
+        ("lstm: [{settings: {learning_rate: fast, clip: 1.0, dropout: 0.0}}]", "lstm: expected its tuned settings"),
+        ("lstm: [{settings: {clip: 1.0}}]", "lstm.settings: expected dropout, learning_rate as well"),
         ("lstm: [", "expected YAML"),
         (None, "not found"),
     ],
@@ -136,5 +143,5 @@ def test_tuned_settings_that_cannot_be_read(text, expected, tmp_path, monkeypatc
     if text is not None:
         Path("tuned/airline.yaml").write_text(text)
     with pytest.raises(StudyError, match=r"^tuned/airline.yaml") as fault:
-        experiments.read_tuned("airline", ["lstm"])
+        experiments.read_tuned("airline", ["lstm"], 1)
     assert expected in str(fault.value)

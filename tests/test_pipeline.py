@@ -123,7 +123,8 @@ def test_a_notebook_imports_only_what_its_report_depends_on():
         cells = json.loads(path.read_text())["cells"]
         code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         imported = re.findall(r"^(?:from|import) .+$", code, re.M)
-        own = ", ".join(sorted([path.stem, "display"]))
+        asked = [] if path.stem == "parity" else ["verdicts"]  # whether frameworks agree is no question to seeds
+        own = ", ".join(sorted([path.stem, "display", *asked]))
         assert imported == [f"from rnn_study.reports import {own}", "from rnn_study.reports.study import Study"]
         assert all(not cell.get("outputs") for cell in cells), f"{path.name}: outputs are not stripped"
 
@@ -147,7 +148,7 @@ def test_everything_promised_is_there(study):
                 assert found["seeds"] == [0, 1]
                 assert len(found["scores"]["test"]) == 2
                 low, high = found["interval"]["test"]
-                assert low <= found["iqm"]["test"] <= high
+                assert low <= found["mean"]["test"] <= high
                 for seed in (0, 1):
                     folder = study.folder / f"runs/{task}-{backend}/{cell}/seed-{seed}"
                     assert {path.name for path in folder.iterdir()} == set(FILES)
@@ -164,6 +165,35 @@ def test_everything_promised_is_there(study):
         assert (study.folder / f"reports/{report}.html").is_file()
         assert (study.folder / f"reports/{report}.ipynb").is_file()
     assert (study.folder / "reports/index.html").is_file()
+
+
+def test_every_question_is_answered(study):
+    rows = json.loads((study.folder / "metrics/verdicts.json").read_text())["verdicts"]
+    assert [row["question"] for row in rows] == ["digits", "season", "reach", "speed", "start"]
+    assert {row["verdict"] for row in rows} == {"open"}  # two seeds decide nothing
+    scores = json.loads((study.folder / "metrics/summary.json").read_text())["tasks"]["mnist_rows"]
+    (gap,) = scores["between_cells"]
+    assert rows[0]["value"] == pytest.approx(gap["difference"])
+    assert (gap["a"], gap["b"]) == ("lstm", "vanilla")
+
+
+def test_a_study_verifies_against_its_own_commit(changed):
+    """And no longer where a figure is gone, or a question."""
+    changed.run("git", "add", "-A", "metrics")
+    changed.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "a study")
+    said = changed.run("rnn-study", "verify").stdout.splitlines()
+    assert said[0] == "verdicts: 5 kept, 0 changed"
+    assert re.fullmatch(r"figures: \d{3,} inside their interval, 0 moved, 0 missing, 0 new", said[1])
+    path = changed.folder / "metrics/verdicts.json"
+    path.write_text(path.read_text().replace('"verdict": "open"', '"verdict": "holds"', 1))
+    changed.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-aqm", "it held")
+    path.write_text(path.read_text().replace('"verdict": "holds"', '"verdict": "opposite"', 1))
+    done = changed.run("rnn-study", "verify", "HEAD", check=False)
+    assert done.returncode == 1
+    assert "digits: holds -> opposite (chance of another verdict as printed: " in done.stdout
+    done = changed.run("rnn-study", "verify", "nowhere", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: nowhere: neither a folder nor a commit: expected one of the two\n"
 
 
 def test_what_the_gradient_report_rests_on_is_there(study):
@@ -186,7 +216,8 @@ def test_what_the_gradient_report_rests_on_is_there(study):
     assert {row["task"] for row in found["figures"]} == {"mnist_rows", "tweets", "airline", "adding", "agreement"}
     stages = {row["stage"] for row in found["figures"] if row["task"] == "airline"}
     assert stages == {"initial", "epoch 1", "trained"}
-    assert {row["verdict"] for row in found["claims"]} <= {"too few seeds", "censored"}
+    assert {"vanishes", "keeps", "converges", "forget bias"} <= {row["claim"] for row in found["contrasts"]}
+    assert all(row["low"] <= row["value"] <= row["high"] for row in found["contrasts"])
     assert all(row["deviation"] < 1e-9 for row in found["theory"])
 
 
@@ -219,7 +250,9 @@ def test_what_the_long_range_report_rests_on_is_there(study):
     assert {r["steps"] for r in pixels["runs"]} == {16}
     assert pixels["lengths"] == [16, 64]  # the second one wants a GPU
     table = json.loads((study.folder / "metrics/long_range.json").read_text())
-    assert {row["verdict"] for row in table["claims"]} == {"too few seeds"}
+    pairs = {(row["axis"], row["a"], row["b"]) for row in table["comparisons"] if row["problem"] == "adding"}
+    both = {("budget", "ugrnn", "vanilla"), ("width", "ugrnn", "vanilla")}
+    assert pairs == both | {("budget", "vanilla-irnn", "vanilla")}
     assert {row["not_run"] for row in table["successes"] if row["steps"] == 64} == {"no GPU"}
     page = (study.folder / "reports/long_range.html").read_text()
     assert "UGRNN" in page  # a cell that no line of the report knows

@@ -58,7 +58,7 @@ def requested(browser) -> set[str]:
 @pytest.mark.parametrize(
     ("page", "figures"),
     [
-        ("comparison.html", 9),
+        ("comparison.html", 12),
         ("parity.html", 4),
         ("gradients.html", 20),
         ("long_range.html", 13),
@@ -120,7 +120,9 @@ def test_the_report_says_what_it_ran_on(study):
     assert "Generated tweets (embedded, generated)" in page.text
     assert "This is the quick study" in page.text
     assert "TF-IDF + logistic regression" in page.text
-    assert "no claim is made from 2 seeds" in page.text
+    assert "over 2 searches for settings" in page.text
+    assert "“An LSTM <reads> better”, Images by rows: open, " in page.text
+    assert "2 seeds; a verdict takes 8" in page.text
     assert "script" not in page.tags
 
 

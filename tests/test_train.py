@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -189,10 +190,19 @@ def test_a_goal_ends_a_run_that_reaches_it(root):
     summary, history = results.read_summary(root / "solved"), results.read_history(root / "solved")
     scores = [row["validation_score"] for row in history]
     assert summary["solved"] is True
-    assert scores[-1] >= 0.6
-    assert all(score < 0.6 for score in scores[:-1])
+    assert min(scores[-2:]) >= 0.6
+    assert all(min(pair) < 0.6 for pair in pairwise(scores[:-1]))
+    assert summary["solved_at"] == summary["updates"] == 5 * len(scores)  # at the second of the two
     assert results.read_summary(root / "unsolved")["solved"] is False
     assert "solved" not in results.read_summary(root / "once")
+
+
+def test_a_goal_that_one_look_reaches_is_not_reached(root):
+    best = results.read_summary(root / "stopped")["scores"]["validation"]
+    scores = [row["validation_score"] for row in results.read_history(root / "at_one_look")]
+    assert best in scores
+    assert all(min(pair) < best for pair in pairwise(scores))
+    assert results.read_summary(root / "at_one_look")["solved"] is False
 
 
 def test_every_update_leaves_its_health(root):

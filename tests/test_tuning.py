@@ -20,7 +20,7 @@ def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def search(stop_after: int | None = None, trials: int | None = None) -> dict[str, list[dict]]:
+def search(stop_after: int | None = None, trials: int | None = None) -> dict[str, list[list[dict]]]:
     """Tune the airline task; with `stop_after`, give up after so many finished trials as a kill would."""
     from rnn_study import config
     from rnn_study.data.prepared import load_task, prepared_file
@@ -45,13 +45,14 @@ def search(stop_after: int | None = None, trials: int | None = None) -> dict[str
 def test_the_same_search_whatever_happens_to_it(airline, monkeypatch):
     monkeypatch.setenv("RNN_STUDY_WORKERS", "1")
     whole = search()
-    for rows in whole.values():
-        assert [row["number"] for row in rows] == list(range(8))
+    for first, second in whole.values():
+        assert [row["number"] for row in first] == [row["number"] for row in second] == list(range(8))
+        assert not {row["learning_rate"] for row in first} & {row["learning_rate"] for row in second}  # independent
     os.rename("optuna.db", "whole.db")
     os.rename(".run-store", "whole-store")
     monkeypatch.setenv("RNN_STUDY_WORKERS", "2")
     search(stop_after=3)  # in the first round
-    search(stop_after=11)  # in the second
+    search(stop_after=19)  # in the second
     assert search() == whole
     Path("optuna.db").unlink()
     assert search() == whole
@@ -66,19 +67,21 @@ def test_every_cell_has_the_same_space_and_budget(airline):
     table = search()
     assert set(table) == {"vanilla", "lstm"}
     space = config.load().tuning
-    for rows in table.values():
+    assert {len(searches) for searches in table.values()} == {space.searches}
+    for rows in (rows for searches in table.values() for rows in searches):
         assert len(rows) == space.trials
         for row in rows:
             for name in ("learning_rate", "clip", "dropout"):
                 assert getattr(space, name).low <= row[name] <= getattr(space, name).high
-    first = [[row[name] for name in ("learning_rate", "clip", "dropout")] for row in table["vanilla"][: space.round]]
-    assert first == [[row[n] for n in ("learning_rate", "clip", "dropout")] for row in table["lstm"][: space.round]]
+    for one, other in zip(table["vanilla"], table["lstm"], strict=True):
+        first = [[row[name] for name in ("learning_rate", "clip", "dropout")] for row in one[: space.round]]
+        assert first == [[row[name] for name in ("learning_rate", "clip", "dropout")] for row in other[: space.round]]
 
 
 def test_more_trials_go_on_where_the_study_stopped(airline):
     eight = search()
     twelve = search(trials=12)
-    assert {cell: rows[:8] for cell, rows in twelve.items()} == eight
+    assert {cell: [rows[:8] for rows in searches] for cell, searches in twelve.items()} == eight
     assert search() == eight  # and fewer look at no more than they may
 
 
@@ -97,11 +100,19 @@ def test_the_best_trial_is_the_one_that_is_kept(airline):
     parameters = config.load()
     prepared = load_task(prepared_file("airline"))
     row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1}
-    table = {"lstm": [{"number": i, **row, "clip": i + 1.0, "score": s} for i, s in enumerate([5.0, 3.0, 3.0, 4.0])]}
-    chosen = tuning.best(parameters, prepared, table)["lstm"]
-    assert chosen == {"settings": row | {"clip": 2.0}, "trials": 4, "validation_score": 3.0}  # RMSE: lower is better
+    first, second = (
+        [{"number": i, **row, "clip": i + 1.0, "score": s} for i, s in enumerate(scores)]
+        for scores in ([5.0, 3.0, 3.0, 4.0], [6.0, 7.0, 8.0, 2.0])
+    )
+    chosen = tuning.best(parameters, prepared, {"lstm": [first, second]})["lstm"]
+    assert chosen == [
+        {"settings": row | {"clip": 2.0}, "trials": 4, "validation_score": 3.0},  # RMSE: lower is better
+        {"settings": row | {"clip": 4.0}, "trials": 4, "validation_score": 2.0},
+    ]
     experiments.write_tuned("airline", {"lstm": chosen})
-    assert experiments.read_tuned("airline", ["lstm"]) == {"lstm": row | {"clip": 2.0}}
+    assert experiments.read_tuned("airline", ["lstm"], 2) == {"lstm": [row | {"clip": 2.0}, row | {"clip": 4.0}]}
+    with pytest.raises(StudyError, match=r"tuned/airline.yaml: lstm: got 2 searches: expected 3; run: dvc repro tune"):
+        experiments.read_tuned("airline", ["lstm"], 3)
 
 
 def test_the_studies_open_with_optuna_alone(airline):
@@ -109,7 +120,7 @@ def test_the_studies_open_with_optuna_alone(airline):
 
     search()
     names = optuna.get_all_study_names("sqlite:///optuna.db")
-    assert sorted(names) == ["airline/lstm", "airline/vanilla"]
+    assert sorted(names) == ["airline/lstm/1", "airline/lstm/2", "airline/vanilla/1", "airline/vanilla/2"]
     study = optuna.load_study(study_name=names[0], storage="sqlite:///optuna.db")
     assert len(study.trials) == 8
     assert study.best_value == min(trial.value for trial in study.trials)

@@ -175,6 +175,9 @@ def main(root: Path) -> None:
     # Stopped again at what the long run says was its best epoch.
     best = results.read_summary(root / "stopped")["best_epoch"]
     leave(finish(Run(replace(LONG, epochs=best), classification())), root / "until_best", watched)
+    # A goal that is its one best score: only that epoch reaches it.
+    score = max(row["validation_score"] for row in results.read_history(root / "stopped"))
+    leave(finish(Run(replace(LONG, goal=score), classification())), root / "at_one_look", watched)
 
 
 if __name__ == "__main__":
