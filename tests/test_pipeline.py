@@ -275,7 +275,7 @@ def test_a_rerun_from_an_empty_run_store_gives_identical_frontiers(changed):
 
 
 def test_a_length_added_trains_that_length_alone(changed):
-    changed.edit("params.yaml", "lengths: [4, 6]", "lengths: [4, 6, 9]")
+    changed.edit("params.yaml", "lengths: [4, 6]\n", "lengths: [4, 6, 9]\n")
     said = changed.run("python", "pipelines/frontier.py", "adding").stderr
     told = re.findall(r"frontier adding: ([\d, ]+) steps: (\d+)/\d+ runs, (\d+) reused", said)
     assert [(length, again) for length, total, again in told if again != total] in ([("9", "0")], [])
@@ -328,8 +328,8 @@ def test_one_cell_of_one_task_changed(changed):
 
 
 def test_a_seed_added_trains_that_seed_alone(changed):
-    changed.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2]")
-    assert reused(changed, "pipelines/train.py", "pytorch", "airline") == (4, 6)
+    changed.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2, 3]")  # one more for each search
+    assert reused(changed, "pipelines/train.py", "pytorch", "airline") == (4, 8)
 
 
 def test_an_ablation_added_trains_that_one_alone(changed):
@@ -376,7 +376,7 @@ def test_an_edited_comment_trains_nothing(changed):
 
 
 def test_an_edited_statistic_trains_nothing(changed):
-    edit(changed, "statistics/stats.py", "LEVEL = 0.95", "LEVEL = 0.9")
+    edit(changed, "statistics/crossed.py", "LEVEL = 0.95\n", "LEVEL = 0.9\n")
     status = json.loads(changed.run("dvc", "status", "--json").stdout)
     assert {"train@pytorch", "ablate", "summarise"} <= status.keys()
     assert not any(name.startswith(("fetch", "prepare", "tune", "frontier@", "diagnose")) for name in status)
@@ -415,7 +415,8 @@ def test_an_edited_cell_retrains_its_own_runs_alone(changed):
 def test_a_new_cell_trains_alone_and_appears_in_the_report(changed):
     before = (changed.folder / "params.yaml").read_text()
     start = before.rindex("    cells: ")
-    changed.write("params.yaml", before[:start] + "    cells: {vanilla: {}, lstm: {}, ugrnn: {clip_by: nothing}}\n")
+    cells, end = "    cells: {vanilla: {}, lstm: {}, ugrnn: {clip_by: nothing}}\n", before.index("questions:")
+    changed.write("params.yaml", before[:start] + cells + before[end:])
     changed.run("python", "pipelines/tune.py", "airline")
     for backend in BACKENDS:
         assert reused(changed, "pipelines/train.py", backend, "airline") == (4, 6)

@@ -247,11 +247,12 @@ class Runs:
     def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
         """Put each cell's mean and interval on its parent run; `metrics` as `summary.training` gives them."""
         now = int(time.time() * 1000)
-        for cell, spec in {run.spec.variant: run.spec for run in finished}.items():
+        parents = {self._parent(run.spec): run.spec.variant for run in finished}  # one for each search of a cell
+        for parent, cell in parents.items():
             found = metrics["cells"][cell]
             values = _flat({key: found[key] for key in ("mean", "interval", "parameters")})
             rows = [Metric(key, float(value), now, 0) for key, value in values.items()]
-            self._client.log_batch(self._parent(spec), metrics=rows)
+            self._client.log_batch(parent, metrics=rows)
 
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
