@@ -18,21 +18,24 @@ import numpy as np
 from rnn_study import config
 from rnn_study.behaviour.gradients.quantities import FEWEST_LAGS, arrives
 from rnn_study.config import Arrives, Question, Reach, Score, Speed
+from rnn_study.model.backend import BACKENDS
 from rnn_study.statistics.marks import Scored
 from rnn_study.statistics.summary import between_frameworks
 from rnn_study.statistics.verdict import Case, judge
 from rnn_study.support.progress import ticking
-from rnn_study.verdicts.measures import AXIS, Study, measure
+from rnn_study.verdicts.measures import AXIS, Evidence, measure
 
 MONTHS = 12  # of the series are drawn together, for they depend on each other
-FRAMEWORKS = ("pytorch", "tensorflow")
 
 
 class Drawn:
     """Studies that are drawn from the finished study `study`, of so many seeds."""
 
-    def __init__(self, study: Study, seeds: int, rng: np.random.Generator):
+    def __init__(self, study: Evidence, seeds: int, rng: np.random.Generator):
         self.study, self.seeds, self.rng = study, seeds, rng
+        # The smallest difference that matters, on the side of the claim, of each question.
+        cases = {name: measure(study, asked).case for name, asked in study.config.questions.items()}
+        self.smallest = {name: case.expected * case.smallest for name, case in cases.items()}
 
     def _examples(self, count: int, ordered: bool) -> np.ndarray:
         if not ordered:
@@ -55,9 +58,9 @@ class Drawn:
         nothing = np.zeros_like(moved)
         runs = {asked.a: {asked.part: moved}, asked.b: {asked.part: nothing}}
         if other is None:
-            return Scored(stored.task, self.seeds, dict.fromkeys(FRAMEWORKS, runs), {})
+            return Scored(stored.task, self.seeds, dict.fromkeys(BACKENDS, runs), {})
         baselines = {asked.b: {asked.part: nothing[0]}}
-        return Scored(stored.task, self.seeds, {key: {asked.a: runs[asked.a]} for key in FRAMEWORKS}, baselines)
+        return Scored(stored.task, self.seeds, {key: {asked.a: runs[asked.a]} for key in BACKENDS}, baselines)
 
     def frontier(self, asked: Reach | Speed, truth: float) -> dict[str, Any]:
         """Both contenders from the runs of b, those of a moved by `truth`."""
@@ -100,15 +103,12 @@ class Drawn:
         """The verdict on every question of a drawn study whose differences are `truth` times the smallest that matter,
         on the side of the claim."""
         questions = self.study.config.questions
-        cases = []
-        for asked in questions.values():
-            one = self.case(asked, 0.0)
-            cases.append(one if truth == 0 else self.case(asked, truth * one.expected * one.smallest))
+        cases = [self.case(asked, truth * self.smallest[name]) for name, asked in questions.items()]
         return {name: found.verdict for name, found in zip(questions, judge(cases), strict=True)}
 
     def frameworks(self, task: str, margin: float) -> list[str]:
         """The verdicts of equivalence on frameworks that are `margin` apart."""
-        stored, (one, other) = self.study.scored(task), FRAMEWORKS
+        stored, (one, other) = self.study.scored(task), BACKENDS
         told = []
         for part in stored.task.tests:
             runs = {one: {}, other: {}}
@@ -127,16 +127,15 @@ def rate(count: int, studies: int) -> str:
     return f"{100 * share:.1f} ± {100 * np.sqrt(max(share * (1 - share), 1 / studies) / studies):.1f} %"
 
 
-def kind(asked: Question, study: Study) -> str:
+def kind(asked: Question, study: Evidence) -> str:
     """The kind of comparison that a question is."""
     if not isinstance(asked, Score):
         return asked.measure
-    if asked.b in study.scored(asked.of).baselines:
-        return "series" if study.scored(asked.of).task.ordered else "baseline"
-    return "series" if study.scored(asked.of).task.ordered else "cells"
+    scored = study.scored(asked.of)
+    return "series" if scored.task.ordered else "baseline" if asked.b in scored.baselines else "cells"
 
 
-def simulate(study: Study, seeds: int, studies: int, rng: np.random.Generator) -> dict[str, Counter]:
+def simulate(study: Evidence, seeds: int, studies: int, rng: np.random.Generator) -> dict[str, Counter]:
     """Of so many drawn studies, in how many what happened: `null` and `margin` count wrong verdicts (nothing is there
     but one says so; the smallest difference that matters is there but one says that none is, or the opposite),
     `planted` the questions that are found, by name."""
@@ -150,7 +149,7 @@ def simulate(study: Study, seeds: int, studies: int, rng: np.random.Generator) -
         counts["planted"].update(name for name, word in there.items() if word == "holds")
         told = [
             word
-            for task in ("mnist_rows", "tweets", "airline")
+            for task in type(study.config.tasks).model_fields
             for word in drawn.frameworks(task, study.config.task(task).margin)
         ]
         counts["frameworks"].update(["any"] if "equivalent" in told else [])
@@ -162,7 +161,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 10, 30])
     options = parser.parse_args()
-    study, rng = Study(config.load()), np.random.default_rng(0)
+    study, rng = Evidence(config.load()), np.random.default_rng(0)
     found = {seeds: simulate(study, seeds, options.studies, rng) for seeds in options.seeds}
     print(f"| {options.studies} studies | " + " | ".join(f"{seeds} seeds" for seeds in found) + " |")
     print("|---" * (len(found) + 1) + "|")

@@ -28,7 +28,7 @@ def main() -> None:
                 store.publish_all(own, Path("runs"))
                 card = read_json(Path(f"metrics/data/{name}.json"))
                 tables[name] = ablations.table(parameters, prepared[name], card, own)
-                tracker.summarise(own, tables[name])
+                tracker.summarise(own, tables)
     for name, table in tables.items():
         write_json(Path(f"metrics/ablate/{name}.json"), table)
 

@@ -9,12 +9,11 @@ import typer
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.running import experiments
-from rnn_study.running.events import by_task
 from rnn_study.running.executor import Executor
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage
-from rnn_study.support.files import read_json, write_json
+from rnn_study.support.files import write_json
 
 
 def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
@@ -24,18 +23,13 @@ def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = No
         from rnn_study.statistics import summary
 
         prepared = {name: load_task(prepared_file(name)) for name in names or type(parameters.tasks).model_fields}
-        searches = parameters.tuning.searches
-        tuned = {name: experiments.read_tuned(name, list(parameters.task(name).cells), searches) for name in prepared}
-        specs = [s for name in prepared for s in experiments.grid(parameters, prepared[name], backend, tuned[name])]
-        tables = {}
+        specs = [spec for task in prepared.values() for spec in experiments.grid(parameters, task, backend)]
         with Tracker("train", backend, {name: data_tags(name) for name in prepared}) as tracker:
             # All tasks in one list: no core waits at the end of each.
             finished = tracker.follow(executor, specs, f"train {backend}")
             store.publish_all(finished, Path("runs"))
-            for name, own in by_task(finished).items():
-                card, baselines = (read_json(Path(f"metrics/{kind}/{name}.json")) for kind in ("data", "baselines"))
-                tables[name] = summary.training(prepared[name], card, baselines, own, searches)
-                tracker.summarise(own, tables[name])
+            tables = summary.trained(parameters, prepared, finished)
+            tracker.summarise(finished, tables)
     for name, table in tables.items():
         write_json(Path(f"metrics/train/{name}-{backend}.json"), table)
 

@@ -9,7 +9,7 @@ import pytest
 
 from rnn_study.behaviour.diagnostics import memory, spectra, theory
 from rnn_study.behaviour.diagnostics.linear import error_flow, sigmoid_gates, unroll
-from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest, memory_length, profile, subject, words
+from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest_sequences, memory_length, profile, subject, words
 from rnn_study.behaviour.parity.probes import deviation
 from rnn_study.data.problems import adding
 from rnn_study.model import reference
@@ -435,7 +435,7 @@ def test_jacobians_are_those_of_the_longest_sequences():
     assert found["flow"].shape == (12, 9)
     np.testing.assert_allclose(found["flow"][rows], alone["flow"], rtol=1e-12)
     assert memory_length(net, tree, few) == found["memory"]
-    np.testing.assert_array_equal(longest(part, SPECTRA).x, few.x)
+    np.testing.assert_array_equal(longest_sequences(part, SPECTRA).x, few.x)
 
 
 @pytest.mark.parametrize("cell", CELLS)

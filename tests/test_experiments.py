@@ -34,9 +34,18 @@ def changed(parameters: config.Config, **cells: config.Variant) -> config.Config
     return parameters.model_copy(update={"tasks": parameters.tasks.model_copy(update={"airline": airline})})
 
 
-def test_the_grid_is_every_cell_with_every_seed(parameters, task):
-    tuned = {cell: [SETTINGS] for cell in ("vanilla", "lstm", "gru")}
-    specs = experiments.grid(parameters, task, "tensorflow", tuned)
+@pytest.fixture
+def tuned(tmp_path, monkeypatch):
+    """Write what searches found, the same for every cell of the airline task."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *searches: experiments.write_tuned(
+        "airline", {cell: [{"settings": one} for one in searches] for cell in ("vanilla", "lstm", "gru")}
+    )
+
+
+def test_the_grid_is_every_cell_with_every_seed(parameters, task, tuned):
+    tuned(SETTINGS)
+    specs = experiments.grid(parameters, task, "tensorflow")
     assert [(spec.variant, spec.seed) for spec in specs] == [
         (cell, seed) for cell in ("vanilla", "lstm", "gru") for seed in range(10)
     ]
@@ -46,9 +55,10 @@ def test_the_grid_is_every_cell_with_every_seed(parameters, task):
     assert all(spec.tests for spec in specs)
 
 
-def test_every_search_has_as_many_seeds(parameters, task):
-    tuned = {cell: [SETTINGS, SETTINGS | {"clip": 2.0}] for cell in ("vanilla", "lstm", "gru")}
-    specs = experiments.grid(parameters, task, "pytorch", tuned)
+def test_every_search_has_as_many_seeds(parameters, task, tuned):
+    tuned(SETTINGS, SETTINGS | {"clip": 2.0})
+    twice = parameters.model_copy(update={"tuning": parameters.tuning.model_copy(update={"searches": 2})})
+    specs = experiments.grid(twice, task, "pytorch")
     assert [spec.optimiser.clip for spec in specs[:4]] == [1.0, 2.0, 1.0, 2.0]
     assert [spec.seed for spec in specs if spec.variant == "gru" and spec.optimiser.clip == 2.0] == [1, 3, 5, 7, 9]
 
@@ -137,11 +147,11 @@ def test_every_variant_has_the_budget_unless_it_names_its_width(parameters, task
         (None, "not found"),
     ],
 )
-def test_tuned_settings_that_cannot_be_read(text, expected, tmp_path, monkeypatch):
+def test_tuned_settings_that_cannot_be_read(text, expected, parameters, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("tuned").mkdir()
     if text is not None:
         Path("tuned/airline.yaml").write_text(text)
     with pytest.raises(StudyError, match=r"^tuned/airline.yaml") as fault:
-        experiments.read_tuned("airline", ["lstm"], 1)
+        experiments.read_tuned(changed(parameters, lstm=config.Variant()), "airline")
     assert expected in str(fault.value)

@@ -472,6 +472,7 @@ def test_what_heads_a_page_is_answered_and_would_be_again(verdict, otherwise, he
 def asked(tmp_path, *rows):
     (tmp_path / "metrics").mkdir(exist_ok=True)
     (tmp_path / "metrics/verdicts.json").write_text(json.dumps({"verdicts": rows}))
+    (tmp_path / "metrics/summary.json").write_text(json.dumps({"study": "quick", "searches": 1}))
     return Study(tmp_path)
 
 
@@ -520,6 +521,7 @@ def test_how_the_answers_came_about(tmp_path):
     assert "b" not in page.tags
     assert MARKUP in page.text
     ((caption, (header, *table)),) = page.tables
+    assert caption.endswith("Scores: given this one search for settings.")
     assert header == [
         *("question", "verdict", "difference (95 % interval)", "smallest that matters", "p, corrected"),
         *("chance of another verdict", "seeds", "power", "seeds needed"),

@@ -20,6 +20,7 @@ class Figures:
         theory = [{"scale": scale, "steps": 50, "last": 1.0, "deviation": deviation} for scale in (0.8, 1.0)]
         self.gradients = {"contrasts": list(contrasts), "figures": list(figures), "theory": theory}
         self.summary = {"study": "quick"}
+        self.tasks, self.given = {"airline": {}, "tweets": {}}, "given this one search for settings"
         self.tables = {"cells": cells or {}, "map": None}
         self.seen = {name: {"initial": {"singular": np.zeros((8, 50, 2))}} for name in ("lstm", "vanilla")}
 
@@ -69,7 +70,10 @@ def tables(monkeypatch, *rows):
     gradient_contrasts.contrasts_table(
         Figures([{key: value for key, value in row.items() if value is not None} for row in rows])
     )
-    assert all(caption.endswith("”: exploratory, not corrected.") for *_, caption in found)
+    assert all(
+        caption.endswith("”: exploratory, not corrected; tasks given this one search for settings.")
+        for *_, caption in found
+    )
     assert all(len(header) == len(row) for header, body, _ in found for row in body)
     return {caption.split("”")[0].removeprefix("“"): (header, body) for header, body, caption in found}, said
 

@@ -269,10 +269,10 @@ def test_a_figure_of_sequences_is_crossed():
     found = quantities.over_both(x)
     assert (found.value, found.error**2, found.fresh**2) == pytest.approx((3, 12 / 6, 1))
     half = stats.t.ppf(0.975, 12**2 / (6**2 / 1 + 8**2 / 2)) * 2**0.5
-    assert quantities.estimate(x) == pytest.approx((3, 3 - half, 3 + half))
+    assert quantities.with_interval(x) == pytest.approx((3, 3 - half, 3 + half))
     # of two sequences: seeds 4, sequences 16, rest 4
     assert quantities.over_both(np.array([[1.0, 3.0], [1.0, 7.0]])).error == pytest.approx((16 / 4) ** 0.5)
-    assert quantities.estimate(np.array([[1.0, 3.0, np.nan]])) == (2, 2, 2)  # one seed has no interval
+    assert quantities.with_interval(np.array([[1.0, 3.0, np.nan]])) == (2, 2, 2)  # one seed has no interval
 
 
 def test_of_one_sequence_seeds_alone_differ():

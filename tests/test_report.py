@@ -120,7 +120,8 @@ def test_the_report_says_what_it_ran_on(study):
     assert "Generated tweets (embedded, generated)" in page.text
     assert "This is the quick study" in page.text
     assert "TF-IDF + logistic regression" in page.text
-    assert "over 2 searches for settings" in page.text
+    for name in ("comparison", "gradients", "index"):
+        assert "over 2 searches for settings" in read(study.folder / f"reports/{name}.html").text
     assert "“An LSTM <reads> better”, Images by rows: open, " in page.text
     assert "2 seeds; a verdict takes 8" in page.text
     assert "script" not in page.tags

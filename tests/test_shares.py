@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from rnn_study.statistics.shares import chance_of_more, compare_shares, share
+from rnn_study.statistics.shares import chance_of_more, difference_of_shares, share
 
 
 def test_wilson_by_hand():
@@ -19,10 +19,10 @@ def test_wilson_by_hand():
 
 def test_the_difference_of_two_shares_as_published():
     # Newcombe 1998 (Statistics in Medicine 17, 873), table II, method 10: 56/70 against 48/80
-    assert compare_shares((56, 70), (48, 80)).difference == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    assert difference_of_shares((56, 70), (48, 80)) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
     for a, b in (((6, 8), (1, 8)), ((0, 8), (8, 8)), ((3, 5), (2, 9))):
         bounds = confint_proportions_2indep(*a, *b, method="newcomb")
-        assert compare_shares(a, b).difference[1:] == pytest.approx(bounds, abs=1e-9)
+        assert difference_of_shares(a, b)[1:] == pytest.approx(bounds, abs=1e-9)
 
 
 def draws(n, seed):

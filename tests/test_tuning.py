@@ -109,10 +109,12 @@ def test_the_best_trial_is_the_one_that_is_kept(airline):
         {"settings": row | {"clip": 2.0}, "trials": 4, "validation_score": 3.0},  # RMSE: lower is better
         {"settings": row | {"clip": 4.0}, "trials": 4, "validation_score": 2.0},
     ]
-    experiments.write_tuned("airline", {"lstm": chosen})
-    assert experiments.read_tuned("airline", ["lstm"], 2) == {"lstm": [row | {"clip": 2.0}, row | {"clip": 4.0}]}
+    experiments.write_tuned("airline", {"vanilla": chosen, "lstm": chosen})
+    assert experiments.read_tuned(parameters, "airline")["lstm"] == [row | {"clip": 2.0}, row | {"clip": 4.0}]
+    thrice = parameters.model_copy(update={"tuning": parameters.tuning.model_copy(update={"searches": 3})})
+    experiments.write_tuned("airline", {"vanilla": [*chosen, chosen[0]], "lstm": chosen})
     with pytest.raises(StudyError, match=r"tuned/airline.yaml: lstm: got 2 searches: expected 3; run: dvc repro tune"):
-        experiments.read_tuned("airline", ["lstm"], 3)
+        experiments.read_tuned(thrice, "airline")
 
 
 def test_the_studies_open_with_optuna_alone(airline):

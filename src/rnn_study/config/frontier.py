@@ -38,7 +38,9 @@ class FrontierTraining(Model):
     updates: Count  # at most: a run that has not solved the problem by then is censored
     learning_rate: Rate
     clip: Positive | None
-    goal: Positive  # the validation score at which a run counts as solved; images are trained on beyond it
+    goal: (
+        Positive  # the validation score that solves the problem, at two looks in a row; images are trained on beyond it
+    )
 
 
 class DrawnTraining(FrontierTraining):

@@ -151,7 +151,7 @@ class ProblemTraining(Training):
 
     learning_rate: Rate
     clip: Positive | None
-    goal: Positive  # the validation score at which a run counts as solved and ends
+    goal: Positive  # the validation score that, after two epochs in a row, solves the problem and ends the run
 
 
 class Ablated(Grid[P], Generic[P]):

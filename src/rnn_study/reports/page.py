@@ -126,7 +126,7 @@ def render_index(notebooks: list[Path], study: Study, target: Path) -> None:
             rows.append([label(name), label(cell), f"{score} ({bounds})", origins])
     asked = study.verdicts
     answers = {"answered": list(verdicts.headlines(asked)), "open": list(verdicts.unsettled(asked))}
-    values = {"links": links, "rows": rows, "study": study.summary["study"]}
+    values = {"links": links, "rows": rows, "study": study.summary["study"], "given": study.given}
     with atomic(target) as file:
         file.write(_page("The RNN study", body="", **answers, **values))
 

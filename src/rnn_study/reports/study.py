@@ -46,6 +46,12 @@ class Study:
         """Every seed's outputs on `part`: (seeds, N, K)."""
         return np.stack([results.read_predictions(folder)[part] for folder in self._folders(name, backend, cell)])
 
+    @property
+    def given(self) -> str:
+        """What the figures of tuned cells rest on, for captions."""
+        count = self.summary["searches"]
+        return "given this one search for settings" if count == 1 else f"over {count} searches for settings"
+
     def trials(self, task: str) -> dict[str, list[list[float]]]:
         """Of each cell and search the validation score of every trial."""
         found = read_json(self.root / "runs" / f"tune-{task}" / "trials.json")

@@ -109,6 +109,6 @@ def show_questions(study: Study, *about: str) -> None:
     caption = (
         f"The questions that params.yaml declares, corrected for their number (Holm); a verdict takes p < {ALPHA} and "
         f"{DECIDES} seeds. Power: the chance to find the smallest difference that matters with these seeds; needed: "
-        f"seeds for a power of {100 * POWER:.0f} %."
+        f"seeds for a power of {100 * POWER:.0f} %. Scores: {study.given}."
     )
     show_table(header, table, caption)

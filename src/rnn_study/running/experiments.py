@@ -105,9 +105,10 @@ def implementation(params: Grid, task: Task, name: str) -> str:
     return params.variants[name].impl or default_impl(network(params, task, name, 0.0))
 
 
-def grid(config: Config, task: Task, backend: str, tuned: dict[str, list[Settings]]) -> list[RunSpec]:
-    """Every cell of `task` with every seed in `backend`, at tuned settings: each search's go to as many seeds, one seed
-    to each search in turn."""
+def grid(config: Config, task: Task, backend: str) -> list[RunSpec]:
+    """Every cell of `task` with every seed in `backend`, at the settings of tuned/<task>.yaml: each search's go to as
+    many seeds, one seed to each search in turn."""
+    tuned = read_tuned(config, task.name)
     return [
         spec(config, task, cell, backend, tuned[cell][place % len(tuned[cell])], seed)
         for cell in config.task(task.name).cells
@@ -219,12 +220,12 @@ class _Tuned(BaseModel):
 _SEARCHES = TypeAdapter(list[_Tuned])
 
 
-def read_tuned(task: str, cells: Sequence[str], searches: int) -> dict[str, list[Settings]]:
-    """The settings that each of so many `searches` found for each of `cells`."""
-    path = TUNED / f"{task}.yaml"
+def read_tuned(config: Config, task: str) -> dict[str, list[Settings]]:
+    """The settings that each search found for each cell of `task`."""
+    searches, path = config.tuning.searches, TUNED / f"{task}.yaml"
     value = read_yaml(path)
     found = {}
-    for cell in cells:
+    for cell in config.task(task).cells:
         try:
             found[cell] = [one.settings for one in _SEARCHES.validate_python(value[cell])]
         except (KeyError, TypeError, ValidationError):

@@ -38,9 +38,9 @@ class Mean(NamedTuple):
         half = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.error
         return Estimate(self.value, self.value - half, self.value + half)
 
-    def p(self, null: float = 0.0) -> float:
-        """Two-sided p of a t test against `null`."""
-        gap = abs(self.value - null)
+    def p(self) -> float:
+        """Two-sided p of a t test against 0."""
+        gap = abs(self.value)
         if self.error <= 1e-9 * gap:  # no spread for a t test: the sign test's exact p
             return 1.0 if gap == 0 else min(1.0, 2 * 0.5**self.rows)
         return float(2 * stats.t.sf(gap / self.error, self.df))

@@ -1,7 +1,5 @@
 """Shares of runs that did something, with their intervals."""
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy import stats
 
@@ -14,21 +12,13 @@ def share(successes: int, n: int) -> Estimate:
     return Estimate(successes / n, float(bounds.low), float(bounds.high))
 
 
-class Shares(NamedTuple):
-    """The shares of two groups, and their difference a - b."""
-
-    a: Estimate
-    b: Estimate
-    difference: Estimate
-
-
-def compare_shares(a: tuple[int, int], b: tuple[int, int]) -> Shares:
-    """Compare (successes, n) of two groups; the interval of the difference is Newcombe's (1998, method 10)."""
+def difference_of_shares(a: tuple[int, int], b: tuple[int, int]) -> Estimate:
+    """The share of a less that of b, each (successes, n); its interval is Newcombe's (1998, method 10)."""
     one, other = share(*a), share(*b)
     low = np.hypot(one.value - one.low, other.high - other.value)
     high = np.hypot(one.high - one.value, other.value - other.low)
     gap = one.value - other.value
-    return Shares(one, other, Estimate(gap, float(gap - low), float(gap + high)))
+    return Estimate(gap, float(gap - low), float(gap + high))
 
 
 def chance_of_more(a: np.ndarray, b: np.ndarray) -> float:

@@ -1,14 +1,17 @@
 """From finished runs to the figures of the study: one file a training stage, and one over all of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rnn_study.config import Config
 from rnn_study.model.task import Task
-from rnn_study.running.events import Finished
+from rnn_study.running.events import Finished, by_task
 from rnn_study.running.run import results
+from rnn_study.support.files import read_json
 
 from . import crossed, marks
 from .crossed import Estimate, Mean
@@ -63,6 +66,15 @@ def training(task: Task, card: Row, baselines: Row, finished: Sequence[Finished]
         "cells": cells,
         "baselines": baselines,
     }
+
+
+def trained(config: Config, prepared: Mapping[str, Task], finished: Sequence[Finished]) -> dict[str, Row]:
+    """`training` of each task, by its name, with its data card and its baselines' scores."""
+    tables = {}
+    for name, own in by_task(finished).items():
+        card, baselines = (read_json(Path(f"metrics/{kind}/{name}.json")) for kind in ("data", "baselines"))
+        tables[name] = training(prepared[name], card, baselines, own, config.tuning.searches)
+    return tables
 
 
 def _row(found: Mean, seeds: int, **named: str) -> Row:

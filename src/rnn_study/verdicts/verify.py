@@ -15,29 +15,23 @@ Row = dict[str, Any]
 Metrics = dict[str, Row]  # by table
 
 
-def _parsed(text: str, place: str) -> Row:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise StudyError(f"{place}: not readable: expected JSON that a study wrote; run: dvc repro")
-    return found
-
-
-def _folder(root: Path) -> Metrics:
+def _in_folder(root: Path) -> Callable[[str], tuple[str, str | None]]:
+    """Where a table of metrics lies in a folder, and its text; None where it is not there."""
     metrics = root / "metrics" if (root / "metrics").is_dir() else root
-    found = {}
-    for table in TABLES:
+
+    def text(table: str) -> tuple[str, str | None]:
         path = metrics / f"{table}.json"
         try:
-            found[table] = _parsed(path.read_text(encoding="utf-8"), str(path))
+            return str(path), path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
-            raise StudyError(f"{path}: not found: expected the metrics of a finished study; run: dvc repro") from None
-    return found
+            return str(path), None
+
+    return text
 
 
-def _commit(revision: str) -> Metrics:
+def _in_commit(revision: str) -> Callable[[str], tuple[str, str | None]]:
+    """The same in a commit."""
+
     def git(*words: str) -> str | None:
         done = subprocess.run(["git", *words], capture_output=True, text=True, encoding="utf-8")
         return done.stdout if done.returncode == 0 else None
@@ -48,19 +42,27 @@ def _commit(revision: str) -> Metrics:
         raise StudyError("git: not found: expected it installed, or a folder to compare with") from None
     if known is None:
         raise StudyError(f"{revision}: neither a folder nor a commit: expected one of the two")
-    found = {}
-    for table in TABLES:
-        place = f"{revision}:metrics/{table}.json"
-        text = git("show", f"{known.strip()}:./metrics/{table}.json")
-        if text is None:
-            raise StudyError(f"{place}: not found: expected a commit with the metrics of a finished study")
-        found[table] = _parsed(text, place)
-    return found
+    return lambda table: (
+        f"{revision}:metrics/{table}.json",
+        git("show", f"{known.strip()}:./metrics/{table}.json"),
+    )
 
 
 def read(where: str) -> Metrics:
     """The metrics of a folder (a project, or its metrics/), or of a commit; a StudyError where there are none."""
-    return _folder(Path(where)) if Path(where).is_dir() else _commit(where)
+    folder, found = Path(where).is_dir(), {}
+    text_of = _in_folder(Path(where)) if folder else _in_commit(where)
+    whole = "the metrics of a finished study"
+    expected = f"{whole}; run: dvc repro" if folder else f"a commit with {whole}"
+    for table in TABLES:
+        place, text = text_of(table)
+        if text is None:
+            raise StudyError(f"{place}: not found: expected {expected}")
+        try:
+            found[table] = json.loads(text)
+        except ValueError:
+            raise StudyError(f"{place}: not readable: expected JSON that a study wrote; run: dvc repro") from None
+    return found
 
 
 def _named(row: Mapping[str, Any], *keys: str) -> str:
@@ -138,7 +140,7 @@ class Comparison(NamedTuple):
 
     @property
     def broken(self) -> bool:
-        """Whether a question that was decided is not, or the other way round."""
+        """Whether a question that held, or whose opposite did, has another verdict here."""
         return any(one.there in DECIDED for one in self.changed)
 
 

@@ -35,7 +35,7 @@ class Subject(NamedTuple):
     marked: np.ndarray | None
 
 
-def longest(part: Batch, examples: int) -> Batch:
+def longest_sequences(part: Batch, examples: int) -> Batch:
     """The `examples` longest sequences, in their order among equals, without the steps that none of them has."""
     lengths = np.full(len(part.y), part.x.shape[1]) if part.mask is None else part.mask.sum(axis=1)
     rows = np.sort(np.argsort(-lengths, kind="stable")[:examples])
@@ -51,7 +51,7 @@ def subject(task: Task, examples: int) -> Subject:
     marked = adding.marked(task.train.x[:MANY_MARKED]) if task.name == "adding" else None
     count = MANY if marked is None else MANY_MARKED
     many = Batch(*(None if array is None else array[:count] for array in task.train))
-    return Subject(task.loss, longest(task.validation, examples), many, marked)
+    return Subject(task.loss, longest_sequences(task.validation, examples), many, marked)
 
 
 def read(tree: Tree, x: np.ndarray) -> np.ndarray:
@@ -109,7 +109,7 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     """
     layers = unroll(network, tree, read(tree, of.few.x), of.few.mask)
     layer, flow = layers[-1], error_flow(tree, layers, of.few.y, of.loss)[-1]
-    fewer = longest(of.few, SPECTRA)
+    fewer = longest_sequences(of.few, SPECTRA)
     jacobians = unroll(network, tree, read(tree, fewer.x), fewer.mask)[-1]
     singular = np.nanmean(log10(spectra.singular_values(jacobians)), axis=0)
     found = _flow(flow, layer.last) | {

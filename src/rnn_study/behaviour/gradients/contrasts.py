@@ -17,7 +17,7 @@ from rnn_study.running import experiments
 from rnn_study.running.run import results
 from rnn_study.statistics import crossed
 from rnn_study.statistics.crossed import Estimate
-from rnn_study.statistics.shares import compare_shares
+from rnn_study.statistics.shares import difference_of_shares
 from rnn_study.support.files import read_json
 
 from .quantities import FEWEST_LAGS, arrives, longest, over_both, slope
@@ -143,7 +143,7 @@ def clipping(task: str, params: ProblemParams, table: dict[str, Any]) -> Iterato
                 continue
             if _explodes(cells[name], clip):
                 with_, without = _solved(cells[other]), _solved(cells[name])
-                gap = compare_shares(with_, without).difference
+                gap = difference_of_shares(with_, without)
                 counts = {"solved_a": list(with_), "solved_b": list(without)}
                 yield _row("clipping", gap, min(with_[1], without[1]), task=task, a=other, b=name, **counts)
 

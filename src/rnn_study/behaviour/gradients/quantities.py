@@ -47,7 +47,7 @@ def over_both(x: np.ndarray) -> crossed.Mean:
     return crossed.mean(x) if x.shape[1] > 1 else crossed.over_seeds(x.mean(axis=1))
 
 
-def estimate(values: np.ndarray) -> Estimate:
+def with_interval(values: np.ndarray) -> Estimate:
     """The mean of values (S,) or (S, N) with its interval; one seed has none."""
     if len(values) == 1:
         return Estimate(*[float(np.nanmean(values))] * 3)
@@ -93,7 +93,7 @@ def rows(task: str, profiles: Profiles, last: dict[str, str]) -> Iterator[dict[s
     for variant, stages in profiles.items():
         for stage, figures in stages.items():
             for quantity, values in quantities(figures, last[variant], RETAINED.get(task, 0.5)).items():
-                found = estimate(values)
+                found = with_interval(values)
                 if quantity in _POSITIVE:
                     most = longest(figures) if quantity == "memory" else np.inf
                     found = found._replace(low=max(found.low, 0.0), high=min(found.high, most))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest, memory_length
+from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest_sequences, memory_length
 from rnn_study.config import Config, FrontierParams
 from rnn_study.config.frontier import ENOUGH
 from rnn_study.data.problems import catalogue
@@ -119,7 +119,7 @@ def publish(root: Path, found: Sequence[Trained], mixed: Sequence[Finished]) -> 
 
 @lru_cache(maxsize=2)
 def _few(name: str, data: Data) -> Batch:
-    return longest(catalogue.load(name, data).validation, SPECTRA)
+    return longest_sequences(catalogue.load(name, data).validation, SPECTRA)
 
 
 def _memory(job: tuple[RunSpec, Path]) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -105,6 +105,36 @@ def pairs(params: FrontierParams, axis: str) -> list[tuple[str, str]]:
     return found
 
 
+class Compared(NamedTuple):
+    """Two contenders by one number a seed, `sides` (S,) and (R,): their difference with Welch's spread, and p of the
+    permutation test over seeds."""
+
+    sides: tuple[np.ndarray, np.ndarray]
+    found: crossed.Mean
+    p: float
+
+
+def shared(a: survival.Runs, b: survival.Runs) -> np.ndarray:
+    """At which lengths (L,) two contenders are compared in speed: those that both came to. All, where there is none:
+    who never came to one is censored there."""
+    both = a.ran & b.ran
+    return both if both.any() else np.ones_like(both)
+
+
+def reach(a: survival.Runs, b: survival.Runs) -> Compared:
+    """Who solves more of the lengths: how many each seed does. Lengths that a side never came to are not solved."""
+    sides = a.solved.sum(axis=1), b.solved.sum(axis=1)
+    return Compared(sides, crossed.between(*sides), survival.compare_reaches(*sides))
+
+
+def speed(a: survival.Runs, b: survival.Runs) -> Compared:
+    """Who is faster where both came to: updates a length, of the budget at most; p of the log-rank test that is
+    stratified by length."""
+    one, other = (side.at(shared(a, b)) for side in (a, b))
+    sides = one.updates.mean(axis=1), other.updates.mean(axis=1)
+    return Compared(sides, crossed.between(*sides), survival.logrank(one, other))
+
+
 def comparisons(params: FrontierParams, found: Found) -> Iterator[Row]:
     """Every pair over all lengths: who reaches further, and who is faster where both came to. Each on its own: another
     pair changes nothing.
@@ -116,17 +146,13 @@ def comparisons(params: FrontierParams, found: Found) -> Iterator[Row]:
     """
     for axis in dict.fromkeys(axis for axis, _ in params.contenders):
         for a, b in pairs(params, axis):
-            one, other = (seed_table(found, axis, name, found["tried"]) for name in (a, b))
-            solved = [side.solved.sum(axis=1) for side in (one, other)]
-            both = one.ran & other.ran
-            times = [side.at(both).updates.mean(axis=1) for side in (one, other)]
-            row = {"problem": found["problem"], "axis": axis, "a": a, "b": b, "seeds": [len(s) for s in solved]}
-            row["shared"] = np.array(found["tried"])[both].tolist()
-            tests = survival.compare_reaches(*solved), survival.logrank(one.at(both), other.at(both))
-            for name, sides, p in zip(("lengths", "updates"), (solved, times), tests, strict=True):
-                row[name] = [float(side.mean()) for side in sides]
-                row[f"{name}_difference"] = list(crossed.between(*sides).interval())
-                row[f"p_{name}"] = p
+            sides = [seed_table(found, axis, name, found["tried"]) for name in (a, b)]
+            row = {"problem": found["problem"], "axis": axis, "a": a, "b": b, "seeds": [len(s.updates) for s in sides]}
+            row["shared"] = np.array(found["tried"])[shared(*sides)].tolist()
+            for name, compared in (("lengths", reach(*sides)), ("updates", speed(*sides))):
+                row[name] = [float(side.mean()) for side in compared.sides]
+                row[f"{name}_difference"] = list(compared.found.interval())
+                row[f"p_{name}"] = compared.p
             yield row
 
 

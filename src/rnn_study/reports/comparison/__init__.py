@@ -24,12 +24,6 @@ def _pairs(study: Study, task: str) -> list[tuple[int, str, int, str]]:
     ]
 
 
-def given(study: Study) -> str:
-    """What the figures of tuned cells rest on."""
-    count = study.summary["searches"]
-    return "given this one search for settings" if count == 1 else f"over {count} searches for settings"
-
-
 def results_table(study: Study, task: str, part: str) -> None:
     """Score with interval, parameters and settings of every cell in both frameworks, then the baselines."""
     found = study.tasks[task]
@@ -61,7 +55,7 @@ def results_table(study: Study, task: str, part: str) -> None:
         [*header, "updates", "learning rate", "clip", "dropout"],
         rows,
         f"{label(task)}, {label(part)}: mean over seeds, its interval over seeds and test examples; updates are the "
-        f"mean over seeds; {given(study)}; {data(found)}.",
+        f"mean over seeds; {study.given}; {data(found)}.",
     )
 
 
@@ -229,7 +223,7 @@ def table(study: Study, task: str) -> None:
         ["difference", "in", "part", f"{label(found['score'])} (95 % interval)", "seeds"],
         rows,
         f"{label(task)}: mean differences, exploratory: seeds and test examples crossed, seed by seed, not corrected; "
-        f"{given(study)}; {data(found)}.",
+        f"{study.given}; {data(found)}.",
     )
 
 
@@ -257,7 +251,7 @@ def equivalence_table(study: Study, task: str) -> None:
         header,
         rows,
         f"{label(task)}: are PyTorch and TensorFlow equivalent? Two one-sided tests against the margin that params.yaml"
-        f" declares, seeds and test examples crossed, p < {ALPHA}; {data(found)}.",
+        f" declares, seeds and test examples crossed, p < {ALPHA}; {study.given}; {data(found)}.",
     )
 
 

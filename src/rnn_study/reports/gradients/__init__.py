@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, SENTENCES, TRAINED
-from rnn_study.behaviour.gradients.quantities import RETAINED
-from rnn_study.behaviour.gradients.quantities import estimate as figure
+from rnn_study.behaviour.gradients.quantities import RETAINED, with_interval
 from rnn_study.data.prepared import unpack_texts
 from rnn_study.reports.parity import through_time, through_time_table
 from rnn_study.reports.study import Study
@@ -143,7 +142,7 @@ def states_found(study: Study, task: str) -> list[str]:
             found = study.profiles(task)[cell][stage]
             if "flow_c" in found:
                 ratio = (found["flow_c"] - found["flow_h"])[:, :, -1].astype(float)
-                parts.append(f"{when(stage)} {estimate(as_factor(figure(ratio)._asdict()))}")
+                parts.append(f"{when(stage)} {estimate(as_factor(with_interval(ratio)._asdict()))}")
         if parts:
             told.append(f"{label(cell)}: at the first step the error in c is that in h times {'; '.join(parts)}.")
     return told
@@ -181,7 +180,7 @@ def words_found(study: Study, task: str) -> list[str]:
         length, shares = int(part.mask[place].sum()), []
         for cell in study.cells(task):
             gradient = study.profiles(task)[cell][TRAINED]["gradient"][:, place, :length].astype(float)
-            found = figure(gradient[:, cue] / gradient.sum(axis=1))
+            found = with_interval(gradient[:, cue] / gradient.sum(axis=1))
             low, high = (100 * max(bound, 0.0) for bound in (found.low, found.high))
             shares.append(f"{label(cell)} {100 * found.value:.0f} % ({low:.0f} to {high:.0f})")
         word = known[part.x[place, cue]]

@@ -87,7 +87,8 @@ def contrasts_table(study: Study) -> None:
             if row["claim"] == claim
         ]
         if rows:
-            show_table(["", unit + " (95 % interval)", "seeds"], rows, f"“{text}”: exploratory, not corrected.")
+            caption = f"“{text}”: exploratory, not corrected; tasks {study.given}."
+            show_table(["", unit + " (95 % interval)", "seeds"], rows, caption)
         else:
             missing.append(f"“{text}”")
     if missing:

@@ -9,7 +9,7 @@ from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
 from rnn_study.reports.display import show_table
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import label, sequence
-from rnn_study.statistics.shares import compare_shares
+from rnn_study.statistics.shares import difference_of_shares
 
 from .plots import when
 
@@ -52,7 +52,8 @@ def kernels_table(study: Study, task: str) -> None:
             rows.append(row)
     header = ["cell, gate", "radius before", "trained", "below 0.1 before", "trained", "above 0.9 before", "trained"]
     caption = (
-        f"{label(task)}: spectral radius of recurrent kernels and shares of saturated gate values, mean over seeds."
+        f"{label(task)}: spectral radius of recurrent kernels and shares of saturated gate values, mean over seeds"
+        + (f"; {study.given}." if task in study.tasks else ".")
     )
     show_table(header, rows, caption)
 
@@ -101,7 +102,7 @@ def cures_table(study: Study, problem: str) -> None:
 
 def _effect(changed: Row, base: Row) -> str:
     """How many more of the runs are solved with a change than without it."""
-    gap = compare_shares(*((sum(one["solved"]), len(one["solved"])) for one in (changed, base))).difference
+    gap = difference_of_shares(*((sum(one["solved"]), len(one["solved"])) for one in (changed, base)))
     value, low, high = (100 * one for one in gap)
     return f"{value:+.0f} ({low:+.0f} to {high:+.0f})"
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnn_study.running.events import Event, Finished, in_order
+from rnn_study.running.events import Event, Finished, by_task, in_order
 from rnn_study.running.executor import Executor
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.running.watch import watch
@@ -91,10 +91,10 @@ class Tracker:
             seen.append(event)
         return in_order(specs, seen)
 
-    def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
-        """Put each cell's mean and interval on its parent run: of one task's runs the `metrics` that
-        `summary.training` gives."""
-        self._ask(metrics["task"], lambda runs: runs.summarise(finished, metrics))
+    def summarise(self, finished: Sequence[Finished], tables: dict[str, dict[str, Any]]) -> None:
+        """Put each cell's mean and interval on its parent runs; `tables` as `summary.training` gives them, by task."""
+        for task, own in by_task(finished).items():
+            self._ask(task, lambda runs, task=task, own=own: runs.summarise(own, tables[task]))
 
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:

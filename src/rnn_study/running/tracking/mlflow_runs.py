@@ -245,7 +245,7 @@ class Runs:
         del self._open[event.run]
 
     def summarise(self, finished: Sequence[Finished], metrics: dict[str, Any]) -> None:
-        """Put each cell's mean and interval on its parent run; `metrics` as `summary.training` gives them."""
+        """Put each cell's mean and interval on its parent runs; `metrics` as `summary.training` gives them."""
         now = int(time.time() * 1000)
         parents = {self._parent(run.spec): run.spec.variant for run in finished}  # one for each search of a cell
         for parent, cell in parents.items():
