@@ -18,7 +18,9 @@ def prepared_file(name: str) -> Path:
 def save_task(task: Task, path: Path) -> None:
     """Write `task` as one npz without pickles."""
     arrays = {"name": np.array(task.name), "loss": np.array(task.loss), "outputs": np.array(task.outputs)}
-    arrays["unit"] = np.array(task.unit)
+    arrays |= {"unit": np.array(task.unit), "writes": np.array(task.writes)}
+    if task.scored is not None:
+        arrays["scored"] = np.array(task.scored)
     if task.embedding is not None:
         arrays["embedding"] = task.embedding
     for part, batch in task.parts().items():
@@ -50,6 +52,8 @@ def load_task(path: Path) -> Task:
         embedding=arrays.get("embedding"),
         inverse=under("inverse/"),
         extras=under("extra/"),
+        scored=int(arrays["scored"]) if "scored" in arrays else None,
+        writes=bool(arrays["writes"]),
     )
 
 

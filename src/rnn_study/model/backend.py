@@ -36,6 +36,7 @@ class Pass(NamedTuple):
     loss: float
     hidden: tuple[np.ndarray, ...]  # a layer's h at every step (N, T, H), both ways side by side, zero past a row's end
     final: tuple[tuple[np.ndarray, ...], ...]  # a layer's states (N, H) at each row's last valid step
+    # of both, a decoder's layers after the encoder's; a written answer ends with END
     gradients: dict[str, np.ndarray]  # of the loss, for every array that is trained
     inputs: np.ndarray  # its gradient for what the first layer reads (N, T, D)
 
@@ -67,14 +68,18 @@ class Backend(Protocol):
     def epoch(self, model: Any, data: Any, order: np.ndarray, keep: list[np.ndarray] | None) -> EpochTrace:
         """One update for each row of `order` (S, B), indices into `data`.
 
-        `keep` holds each layer's dropout masks (S, B, H), twice as wide both ways, already scaled by 1 / (1 - p).
+        `keep` holds the dropout masks (S, B, H) of all that `Network.dropped` names, already scaled by 1 / (1 - p).
         """
 
     def apply(self, model: Any, gradients: dict[str, np.ndarray]) -> None:
         """One update by these gradients, of every trained array, clipped as the optimiser says."""
 
     def predict(self, model: Any, data: Any) -> np.ndarray:
-        """Outputs (N, K), or (N, T, K), of the whole of `data`, without dropout."""
+        """Outputs (N, K), or (N, T, K), of the whole of `data`, without dropout.
+
+        A decoder reads the answers that `data` holds, so these say what it would write next after each of their tokens.
+        A network whose state is carried starts every row with zero states here.
+        """
 
     def probe(self, model: Any, data: Any) -> Pass:
         """One pass over the whole of `data`, forward and back, with everything it computes; no update.

@@ -41,6 +41,7 @@ class Ops(NamedTuple):
 ACTIVATIONS: dict[str, Callable[[Ops], Callable[[Array], Array]]] = {
     "tanh": lambda ops: ops.tanh,
     "relu": lambda ops: ops.relu,
+    "sigmoid": lambda ops: ops.sigmoid,
     "linear": lambda ops: lambda a: a,  # for theory: what the recurrence does without saturation
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cells import CELLS
-from .network import Network, layer_shapes, shapes
+from .network import DECODER, Network, layer_shapes, shapes
 
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 
@@ -44,8 +44,8 @@ class Init:
 
     kernel, recurrent: keys of `KERNELS` for W and U, or `uniform`, PyTorch's +-1/sqrt(H). whole: a kernel is drawn as
     one matrix, not gate by gate (the identity always is). biases: `zeros`, or `uniform` as PyTorch's. forget_bias: what
-    is put in place of the bias of a forget gate, None: nothing. head: the dense kernel, a key of `KERNELS`, or
-    `uniform`: kernel and bias in +-1/sqrt(inputs), PyTorch's.
+    is put in place of the bias of a forget gate, None: nothing. head: the dense kernels, a key of `KERNELS`, or
+    `uniform`: kernel and bias in +-1/sqrt(inputs), PyTorch's. Attention's kernels are Glorot's in every scheme.
     """
 
     kernel: str = "glorot"
@@ -96,6 +96,12 @@ def _layer(network: Network, index: int, rng: np.random.Generator, init: Init) -
     return found
 
 
+def _dense(prefix: str, shape: tuple[int, int], rng: np.random.Generator, init: Init) -> dict[str, np.ndarray]:
+    if init.head == "uniform":
+        return {f"{prefix}W": _uniform(rng, shape[0], shape), f"{prefix}b": _uniform(rng, shape[0], shape[1:])}
+    return {f"{prefix}W": KERNELS[init.head](rng, *shape), f"{prefix}b": np.zeros(shape[1])}
+
+
 def draw(
     network: Network, rng: np.random.Generator, embedding: np.ndarray | None = None, init: Init = SCHEMES["study"]
 ) -> dict[str, np.ndarray]:
@@ -113,7 +119,11 @@ def draw(
         for direction in network.directions:
             arrays = _layer(network, index, rng, init)
             tree |= {f"layers.{index}.{direction}{name}": array for name, array in arrays.items()}
-    rows, columns = expected["head.W"]
-    if init.head == "uniform":
-        return tree | {"head.W": _uniform(rng, rows, (rows, columns)), "head.b": _uniform(rng, rows, (columns,))}
-    return tree | {"head.W": KERNELS[init.head](rng, rows, columns), "head.b": np.zeros(columns)}
+    for name, shape in expected.items():
+        if name.startswith("attention."):
+            tree[name] = glorot(rng, shape[0], shape[1] if len(shape) > 1 else 1).reshape(shape)
+        elif name.endswith(".W") and name.startswith(("dense.", "head.")):
+            tree |= _dense(name.removesuffix("W"), shape, rng, init)
+    if network.decoder:
+        tree |= {DECODER + name: array for name, array in draw(network.decoder, rng, None, init).items()}
+    return tree

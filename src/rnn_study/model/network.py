@@ -10,7 +10,10 @@ side in the order of `cells.Cell.gates`:
     layers.0.gain_a, gain_s (G*H,)                       of normalisation
     layers.0.mean_a, variance_a, mean_s, variance_s (T, G*H)   of batch normalisation, at each step; never trained
     layers.0.back.W ...       the same arrays of the layer that reads backwards
+    attention.query (H, A)    attention.key (E, A)    attention.score (A,)    attention.W (E + H, H)
+    dense.0.W     (H, K)      dense.0.b (K,)
     head.W        (H, K)      head.b (K,)      twice H where layers read both ways
+    decoder.layers.0.W ...    all arrays of the network that writes, in the place of a head
 """
 
 import math
@@ -22,6 +25,7 @@ NORM_EPSILON = 1e-5  # added to variances
 NORM_MOMENTUM = 0.9  # what an update keeps of the running statistics
 NATIVE = ("vanilla", "lstm", "gru")  # cells that every framework has a layer of its own for
 STATISTICS = ("mean_a", "variance_a", "mean_s", "variance_s")
+DECODER = "decoder."  # prefix of the arrays of the network that writes
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,31 @@ class Embedding:
 
 
 @dataclass(frozen=True)
+class Dense:
+    """A dense layer: its units and its activation, a key of `cells.ACTIVATIONS`."""
+
+    units: int
+    activation: str
+
+
+@dataclass(frozen=True)
+class Attention:
+    """A look back at what the encoder found at every one of its steps, E numbers each, `memory`.
+
+    The decoder's state h_t scores step j as score . tanh(h_t query + m_j key) (Bahdanau et al. 2015, arXiv 1409.0473,
+    section A.1.2); the softmax of the scores over the valid steps weighs them to a context c_t, and the head reads
+    tanh([c_t, h_t] W) (Luong et al. 2015, arXiv 1508.04025, eq. 5). So the context comes after the recurrence, not
+    into it, as Bahdanau's does: the frameworks' own layers can run all steps at once.
+    """
+
+    units: int
+    memory: int
+
+
+@dataclass(frozen=True)
 class Network:
-    """Embedding, a stack of recurrent layers, and a dense head on the last valid state, or on that of every step.
+    """Embedding, a stack of recurrent layers, dense layers, and a dense head on the last valid state, or on that of
+    every step; or in place of a head a decoder.
 
     `inputs` is the number of features a step: the embedding's width where there is one. What holds for every layer:
 
@@ -59,6 +86,17 @@ class Network:
     every_step: the head reads the state after each step, and the loss is the mean over all valid ones.
     bidirectional: a second layer reads each sequence from its last valid step to its first; what both find stands
     side by side, and the head reads the final state of each (Schuster & Paliwal 1997).
+
+    What not every network has:
+
+    dense: layers between the recurrent ones and the head. With no recurrent layer at all, a multilayer perceptron:
+    the first dense layer reads all of the `steps` steps side by side, those past a row's end as zeros.
+    carried: row b of a batch goes on where row b of the batch before it ended: an epoch's first update starts from
+    zero states, every later one from the states that the one before it ended with; no gradient passes from one to the
+    other.
+    decoder: a network that writes the answer token by token (Sutskever et al. 2014, arXiv 1409.3215). It reads, one-hot,
+    the token before; its layers start with the final states of the encoder's, or, of an encoder without recurrent
+    layers, with what its last dense layer found as h. It alone may have `attention`.
     """
 
     inputs: int
@@ -73,6 +111,11 @@ class Network:
     window: int | None = None
     bidirectional: bool = False
     every_step: bool = False
+    dense: tuple[Dense, ...] = ()
+    steps: int = 0
+    carried: bool = False
+    attention: Attention | None = None
+    decoder: "Network | None" = None
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -80,8 +123,50 @@ class Network:
         return ("", "back.") if self.bidirectional else ("",)
 
     def width(self, index: int) -> int:
-        """How many numbers a step layer `index` reads; of the index after the last layer, the head."""
+        """How many numbers a step layer `index` reads; of the index after the last layer, what comes after it."""
         return len(self.directions) * self.layers[index - 1].units if index else self.inputs
+
+    @property
+    def found(self) -> int:
+        """How many numbers the first dense layer reads, or the head where there is none."""
+        return self.width(len(self.layers)) if self.layers else self.steps * self.inputs
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """The widths of all that dropout acts on, in order: recurrent layers, dense layers, the decoder's."""
+        own = (*(self.width(index + 1) for index in range(len(self.layers))), *(dense.units for dense in self.dense))
+        return own + (self.decoder.dropped if self.decoder else ())
+
+    @property
+    def parts(self) -> "tuple[Network, ...]":
+        """This network, and its decoder where it has one."""
+        return (self, self.decoder) if self.decoder else (self,)
+
+
+def clash(network: Network) -> str | None:
+    """What in `network` cannot be together."""
+    if not network.layers:
+        for name in ("every_step", "bidirectional", "carried", "norm", "window"):
+            if getattr(network, name):
+                return f"{name} without a recurrent layer: expected a cell"
+        if network.decoder and not network.dense:
+            return "a decoder after no layer at all: expected a cell or a dense layer"
+    if network.carried and network.bidirectional:
+        return "carried with bidirectional: expected one of the two, the end of a text is not known while it is read"
+    if network.carried and not network.every_step:
+        return "carried without every_step: expected an answer for every step"
+    if network.decoder:
+        if network.layers and network.dense:
+            return "dense layers between an encoder's cells and a decoder: expected one of the two"
+        for name in ("bidirectional", "window", "carried"):
+            if getattr(network, name):
+                return f"{name} with a decoder: expected an encoder that reads forward, its gradient whole"
+        if network.norm == "batch":
+            return "norm batch with a decoder: expected layer, for one row written alone has no statistics"
+        starts = network.layers or (Layer(one.cell, network.dense[-1].units) for one in network.decoder.layers)
+        if tuple(starts) != network.decoder.layers:
+            return "a decoder of other layers than its encoder's: expected the same, for it starts with their states"
+    return None
 
 
 def layer_shapes(network: Network, index: int) -> dict[str, tuple[int, ...]]:
@@ -107,9 +192,22 @@ def shapes(network: Network) -> dict[str, tuple[int, ...]]:
     for index in range(len(network.layers)):
         for direction in network.directions:
             tree |= {f"layers.{index}.{direction}{name}": s for name, s in layer_shapes(network, index).items()}
-    tree["head.W"] = (network.width(len(network.layers)), network.outputs)
-    tree["head.b"] = (network.outputs,)
-    return tree
+    width = network.found
+    if network.attention:
+        units, memory = network.attention.units, network.attention.memory
+        tree |= {"attention.query": (width, units), "attention.key": (memory, units), "attention.score": (units,)}
+        tree["attention.W"] = (memory + width, width)
+    for index, dense in enumerate(network.dense):
+        tree |= {f"dense.{index}.W": (width, dense.units), f"dense.{index}.b": (dense.units,)}
+        width = dense.units
+    if network.decoder:
+        return tree | {DECODER + name: shape for name, shape in shapes(network.decoder).items()}
+    return tree | {"head.W": (width, network.outputs), "head.b": (network.outputs,)}
+
+
+def decoder_tree(tree: dict) -> dict:
+    """What of a tree belongs to the decoder, by the names it has there."""
+    return {name.removeprefix(DECODER): array for name, array in tree.items() if name.startswith(DECODER)}
 
 
 def is_trained(network: Network, name: str) -> bool:
@@ -128,13 +226,24 @@ def parameter_count(network: Network, *, embedding: bool) -> int:
     )
 
 
+def resized(network: Network, units: int) -> Network:
+    """`network` with as many units in every layer whose width its cell's is: the recurrent ones and what attention
+    scores with; of a network without them its dense layers."""
+    layers = tuple(Layer(layer.cell, units) for layer in network.layers)
+    found = replace(network, layers=layers)
+    if not layers:
+        found = replace(found, dense=tuple(Dense(units, dense.activation) for dense in network.dense))
+    if found.attention:
+        found = replace(found, attention=Attention(units, units))
+    return replace(found, decoder=resized(found.decoder, units)) if found.decoder else found
+
+
 def units_for(budget: int, network: Network) -> int:
-    """The number of units, the same in every layer of `network`, that comes nearest to `budget` weights, embedding
-    apart."""
+    """The number of units, the same in every layer of `network` (see `resized`), that comes nearest to `budget`
+    weights, embedding apart."""
 
     def distance(units: int) -> int:
-        layers = tuple(Layer(layer.cell, units) for layer in network.layers)
-        return abs(parameter_count(replace(network, layers=layers), embedding=False) - budget)
+        return abs(parameter_count(resized(network, units), embedding=False) - budget)
 
     units = 1
     while distance(units + 1) < distance(units):  # the count grows with the units: one minimum
@@ -147,7 +256,7 @@ def why_not_native(network: Network, backend: str) -> str | None:
     for layer in network.layers:
         if layer.cell not in NATIVE:
             return f"cell {layer.cell}"
-        if network.activation == "linear" or (network.activation != "tanh" and layer.cell != "vanilla"):
+        if network.activation in ("linear", "sigmoid") or (network.activation != "tanh" and layer.cell != "vanilla"):
             return f"activation {network.activation} with cell {layer.cell}"
         if network.second_bias and backend == "tensorflow" and not CELLS[layer.cell].recurrent_bias:
             return f"a second bias with cell {layer.cell}"
@@ -155,7 +264,7 @@ def why_not_native(network: Network, backend: str) -> str | None:
         return f"norm {network.norm}"
     if network.window:
         return f"window {network.window}"
-    return None
+    return why_not_native(network.decoder, backend) if network.decoder else None
 
 
 def default_impl(network: Network) -> str:

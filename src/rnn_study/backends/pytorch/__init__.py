@@ -8,7 +8,7 @@ from rnn_study.model.network import Network
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Batch
 
-from .layers import Equations, valid_steps
+from .layers import Equations
 from .model import Net, update
 from .runtime import allow_tf32, torch
 
@@ -28,7 +28,7 @@ def build(
 ) -> Net:
     if impl == "native":
         require_native(network, "pytorch")
-    model = Net(network, loss, optimiser, getattr(torch, str(weights["head.W"].dtype)), device, impl)
+    model = Net(network, loss, optimiser, getattr(torch, str(next(iter(weights.values())).dtype)), device, impl)
     set_weights(model, weights)
     zero = {f"{slot}.{name}": np.zeros(array.shape) for slot in model.slots for name, array in weights.items()}
     set_slots(model, {"updates": np.array(0), **zero})
@@ -39,9 +39,9 @@ def place(batch: Batch, model: Net) -> tuple[Tensor, Tensor, Tensor | None]:
     x = torch.from_numpy(batch.x)
     y = torch.from_numpy(batch.y)
     if x.is_floating_point():
-        x = x.to(model.head.weight.dtype)
+        x = x.to(model.dtype)
     if y.is_floating_point():
-        y = y.to(model.head.weight.dtype)
+        y = y.to(model.dtype)
     last = None if batch.mask is None else torch.from_numpy(batch.mask.sum(axis=1) - 1)
     return x.to(model.device), y.to(model.device), None if last is None else last.to(model.device)
 
@@ -52,14 +52,18 @@ def epoch(
     x, y, last = data
     masks = None
     if keep is not None:
-        masks = [torch.from_numpy(mask).to(model.device, model.head.weight.dtype) for mask in keep]
+        masks = [torch.from_numpy(mask).to(model.device, model.dtype) for mask in keep]
     rows = torch.from_numpy(order).to(model.device)
+    carried, state = model.network.carried, None
     seen = []
     model.train()
     for step, row in enumerate(rows):
         dropped = None if masks is None else [mask[step] for mask in masks]
         ends = None if last is None else last[row]
-        loss = model.measure(model(model.embed(x[row]), ends, dropped), y[row], ends)
+        found = model(model.embed(x[row]), y[row], ends, dropped, state, carried)
+        if carried:
+            state = [tuple(one.detach() for one in states) for states in found.final]
+        loss = model.measure(found.outputs, y[row], ends)
         model.rule.zero_grad(set_to_none=True)
         loss.backward()
         health = update(model)
@@ -80,12 +84,12 @@ def apply(model: Net, gradients: dict[str, np.ndarray]) -> None:
 
 @torch.no_grad()
 def predict(model: Net, data: tuple[Tensor, Tensor, Tensor | None]) -> np.ndarray:
-    x, _, last = data
+    x, y, last = data
     model.eval()
     chunks = []
     for start in range(0, len(x), _CHUNK):
         part = slice(start, start + _CHUNK)
-        chunks.append(model(model.embed(x[part]), None if last is None else last[part], None))
+        chunks.append(model(model.embed(x[part]), y[part], None if last is None else last[part]).outputs)
     return torch.cat(chunks).cpu().numpy()
 
 
@@ -95,25 +99,20 @@ def probe(model: Net, data: tuple[Tensor, Tensor, Tensor | None]) -> Pass:
     read = model.embed(x)
     if not read.requires_grad:
         read = read.detach().requires_grad_()
-    outputs = model(read, last, None)
+    outputs = model(read, y, last).outputs
     loss = model.measure(outputs, y, last)
     names = [name for name, (tensor, _) in model.arrays().items() if tensor.requires_grad]
     d_inputs, *gradients = torch.autograd.grad(loss, [read, *(model.arrays()[name][0] for name in names)])
-    hidden, final = [], []
     with torch.no_grad():
-        if model.network.every_step and last is not None:
-            outputs = outputs * valid_steps(x, last)[..., None]
-        x = read
-        for layer in model.layers:
-            h, states = layer.states(x, last)
-            hidden.append(_numpy(h))
-            final.append(tuple(map(_numpy, states)))
-            x = h
+        counted = model.counted(outputs, y, last)
+        if counted is not None:
+            outputs = outputs * counted[..., None]
+        ended = model(read, y, last, ends=True)
     return Pass(
         outputs=_numpy(outputs),
         loss=loss.item(),
-        hidden=tuple(hidden),
-        final=tuple(final),
+        hidden=tuple(map(_numpy, ended.hidden)),
+        final=tuple(tuple(map(_numpy, states)) for states in ended.final),
         gradients=_canonical(model, dict(zip(names, gradients, strict=True))),
         inputs=_numpy(d_inputs),
     )

@@ -13,8 +13,9 @@ from rnn_study.model.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Net
 
 from .runtime import torch
 
+States = tuple[Tensor, ...]
 _LAYERS = {"vanilla": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-_OPS = Ops(tanh=torch.tanh, sigmoid=torch.sigmoid, relu=torch.relu)
+OPS = Ops(tanh=torch.tanh, sigmoid=torch.sigmoid, relu=torch.relu)
 
 
 def valid_steps(x: Tensor, last: Tensor) -> Tensor:
@@ -50,17 +51,20 @@ class Native(nn.Module):
         else:
             nn.init.zeros_(self.layer.bias_hh_l0.requires_grad_(False))
 
-    def forward(self, x: Tensor, last: Tensor | None) -> Tensor:
-        # Valid steps come first, so what padding does after them cannot reach them.
-        return self.layer(x)[0]
-
-    def states(self, x: Tensor, last: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """h at every step (N, T, H), zero past a row's end, and each state (N, H) at the end of its row."""
-        if last is None:
-            hidden, final = self.layer(x)
+    def forward(self, x: Tensor, last: Tensor | None, start: States | None, ends: bool) -> tuple[Tensor, States | None]:
+        """h at every step (N, T, H), anything past a row's end; with `ends` zero there, and each state (N, H) at the
+        end of its row. start: the states (N, H) before the first step, zero if None."""
+        if start is not None:
+            first = tuple(state[None] for state in start)
+            start = first if len(first) > 1 else first[0]
+        if last is None or not ends:
+            # Valid steps come first, so what padding does after them cannot reach them.
+            hidden, final = self.layer(x, start)
+            if not ends:
+                return hidden, None
         else:
             packed = pack_padded_sequence(x, (last + 1).cpu(), batch_first=True, enforce_sorted=False)
-            hidden, final = self.layer(packed)
+            hidden, final = self.layer(packed, start)
             hidden = pad_packed_sequence(hidden, batch_first=True, total_length=x.shape[1])[0]
         return hidden, tuple(state[0] for state in (final if isinstance(final, tuple) else (final,)))
 
@@ -71,7 +75,7 @@ class Equations(nn.Module):
     def __init__(self, network: Network, index: int, make: dict):
         super().__init__()
         self.network, self.cell = network, CELLS[network.layers[index].cell]
-        self.ops = activated(_OPS, network.activation)
+        self.ops = activated(OPS, network.activation)
         shapes = layer_shapes(network, index)
         for name, shape in shapes.items():
             array = nn.Parameter(torch.empty(shape, **make), requires_grad=name not in STATISTICS)
@@ -114,13 +118,13 @@ class Equations(nn.Module):
         for name, running in self.seen.items():
             getattr(self, name).copy_(running)
 
-    def _scan(self, x: Tensor, last: Tensor | None) -> list[tuple[Tensor, ...]]:
+    def _scan(self, x: Tensor, last: Tensor | None, start: States | None) -> list[States]:
         valid = None if last is None else valid_steps(x, last)
         steps, window = x.shape[1], self.network.window
         self.seen = {}
         read = self._normalised("a", x @ self.W, slice(0, steps), valid) + self.b
         b_rec, vectors = self.arrays.get("b_rec", (None,))[0], [getattr(self, name) for name in self.cell.vectors]
-        state = (x.new_zeros(len(x), self.U.shape[0]),) * self.cell.states
+        state = start or (x.new_zeros(len(x), self.U.shape[0]),) * self.cell.states
         history = []
         for t, a in enumerate(read.unbind(1)):
             if window and last is None and t == steps - window:
@@ -136,14 +140,14 @@ class Equations(nn.Module):
             history.append(state)
         return history
 
-    def forward(self, x: Tensor, last: Tensor | None) -> Tensor:
-        return torch.stack([state[0] for state in self._scan(x, last)], dim=1)
-
-    def states(self, x: Tensor, last: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As `Native.states`."""
-        every = [torch.stack(states, dim=1) for states in zip(*self._scan(x, last), strict=True)]
+    def forward(self, x: Tensor, last: Tensor | None, start: States | None, ends: bool) -> tuple[Tensor, States | None]:
+        """As `Native.forward`."""
+        history = self._scan(x, last, start)
+        if not ends:
+            return torch.stack([state[0] for state in history], dim=1), None
         if last is None:
-            return every[0], tuple(states[:, -1] for states in every)
+            return torch.stack([state[0] for state in history], dim=1), history[-1]
+        every = [torch.stack(states, dim=1) for states in zip(*history, strict=True)]
         rows = torch.arange(len(x), device=x.device)
         return every[0] * valid_steps(x, last)[..., None], tuple(states[rows, last] for states in every)
 
@@ -163,11 +167,17 @@ class Recurrent(nn.Module):
             for name, held in layer.arrays.items()
         }
 
-    def forward(self, x: Tensor, last: Tensor | None) -> Tensor:
-        """What it finds at every step (N, T, H), or (N, T, 2 H) both ways; anything past a row's end."""
+    def forward(
+        self, x: Tensor, last: Tensor | None, start: States | None = None, ends: bool = False
+    ) -> tuple[Tensor, States | None]:
+        """As `Native.forward`, (N, T, 2 H) both ways, the states of the second direction after those of the first."""
         first, *back = self.directions
-        found = [first(x, last)] + [turned(layer(turned(x, last), last), last) for layer in back]
-        return torch.cat(found, dim=2)
+        hidden, final = first(x, last, start, ends)
+        for layer in back:
+            h, more = layer(turned(x, last), last, start, ends)
+            hidden = torch.cat([hidden, turned(h, last)], dim=2)
+            final = (*final, *more) if ends else None
+        return hidden, final
 
     def ends(self, found: Tensor, last: Tensor | None) -> Tensor:
         """Of what it found at every step, the final state of each direction side by side."""
@@ -176,12 +186,3 @@ class Recurrent(nn.Module):
             return end
         units = found.shape[2] // 2
         return torch.cat([end[:, :units], found[:, 0, units:]], dim=1)
-
-    def states(self, x: Tensor, last: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As `Native.states`, the states of the second direction after those of the first."""
-        first, *back = self.directions
-        hidden, final = first.states(x, last)
-        for layer in back:
-            h, more = layer.states(turned(x, last), last)
-            hidden, final = torch.cat([hidden, turned(h, last)], dim=2), (*final, *more)
-        return hidden, final

@@ -16,7 +16,6 @@ from rnn_study.model.network import Network
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import Batch
 
-from .layers import valid_steps
 from .model import Graph
 from .runtime import allow_tf32, keras, tf
 
@@ -56,7 +55,7 @@ def build(
         loss,
         replace(rule, epsilon=0.0, hat=False) if adam else rule,
         optimiser.clip_by,
-        str(weights["head.W"].dtype),
+        str(next(iter(weights.values())).dtype),
         device,
         impl,
     )
@@ -104,15 +103,12 @@ def apply(model: _Model, gradients: dict[str, np.ndarray]) -> None:
 
 
 def predict(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) -> np.ndarray:
-    x, _, last = data
+    x, y, last = data
     chunks = []
     with tf.device(model.graph.device):
         for start in range(0, len(x), _CHUNK):
             part = slice(start, start + _CHUNK)
-            if last is None:
-                chunks.append(model.graph.predict(x[part]).numpy())
-            else:
-                chunks.append(model.graph.predict_masked(x[part], last[part]).numpy())
+            chunks.append(model.graph.predict(x[part], y[part], None if last is None else last[part]).numpy())
     return np.concatenate(chunks)
 
 
@@ -122,23 +118,19 @@ def probe(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) ->
         with tf.GradientTape() as tape:
             read = graph.embed(x)
             tape.watch(read)
-            outputs = graph.forward(read, last, True)
+            outputs = graph.forward(read, y, last, True).outputs
             loss = graph.measure(outputs, y, last)
         variables = [variable.value for variable in graph.variables(trained=True)]
         d_inputs, *gradients = tape.gradient(loss, [read, *variables])
-        if graph.network.every_step and last is not None:
-            outputs = tf.where(valid_steps(x, last)[..., None], outputs, 0)
-        hidden, final = [], []
-        now = read
-        for layer in graph.layers:
-            now, states = layer.states(now, last)
-            hidden.append(now.numpy())
-            final.append(tuple(state.numpy() for state in states))
+        counted = graph.counted(outputs, y, last)
+        if counted is not None:
+            outputs = tf.where(counted[..., None], outputs, 0)
+        ended = graph.forward(read, y, last, True, ends=True)
     return Pass(
         outputs=outputs.numpy(),
         loss=float(loss),
-        hidden=tuple(hidden),
-        final=tuple(final),
+        hidden=tuple(h.numpy() for h in ended.hidden),
+        final=tuple(tuple(state.numpy() for state in states) for states in ended.final),
         gradients=graph.canonical((tf.convert_to_tensor(g).numpy() for g in gradients), trained=True),
         inputs=d_inputs.numpy(),
     )

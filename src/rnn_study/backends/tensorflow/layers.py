@@ -10,8 +10,9 @@ from rnn_study.model.network import NORM_EPSILON, NORM_MOMENTUM, STATISTICS, Net
 
 from .runtime import keras, tf
 
+States = tuple[tf.Tensor, ...]
 _LAYERS = {"vanilla": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-_OPS = Ops(tanh=tf.tanh, sigmoid=tf.sigmoid, relu=tf.nn.relu)
+OPS = Ops(tanh=tf.tanh, sigmoid=tf.sigmoid, relu=tf.nn.relu)
 
 
 def valid_steps(x: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
@@ -80,15 +81,21 @@ class Native:
             return [tree["W"], tree["U"], tree["b"]]
         return [_zrn(tree["W"]), _zrn(tree["U"]), _zrn(np.stack([tree["b"], tree["b_rec"]]))]
 
-    def hidden(self, x: tf.Tensor, last: tf.Tensor | None, training: bool, sequence: bool) -> tf.Tensor:
-        """h at every step (N, T, H), or at the last one (N, H), whose gradient is a third to a half cheaper."""
+    def hidden(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, sequence: bool, start: States | None
+    ) -> tf.Tensor:
+        """h at every step (N, T, H), or at the last one (N, H), whose gradient is a third to a half cheaper. start: the
+        states (N, H) before the first step, zero if None."""
         self.layer.return_sequences, self.layer.return_state = sequence, False
-        return self.layer(x)
+        return self.layer(x, initial_state=None if start is None else list(start))
 
-    def states(self, x: tf.Tensor, last: tf.Tensor | None) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    def states(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, start: States | None
+    ) -> tuple[tf.Tensor, States]:
         """h at every step (N, T, H), zero past a row's end, and each state (N, H) at the end of its row."""
         self.layer.return_sequences, self.layer.return_state = True, True
-        hidden, *final = self.layer(x, mask=None if last is None else valid_steps(x, last))
+        mask = None if last is None else valid_steps(x, last)
+        hidden, *final = self.layer(x, mask=mask, initial_state=None if start is None else list(start))
         return hidden, tuple(final)
 
     def learn(self) -> None:
@@ -100,7 +107,7 @@ class Equations:
 
     def __init__(self, network: Network, index: int, dtype: str):
         self.network, self.cell = network, CELLS[network.layers[index].cell]
-        self.ops = activated(_OPS, network.activation)
+        self.ops = activated(OPS, network.activation)
         shapes = layer_shapes(network, index)
         fixed = {name: shapes.pop(name) for name in STATISTICS if name in shapes}
         self.holders = [Plain(dtype, shapes), Plain(dtype, fixed, trainable=False)]
@@ -122,7 +129,9 @@ class Equations:
     def _over_columns(self, kind: str, products: tf.Tensor) -> tf.Tensor:
         return self._normalised(kind, products, *tf.nn.moments(products, [-1], keepdims=True))
 
-    def _scan(self, x: tf.Tensor, last: tf.Tensor | None, training: bool) -> tuple[tf.Tensor, ...]:
+    def _scan(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, first: States | None
+    ) -> tuple[tf.Tensor, ...]:
         """Every state at every step, each (T, N, H)."""
         held = {name: variable.value for name, variable in self.held.items()}
         norm, window = self.network.norm, self.network.window
@@ -163,7 +172,7 @@ class Equations:
             return (*self.cell.step(self.ops, state, a, s, *vectors), *used)
 
         known = (fixed["mean_s"], fixed["variance_s"]) if norm == "batch" else ()
-        start = (zero,) * self.cell.states + nothing
+        start = (first or (zero,) * self.cell.states) + nothing
         found = tf.scan(step, (tf.range(steps), read, counted, *known), start)
         if norm == "batch":
             self.seen |= {"mean_s": found[-2], "variance_s": found[-1]}
@@ -179,14 +188,18 @@ class Equations:
             moved = tf.where(counted, NORM_MOMENTUM * here + (1 - NORM_MOMENTUM) * found, here)
             variable.assign(tf.concat([moved, variable.value[tf.shape(moved)[0] :]], axis=0))
 
-    def hidden(self, x: tf.Tensor, last: tf.Tensor | None, training: bool, sequence: bool) -> tf.Tensor:
+    def hidden(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, sequence: bool, start: States | None
+    ) -> tf.Tensor:
         """As `Native.hidden`."""
-        h = self._scan(x, last, training)[0]
+        h = self._scan(x, last, training, start)[0]
         return tf.transpose(h, (1, 0, 2)) if sequence else h[-1]
 
-    def states(self, x: tf.Tensor, last: tf.Tensor | None) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    def states(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, start: States | None
+    ) -> tuple[tf.Tensor, States]:
         """As `Native.states`."""
-        every = [tf.transpose(states, (1, 0, 2)) for states in self._scan(x, last, training=True)]
+        every = [tf.transpose(states, (1, 0, 2)) for states in self._scan(x, last, training, start)]
         if last is None:
             return every[0], tuple(states[:, -1] for states in every)
         final = tuple(tf.gather(states, last, axis=1, batch_dims=1) for states in every)
@@ -202,13 +215,15 @@ class Recurrent:
     def __init__(self, network: Network, index: int, dtype: str, impl: str):
         self.parts = {prefix: _IMPLS[impl](network, index, dtype) for prefix in network.directions}
 
-    def hidden(self, x: tf.Tensor, last: tf.Tensor | None, training: bool, sequence: bool) -> tf.Tensor:
+    def hidden(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, sequence: bool, start: States | None
+    ) -> tf.Tensor:
         """What it finds at every step (N, T, H), or (N, T, 2 H) both ways, anything past a row's end; or, without
         `sequence` and where no row ends early, what `ends` makes of that."""
         first, *back = self.parts.values()
-        found = [first.hidden(x, last, training, sequence)]
+        found = [first.hidden(x, last, training, sequence, start)]
         for part in back:
-            h = part.hidden(turned(x, last), last, training, sequence)
+            h = part.hidden(turned(x, last), last, training, sequence, start)
             found.append(turned(h, last) if sequence else h)
         return tf.concat(found, axis=-1)
 
@@ -220,12 +235,14 @@ class Recurrent:
         units = found.shape[2] // 2
         return tf.concat([end[:, :units], found[:, 0, units:]], axis=1)
 
-    def states(self, x: tf.Tensor, last: tf.Tensor | None) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    def states(
+        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, start: States | None
+    ) -> tuple[tf.Tensor, States]:
         """As `Native.states`, the states of the second direction after those of the first."""
         first, *back = self.parts.values()
-        hidden, final = first.states(x, last)
+        hidden, final = first.states(x, last, training, start)
         for part in back:
-            h, more = part.states(turned(x, last), last)
+            h, more = part.states(turned(x, last), last, training, start)
             hidden, final = tf.concat([hidden, turned(h, last)], axis=2), (*final, *more)
         return hidden, final
 

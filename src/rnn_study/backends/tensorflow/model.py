@@ -1,14 +1,17 @@
 """TensorFlow: the variables of a network, and the compiled functions over them: update, epoch, prediction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study.model.network import Network
+from rnn_study.model.cells import ACTIVATIONS, CELLS
+from rnn_study.model.network import DECODER, Network, shapes
 from rnn_study.model.optimisers import Adam, RmsProp, Sgd
+from rnn_study.model.task import GO
 
-from .layers import Native, Plain, Recurrent, valid_steps
+from .layers import OPS, Native, Plain, Recurrent, States, valid_steps
 from .runtime import keras, tf
 
 
@@ -27,6 +30,102 @@ def _norm(tensors: list[tf.Tensor]) -> tf.Tensor:
     return tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(tensor)) for tensor in tensors]))
 
 
+_ACTIVATIONS = {name: of(OPS) for name, of in ACTIVATIONS.items()}
+
+
+class Climbed(NamedTuple):
+    """What one part of a network found: outputs, or, of an encoder, what its decoder starts with and looks back at;
+    and, where they were asked for, of each layer its h at every step and its states at each row's end."""
+
+    outputs: tf.Tensor
+    hidden: list[tf.Tensor]
+    final: list[States]
+
+
+class Part:
+    """One network of `network.py` without its decoder."""
+
+    def __init__(self, network: Network, dtype: str, impl: str):
+        self.network, tree = network, shapes(network)
+        self.embedding = None
+        if network.embedding:
+            shape = (network.embedding.words, network.inputs)
+            self.embedding = Plain(dtype, {"embedding": shape}, network.embedding.trainable)
+        self.layers = [Recurrent(network, index, dtype, impl) for index in range(len(network.layers))]
+        above = ("attention.", *(f"dense.{index}." for index in range(len(network.dense))), "head.")
+        self.above = {}
+        for prefix in above:
+            own = {name.removeprefix(prefix): shape for name, shape in tree.items() if name.startswith(prefix)}
+            if own:
+                self.above[prefix] = Plain(dtype, own)
+
+    def holders(self) -> list[tuple[str, Plain | Native]]:
+        """What holds the arrays of the canonical tree, in its order, with the prefix of their names."""
+        found = [] if self.embedding is None else [("", self.embedding)]
+        for index, layer in enumerate(self.layers):
+            for prefix, part in layer.parts.items():
+                found += [(f"layers.{index}.{prefix}", holder) for holder in part.holders]
+        return found + list(self.above.items())
+
+    def embed(self, x: tf.Tensor) -> tf.Tensor:
+        return x if self.embedding is None else tf.gather(self.embedding.variables[0].value, x)
+
+    def _dense(self, prefix: str, x: tf.Tensor) -> tf.Tensor:
+        kernel, bias = self.above[prefix].variables
+        return x @ kernel.value + bias.value
+
+    def _attend(self, h: tf.Tensor, memory: tf.Tensor, last: tf.Tensor | None) -> tf.Tensor:
+        """`network.Attention`: what the head reads (N, T', H) of h (N, T', H), looking at memory (N, T, E)."""
+        held = {name: variable.value for name, variable in self.above["attention."].named().items()}
+        seen = tf.tanh((h @ held["query"])[:, :, None] + (memory @ held["key"])[:, None])
+        scores = tf.reduce_sum(seen * held["score"], axis=-1)
+        if last is not None:
+            scores = tf.where(valid_steps(memory, last)[:, None], scores, -np.inf)
+        context = tf.nn.softmax(scores, axis=-1) @ memory
+        return tf.tanh(tf.concat([context, h], axis=2) @ held["W"])
+
+    def climb(
+        self,
+        x: tf.Tensor,
+        last: tf.Tensor | None,
+        training: bool,
+        keep: Iterator[tf.Tensor] | None,
+        start: list[States] | None = None,
+        memory: tuple[tf.Tensor, tf.Tensor | None] | None = None,
+        ends: bool = False,
+    ) -> Climbed:
+        """What it finds in what its first layer reads (N, T, D); `last` (N,) is each row's last valid step, `start` the
+        states its layers start with, `memory` what attention looks at and the last valid steps of that."""
+        network, hidden, final = self.network, [], []
+        every = network.every_step or ends
+        for index, layer in enumerate(self.layers):
+            first = start[index] if start else None
+            sequence = every or last is not None or layer is not self.layers[-1]
+            if ends:
+                x, states = layer.states(x, last, training, first)
+                hidden.append(x)
+                final.append(states)
+            else:
+                x = layer.hidden(x, last, training, sequence, first)
+            if keep is not None:
+                mask = next(keep)
+                x = x * (mask[:, None, :] if sequence else mask)
+        if "attention." in self.above:
+            x = self._attend(x, *memory)
+        elif not self.layers:
+            x = x if last is None else tf.where(valid_steps(x, last)[..., None], x, 0)
+            x = tf.reshape(x, (tf.shape(x)[0], network.steps * network.inputs))
+        elif not (network.every_step or network.decoder) and (ends or last is not None):
+            steps = tf.shape(x, tf.int64)
+            x = self.layers[-1].ends(x, tf.fill(steps[:1], steps[1] - 1) if last is None else last)
+        for index, dense in enumerate(network.dense):
+            x = _ACTIVATIONS[dense.activation](self._dense(f"dense.{index}.", x))
+            if keep is not None:
+                mask = next(keep)
+                x = x * (mask[:, None, :] if network.every_step else mask)
+        return Climbed(x if network.decoder else self._dense("head.", x), hidden, final)
+
+
 class Graph:
     """The variables of a network and the compiled functions over them."""
 
@@ -42,14 +141,8 @@ class Graph:
     ):
         self.network, self.loss, self.clip_by = network, loss, clip_by
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
-        depth = len(network.layers)
         with tf.device(self.device):
-            self.embedding = None
-            if network.embedding:
-                shape = (network.embedding.words, network.inputs)
-                self.embedding = Plain(dtype, {"embedding": shape}, network.embedding.trainable)
-            self.layers = [Recurrent(network, index, dtype, impl) for index in range(depth)]
-            self.head = Plain(dtype, {"W": (network.width(depth), network.outputs), "b": (network.outputs,)})
+            self.parts = [Part(part, dtype, impl) for part in network.parts]
             self.clip, self.clip_margin = tf.Variable(np.inf, dtype=dtype), tf.Variable(0.0, dtype=dtype)
             self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
             self.rule, self.slots = _rule(rule), rule.slots
@@ -57,23 +150,15 @@ class Graph:
         # On a CPU, XLA fuses the many small operations of a step; on a GPU it would keep Keras from cuDNN.
         self.update = tf.function(self._update, autograph=False, jit_compile=device == "cpu")
         self._epochs: dict[tuple, tf.types.experimental.ConcreteFunction] = {}
-        words = tf.TensorSpec((None, None), tf.int32)
-        x = tf.TensorSpec((None, None, network.inputs), dtype) if self.embedding is None else words
-        last = tf.TensorSpec((None,), tf.int64)
-        self.predict = tf.function(
-            lambda x: self.forward(self.embed(x), None, False), input_signature=[x], autograph=False
-        )
-        self.predict_masked = tf.function(
-            lambda x, last: self.forward(self.embed(x), last, False), input_signature=[x, last], autograph=False
-        )
+        self._predictions: dict[tuple, tf.types.experimental.ConcreteFunction] = {}
 
     def holders(self, trained: bool) -> list[tuple[str, Plain | Native]]:
         """What holds the arrays of the canonical tree, in its order, with the prefix of their names."""
-        found = [] if self.embedding is None else [("", self.embedding)]
-        for index, layer in enumerate(self.layers):
-            for prefix, part in layer.parts.items():
-                found += [(f"layers.{index}.{prefix}", holder) for holder in part.holders]
-        found.append(("head.", self.head))
+        found = [
+            (prefix + own, holder)
+            for prefix, part in zip(("", DECODER), self.parts, strict=False)
+            for own, holder in part.holders()
+        ]
         return [(prefix, holder) for prefix, holder in found if holder.trainable or not trained]
 
     def variables(self, trained: bool) -> list[keras.Variable]:
@@ -95,48 +180,90 @@ class Graph:
         return found
 
     def embed(self, x: tf.Tensor) -> tf.Tensor:
-        return x if self.embedding is None else tf.gather(self.embedding.variables[0].value, x)
+        return self.parts[0].embed(x)
 
     def forward(
-        self, x: tf.Tensor, last: tf.Tensor | None, training: bool, keep: list[tf.Tensor] | None = None
-    ) -> tf.Tensor:
-        """Outputs (N, K), or (N, T, K), from what the first layer reads (N, T, D); `last` (N,) is each row's last
-        valid step."""
-        every = self.network.every_step
-        for index, layer in enumerate(self.layers):
-            sequence = every or last is not None or layer is not self.layers[-1]
-            x = layer.hidden(x, last, training, sequence)
-            if keep is not None:
-                x = x * (keep[index][:, None, :] if sequence else keep[index])
-        if last is not None and not every:
-            x = self.layers[-1].ends(x, last)
-        kernel, bias = self.head.variables
-        return x @ kernel.value + bias.value
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        last: tf.Tensor | None,
+        training: bool,
+        keep: list[tf.Tensor] | None = None,
+        start: list[States] | None = None,
+        ends: bool = False,
+    ) -> Climbed:
+        """Outputs (N, K), (N, T, K) or (N, T', K) from what the first layer reads (N, T, D) and the answers, of which a
+        decoder reads the tokens before; `last` (N,) is each row's last valid step. `start` as of `Part`; `ends` asks
+        for h zero past a row's end, and states there; with a decoder, of the encoder's layers and then of its own."""
+        masks = None if keep is None else iter(keep)
+        writes = self.network.decoder
+        found = self.parts[0].climb(x, last, training, masks, start, ends=ends or writes is not None)
+        if writes is None:
+            return found
+        first, memory = found.final, (found.outputs, last)
+        if not self.network.layers:
+            h = found.outputs
+            first = [(h, *[tf.zeros_like(h)] * (CELLS[layer.cell].states - 1)) for layer in writes.layers]
+        words = tf.one_hot(tf.pad(y[:, :-1], [[0, 0], [1, 0]], constant_values=GO), writes.inputs, dtype=x.dtype)
+        end = tf.math.count_nonzero(y != GO, axis=1) - 1 if ends else None
+        own = self.parts[1].climb(words, end, training, masks, first, memory, ends)
+        return Climbed(own.outputs, found.hidden + own.hidden, found.final + own.final)
+
+    def counted(self, outputs: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None) -> tf.Tensor | None:
+        """Which steps (N, T) or tokens (N, T') of the answers count, None where all do."""
+        if self.network.decoder:
+            return y != GO
+        return valid_steps(outputs, last) if last is not None and self.network.every_step else None
 
     def measure(self, outputs: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None) -> tf.Tensor:
-        """The loss: the mean over rows, or over all their valid steps."""
+        """The loss: the mean over rows, or over all their valid steps or tokens."""
         if self.loss == "cross_entropy":
             errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=outputs)
         else:
             errors = tf.reduce_mean(tf.square(outputs - y), axis=-1)
-        if last is None or not self.network.every_step:
+        counted = self.counted(outputs, y, last)
+        if counted is None:
             return tf.reduce_mean(errors)
-        counted = tf.cast(valid_steps(outputs, last), errors.dtype)
+        counted = tf.cast(counted, errors.dtype)
         return tf.reduce_sum(counted * errors) / tf.reduce_sum(counted)
 
+    def predict(self, *arguments: tf.Tensor | None) -> tf.Tensor:
+        """Outputs from x, y and last, compiled for any number of examples and of steps."""
+
+        def loose(array: tf.Tensor | None) -> tf.TensorSpec | None:
+            shape = () if array is None else (None, None, *array.shape[2:])[: array.shape.rank]
+            return None if array is None else tf.TensorSpec(shape, array.dtype)
+
+        specs = tf.nest.map_structure(loose, arguments)
+        if specs not in self._predictions:
+            whole = tf.function(lambda x, y, last: self.forward(self.embed(x), y, last, False).outputs, autograph=False)
+            self._predictions[specs] = whole.get_concrete_function(*specs)
+        return self._predictions[specs](*arguments)
+
     def _update(
-        self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, row: tf.Tensor, keep: list[tf.Tensor] | None
-    ) -> tuple[tf.Tensor, ...]:
-        """One update on the examples `row`: what `EpochTrace` names of it."""
-        trained = self.variables(trained=True)
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        last: tf.Tensor | None,
+        row: tf.Tensor,
+        keep: list[tf.Tensor] | None,
+        start: list[States] | None,
+    ) -> tuple[tuple[tf.Tensor, ...], list[States]]:
+        """One update on the examples `row`: what `EpochTrace` names of it, and the states it ended with where these are
+        carried on."""
+        trained, carried = self.variables(trained=True), self.network.carried
         with tf.GradientTape() as tape:
             read, ends = self.embed(tf.gather(x, row)), None if last is None else tf.gather(last, row)
-            loss = self.measure(self.forward(read, ends, True, keep), tf.gather(y, row), ends)
+            answers = tf.gather(y, row)
+            found = self.forward(read, answers, ends, True, keep, start, carried)
+            loss = self.measure(found.outputs, answers, ends)
         gradients = tape.gradient(loss, [variable.value for variable in trained])
-        for layer in self.layers:
-            layer.learn()
+        for part in self.parts:
+            for layer in part.layers:
+                layer.learn()
         # Dense first: the norm of a sparse gradient would not add up the rows of a repeated word.
-        return loss, *self.apply([tf.convert_to_tensor(g) for g in gradients])
+        seen = (loss, *self.apply([tf.convert_to_tensor(g) for g in gradients]))
+        return seen, found.final if carried else []
 
     def apply(self, gradients: list[tf.Tensor]) -> tuple[tf.Tensor, ...]:
         """Clip the gradients of the trained variables, take the optimiser's step; of `EpochTrace` what comes after
@@ -180,11 +307,18 @@ class Graph:
         steps, real = tf.shape(order)[0], self.clip.dtype
         kinds = (real, real, real, tf.bool, real)  # of what `update` returns
 
-        def one(step: tf.Tensor, *seen: tf.TensorArray) -> tuple[tf.Tensor | tf.TensorArray, ...]:
-            dropped = None if keep is None else [mask[step] for mask in keep]
-            found = self.update(x, y, last, order[step], dropped)
-            return step + 1, *(array.write(step, value) for array, value in zip(seen, found, strict=True))
+        state: list[States] = []
+        if self.network.carried:
+            rows = tf.shape(order)[1]
+            for layer in self.network.layers:
+                state.append(tuple(tf.zeros((rows, layer.units), real) for _ in range(CELLS[layer.cell].states)))
 
-        start = (tf.constant(0), *(tf.TensorArray(kind, size=steps) for kind in kinds))
-        _, *seen = tf.while_loop(lambda step, *_: step < steps, one, start)
+        def one(step: tf.Tensor, seen: tuple[tf.TensorArray, ...], state: list[States]) -> tuple:
+            dropped = None if keep is None else [mask[step] for mask in keep]
+            found, state = self.update(x, y, last, order[step], dropped, state or None)
+            seen = tuple(array.write(step, value) for array, value in zip(seen, found, strict=True))
+            return step + 1, seen, state
+
+        start = (tf.constant(0), tuple(tf.TensorArray(kind, size=steps) for kind in kinds), state)
+        _, seen, _ = tf.while_loop(lambda step, *_: step < steps, one, start)
         return tuple(array.stack() for array in seen)

@@ -50,8 +50,7 @@ def subject(task: Task, examples: int) -> Subject:
     """The `examples` longest sequences of the validation part, and the first of the training part, `MANY` or more."""
     marked = adding.marked(task.train.x[:MANY_MARKED]) if task.name == "adding" else None
     count = MANY if marked is None else MANY_MARKED
-    many = Batch(*(None if array is None else array[:count] for array in task.train))
-    return Subject(task.loss, longest_sequences(task.validation, examples), many, marked)
+    return Subject(task.loss, longest_sequences(task.validation, examples), task.train.rows(slice(count)), marked)
 
 
 def read(tree: Tree, x: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ import numpy as np
 from rnn_study.model import reference
 from rnn_study.model.backend import Pass
 from rnn_study.model.cells import CELLS
-from rnn_study.model.network import NATIVE, Embedding, Layer, Network, shapes
+from rnn_study.model.network import NATIVE, Attention, Dense, Embedding, Layer, Network, shapes
 from rnn_study.model.optimisers import Adam, Optimiser, RmsProp, Sgd
-from rnn_study.model.task import Batch
+from rnn_study.model.task import END, GO, Batch, written
 
 from .probes import Problem, Tree
 from .trainings import BETA, LATE, RATE
@@ -66,9 +66,9 @@ def options(cells: Iterable[str] = CELLS) -> list[Options]:
 
 
 _BOTH_WAYS = {"norm": "batch", "norm_steps": 6, "bidirectional": True}
-# What a network may ask for besides, each alone and some together: the cells of its two layers, the implementation,
-# the option. Every case reads sequences of unequal length.
-KNOBS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
+# What a network may ask for besides, each alone and some together: the cells of its layers, the implementation, the
+# option. Every case reads sequences of unequal length, and writes answers of unequal length where it has a decoder.
+KNOBS: dict[str, tuple[tuple[str, ...], str, dict[str, Any]]] = {
     "rectifier": (("vanilla", "vanilla"), "native", {"activation": "relu"}),
     "rectifier in equations": (("vanilla", "lstm"), "equations", {"activation": "relu"}),
     "rectifier in the GRU": (("gru", "ugrnn"), "equations", {"activation": "relu"}),
@@ -97,22 +97,51 @@ KNOBS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
         "equations",
         {"activation": "relu", "norm": "layer", "window": 3, "bidirectional": True, "second_bias": True},
     ),
+    "a multilayer perceptron": ((), "native", {"dense": (Dense(4, "relu"), Dense(3, "tanh")), "steps": 6}),
+    "dense layers": (("vanilla",), "native", {"dense": (Dense(4, "sigmoid"), Dense(3, "relu"))}),
+    "dense layers at every step": (("gru", "lstm"), "native", {"dense": (Dense(4, "tanh"),), "every_step": True}),
+    "a decoder": (("gru", "lstm"), "native", {"decoder": False}),
+    "a decoder in equations": (("lstm_peephole", "vanilla"), "equations", {"decoder": False, "norm": "layer"}),
+    "a decoder after dense layers": ((), "native", {"dense": (Dense(4, "tanh"),), "steps": 6, "decoder": False}),
+    "attention": (("lstm",), "native", {"decoder": True}),
+    "attention in two layers": (("gru", "vanilla"), "native", {"decoder": True}),
+    "attention in equations": (("ugrnn",), "equations", {"decoder": True, "activation": "relu"}),
 }
+WORDS = 5  # that a decoder writes, GO and END among them
+
+
+def _knob_network(cells: tuple[str, ...], options: dict[str, Any]) -> Network:
+    layers = tuple(Layer(cell, units) for cell, units in zip(cells, (4, 3), strict=False))
+    if "decoder" not in options:
+        return Network(3, layers, 2, **options)
+    own = {key: value for key, value in options.items() if key not in ("decoder", "dense", "steps")}
+    attention = Attention(3, layers[-1].units) if options["decoder"] else None
+    decoder = Network(WORDS, layers or (Layer("lstm", 4),) * 2, WORDS, every_step=True, attention=attention, **own)
+    return Network(3, layers, 0, **(options | {"decoder": decoder}))
+
+
+def _knob_answers(network: Network, rng: np.random.Generator, rows: int, steps: int) -> np.ndarray:
+    if not network.decoder:
+        return rng.integers(0, network.outputs, (rows, steps) if network.every_step else rows)
+    y = rng.integers(END + 1, WORDS, (rows, 4))
+    ends = np.arange(rows) % 4
+    y[np.arange(rows), ends] = END
+    return np.where(np.arange(4) <= ends[:, None], y, GO)
 
 
 def knob_problem(name: str) -> Problem:
     """A random network with the option `name` of KNOBS, and random data of unequal lengths."""
     cells, impl, options = KNOBS[name]
     rng = np.random.default_rng(list(name.encode()))
-    network = Network(3, (Layer(cells[0], 4), Layer(cells[1], 3)), 2, **options)
+    network = _knob_network(cells, options)
     weights = {}
     for array, shape in shapes(network).items():
         weights[array] = rng.normal(0, 0.9 / np.sqrt(shape[0]) if array.endswith((".W", ".U")) else 0.5, shape)
         if "variance" in array or "gain" in array:
             weights[array] = rng.uniform(0.5, 1.5, shape)
     steps = 6
-    mask = np.arange(steps) < np.array([6, 3, 5, 4, 6])[:, None]
-    y = rng.integers(0, 2, (5, steps) if network.every_step else 5)
+    mask = np.arange(steps) < np.array([6, 3, 5, 1, 6])[:, None]
+    y = _knob_answers(network, rng, 5, steps)
     batch = Batch(rng.normal(size=(5, steps, 3)), y, mask)
     return Problem(network, "cross_entropy", Optimiser(RATE, None), weights, batch, impl)
 
@@ -147,30 +176,43 @@ def oracle(problem: Problem) -> Pass:
     x, y, mask = exact.batch
     if mask is None or exact.network.norm == "batch":  # whose rows are not alone
         return reference.run(exact.network, exact.weights, exact.batch, exact.loss)
-    lengths, every = mask.sum(axis=1), exact.network.every_step
-    shares = lengths / lengths.sum() if every else np.full(len(x), 1 / len(x))
-    answers = [y[n : n + 1, :length] if every else y[n : n + 1] for n, length in enumerate(lengths)]
-    alone = [
-        reference.run(exact.network, exact.weights, Batch(x[n : n + 1, :length], answers[n]), exact.loss)
-        for n, length in enumerate(lengths)
-    ]
+    network, lengths = exact.network, mask.sum(axis=1)
+    ends = written(y).sum(axis=1) if network.decoder else lengths  # of the answers
+    every = network.every_step or network.decoder is not None
+    shares = ends / ends.sum() if every else np.full(len(x), 1 / len(x))
 
-    def padded(arrays: Iterable[np.ndarray]) -> np.ndarray:
-        return np.concatenate([np.pad(a, ((0, 0), (0, x.shape[1] - a.shape[1]), (0, 0))) for a in arrays])
+    def cut(n: int) -> Batch:
+        row = x[n : n + 1, : lengths[n]]
+        if not network.layers:  # it reads all steps at once
+            row = _padded([row], x.shape[1])
+        return Batch(row, y[n : n + 1, : ends[n]] if every else y[n : n + 1])
 
-    layers = range(len(exact.network.layers))
-    finals = [[found.final[layer] for found in alone] for layer in layers]
+    alone = [reference.run(network, exact.weights, cut(n), exact.loss) for n in range(len(x))]
+    depth = len(network.layers)
+
+    def layer(number: int) -> np.ndarray:
+        return _padded((f.hidden[number] for f in alone), x.shape[1] if number < depth else y.shape[1])
+
+    layers = range(len(alone[0].hidden))
+    finals = [[found.final[number] for found in alone] for number in layers]
+    outputs = [found.outputs for found in alone]
     return Pass(
-        outputs=padded(found.outputs for found in alone) if every else np.concatenate([f.outputs for f in alone]),
+        outputs=_padded(outputs, y.shape[1]) if every else np.concatenate(outputs),
         loss=float(sum(share * found.loss for share, found in zip(shares, alone, strict=True))),
-        hidden=tuple(padded(found.hidden[layer] for found in alone) for layer in layers),
+        hidden=tuple(map(layer, layers)),
         final=tuple(tuple(np.concatenate(states) for states in zip(*final, strict=True)) for final in finals),
         gradients={
             name: sum(share * found.gradients[name] for share, found in zip(shares, alone, strict=True))
             for name in alone[0].gradients
         },
-        inputs=shares[:, None, None] * padded(found.inputs for found in alone),
+        inputs=shares[:, None, None]
+        * _padded((f.inputs[:, :length] for f, length in zip(alone, lengths, strict=True)), x.shape[1]),
     )
+
+
+def _padded(arrays: Iterable[np.ndarray], steps: int) -> np.ndarray:
+    """Rows (1, t, D) of their own lengths as one array (N, steps, D), zeros after each."""
+    return np.concatenate([np.pad(array, ((0, 0), (0, steps - array.shape[1]), (0, 0))) for array in arrays])
 
 
 def update_problem(rule: str) -> tuple[Problem, Tree, Tree]:

@@ -9,7 +9,7 @@ import numpy as np
 from rnn_study.model.backend import Pass
 from rnn_study.model.cells import Ops, State, activated
 from rnn_study.model.network import Network, is_trained
-from rnn_study.model.task import Batch
+from rnn_study.model.task import Batch, written
 
 from .forward_pass import OPS, Tree, Weights, climb, last_valid, layer_weights, read, scan, sigmoid
 
@@ -37,11 +37,20 @@ def loss(kind: str, outputs: np.ndarray, y: np.ndarray, mask: np.ndarray | None 
     return errors[..., _counted(places, y, mask)].mean(axis=-1)
 
 
+def _answered(network: Network, batch: Batch) -> np.ndarray | None:
+    """Which steps of the answers count: the valid ones, or those up to a written answer's end."""
+    return written(batch.y) if network.decoder else batch.mask
+
+
 def complex_step(network: Network, tree: Tree, batch: Batch, kind: str) -> tuple[Tree, np.ndarray]:
     """The loss's gradients, for every trained array and for what the first layer reads, whatever the network: each
     number in turn moved by an imaginary step, which gives derivatives exact to rounding (Squire & Trapp 1998)."""
-    step, first = 1e-30, read(network, tree, batch)
+    step, first, answered = 1e-30, read(network, tree, batch), _answered(network, batch)
     plain = replace(network, embedding=None)
+
+    def loss_at(there: Tree, x: np.ndarray) -> np.ndarray:
+        outputs = climb(plain, there, x, batch.mask, training=True, told=batch.y).outputs
+        return loss(kind, outputs, batch.y, answered)
 
     def gradient(array: np.ndarray, moved: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         directions = np.eye(array.size).reshape(array.size, *array.shape)
@@ -50,17 +59,12 @@ def complex_step(network: Network, tree: Tree, batch: Batch, kind: str) -> tuple
     def by(name: str) -> Callable[[np.ndarray], np.ndarray]:
         def losses(arrays: np.ndarray) -> np.ndarray:
             there = tree | {name: arrays}
-            x = read(network, there, batch)
-            return loss(kind, climb(plain, there, x, batch.mask, training=True).outputs, batch.y, batch.mask)
+            return loss_at(there, read(network, there, batch))
 
         return losses
 
     found = {name: gradient(array, by(name)) for name, array in tree.items() if is_trained(network, name)}
-
-    def by_inputs(x: np.ndarray) -> np.ndarray:
-        return loss(kind, climb(plain, tree, x, batch.mask, training=True).outputs, batch.y, batch.mask)
-
-    return found, gradient(first, by_inputs)
+    return found, gradient(first, lambda x: loss_at(tree, x))
 
 
 def loss_gradient(kind: str, outputs: np.ndarray, y: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
@@ -90,6 +94,7 @@ Slope = Callable[[np.ndarray], np.ndarray]  # of the activation, from its value
 _SLOPES: dict[str, Slope] = {
     "tanh": lambda y: 1 - y**2,
     "relu": lambda y: (y > 0).astype(y.dtype),
+    "sigmoid": lambda y: y * (1 - y),
     "linear": np.ones_like,
 }
 
@@ -131,7 +136,7 @@ _BACK: dict[str, Callable[[Ops, Slope, np.ndarray, np.ndarray, State, State, Sta
 
 def by_hand(network: Network) -> bool:
     """Whether `back_through_time` knows everything in `network`."""
-    plain = not (network.norm or network.window or network.bidirectional)
+    plain = not (network.norm or network.window or network.bidirectional or network.dense or network.decoder)
     return plain and all(layer.cell in _BACK for layer in network.layers)
 
 
@@ -189,14 +194,21 @@ def _gradients_by_hand(network: Network, tree: Tree, batch: Batch, kind: str) ->
 
 def run(network: Network, tree: Tree, batch: Batch, kind: str) -> Pass:
     """One pass forward and back with the loss `kind`: everything that `backend.Pass` names."""
-    up = climb(network, tree, read(network, tree, batch), batch.mask, training=True)
+    up = climb(network, tree, read(network, tree, batch), batch.mask, training=True, told=batch.y)
     back = _gradients_by_hand if by_hand(network) else complex_step
     gradients, d_x = back(network, tree, batch, kind)
-    ended = network.every_step and batch.mask is not None
+    answered = _answered(network, batch)
+    ended = (network.every_step or network.decoder) and answered is not None
+    depth = len(network.layers)
+
+    def to_end(number: int, h: np.ndarray) -> np.ndarray:
+        mask = batch.mask if number < depth else answered
+        return h if mask is None else np.where(mask[..., None], h, 0)
+
     return Pass(
-        outputs=np.where(batch.mask[..., None], up.outputs, 0) if ended else up.outputs,
-        loss=float(loss(kind, up.outputs, batch.y, batch.mask)),
-        hidden=tuple(h if batch.mask is None else np.where(batch.mask[..., None], h, 0) for h in up.hidden),
+        outputs=np.where(answered[..., None], up.outputs, 0) if ended else up.outputs,
+        loss=float(loss(kind, up.outputs, batch.y, answered)),
+        hidden=tuple(to_end(number, h) for number, h in enumerate(up.hidden)),
         final=tuple(up.final),
         gradients=gradients,
         inputs=d_x,

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study.model.cells import CELLS, Array, Ops, State, activated
-from rnn_study.model.network import NORM_EPSILON, NORM_MOMENTUM, Network, layer_shapes
-from rnn_study.model.task import Batch
+from rnn_study.model.cells import ACTIVATIONS, CELLS, Array, Ops, State, activated
+from rnn_study.model.network import NORM_EPSILON, NORM_MOMENTUM, Network, decoder_tree, layer_shapes
+from rnn_study.model.task import GO, Batch
 
 Tree = dict[str, np.ndarray]
 
@@ -87,8 +87,9 @@ def scan(
     activation: str = "tanh",
     norm: Callable[[str, int, np.ndarray], np.ndarray] | None = None,
     cut: np.ndarray | None = None,
+    start: State | None = None,
 ) -> State:
-    """Run `cell` over x (N, T, D) from zero states; every state at every step, each (N, T, H).
+    """Run `cell` over x (N, T, D) from the states `start`, zero if None; every state at every step, each (N, T, H).
 
     Before step `cut` (N,) the state loses what a complex step has put into it: no derivative passes.
     """
@@ -96,8 +97,8 @@ def scan(
     norm = norm or (lambda which, t, products: products)
     arrays = [array for array in (*w[:4], *w.vectors) if array is not None]
     lead = np.broadcast_shapes(x.shape[:-3], *(array.shape[:-2] for array in arrays))
-    zero = np.zeros((*lead, x.shape[-3], w.U.shape[-2]), np.result_type(x, *arrays))
-    state, history = (zero,) * CELLS[cell].states, []
+    zero = np.zeros((*lead, x.shape[-3], w.U.shape[-2]), np.result_type(x, *arrays, *(start or ())))
+    state, history = tuple(zero + array for array in start) if start else (zero,) * CELLS[cell].states, []
     for t in range(x.shape[-2]):
         if cut is not None:
             state = tuple(np.where((cut == t)[:, None], array.real, array) for array in state)
@@ -128,15 +129,48 @@ def read(network: Network, tree: Tree, batch: Batch) -> np.ndarray:
 class Forward(NamedTuple):
     """What a network computes on its way up, leading axes of the weights first.
 
-    outputs (N, K), or (N, T, K). hidden: a layer's h at every step (N, T, H), both directions side by side. final:
-    its states (N, H) at the last step each direction read. statistics: the running ones as batch normalisation would
-    leave them.
+    outputs (N, K), or (N, T, K); of a decoder (N, T', K). hidden: a layer's h at every step (N, T, H), both directions
+    side by side, the decoder's layers after the encoder's. final: its states (N, H) at the last step each direction
+    read. statistics: the running ones as batch normalisation would leave them. looked: how much each step of the
+    decoder looked at each step of the encoder (N, T', T), None without attention.
     """
 
     outputs: np.ndarray
     hidden: list[np.ndarray]
     final: list[State]
     statistics: Tree
+    looked: np.ndarray | None = None
+
+
+class Memory(NamedTuple):
+    """What attention looks back at: h at every step (N, T, E), and which steps are valid (N, T)."""
+
+    hidden: np.ndarray
+    valid: np.ndarray
+
+
+def one_hot(tokens: np.ndarray, words: int) -> np.ndarray:
+    """What a decoder reads (N, T', V): the token before each of `tokens`, GO before the first."""
+    before = np.concatenate([np.full_like(tokens[:, :1], GO), tokens[:, :-1]], axis=1)
+    return np.eye(words)[before]
+
+
+def attend(tree: Tree, h: np.ndarray, memory: Memory) -> tuple[np.ndarray, np.ndarray]:
+    """`network.Attention` of h (N, T', H): what the head reads (N, T', H), and the weights (N, T', T)."""
+    W = {name: tree[f"attention.{name}"] for name in ("query", "key", "score", "W")}
+    query, key = h @ W["query"][..., None, :, :], memory.hidden @ W["key"][..., None, :, :]
+    seen = np.tanh(query[..., :, None, :] + key[..., None, :, :])
+    scores = (seen * W["score"][..., None, None, None, :]).sum(axis=-1)
+    valid = memory.valid[:, None, :]
+    highest = np.where(valid, scores.real, -np.inf).max(axis=-1, keepdims=True)
+    odds = np.where(valid, np.exp(np.where(valid, scores, highest) - highest), 0)
+    looked = odds / odds.sum(axis=-1, keepdims=True)
+    return np.tanh(_beside([looked @ memory.hidden, h]) @ W["W"][..., None, :, :]), looked
+
+
+def _flat(x: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """All steps of x (N, T, D) side by side, zeros past a row's end."""
+    return np.where(valid[..., None], x, 0).reshape(*x.shape[:-2], -1)
 
 
 def climb(
@@ -146,11 +180,17 @@ def climb(
     mask: np.ndarray | None,
     keep: list[np.ndarray] | None = None,
     training: bool = False,
+    told: np.ndarray | None = None,
+    start: list[State] | None = None,
+    memory: Memory | None = None,
 ) -> Forward:
-    """The network over what its first layer reads, x (N, T, D); `keep` as in `forward`."""
+    """The network over what its first layer reads, x (N, T, D); `keep` as in `forward`. `told`: the tokens (N, T') of
+    the answer, of which a decoder reads the ones before. start: the states (N, H) that layers start with, zero if
+    None. memory: what attention looks at."""
     valid = np.ones(x.shape[-3:-1], bool) if mask is None else mask
     cut = valid.sum(axis=1) - network.window if network.window else None
-    hidden, finals, statistics = [], [], {}
+    hidden, finals, statistics, looked = [], [], {}, None
+    keep = None if keep is None else list(keep)
     for index, layer in enumerate(network.layers):
         sides, final = [], ()
         for direction in network.directions:
@@ -161,7 +201,7 @@ def climb(
                 norm = Normal(network.norm, arrays, valid, training)
             w = layer_weights(network, tree, index, direction)
             read = turned(x, valid) if direction else x
-            states = scan(layer.cell, w, read, network.activation, norm, cut)
+            states = scan(layer.cell, w, read, network.activation, norm, cut, start[index] if start else None)
             final = (*final, *(last_valid(history, mask) for history in states))
             sides.append(turned(states[0], valid) if direction else states[0])
             if norm:
@@ -170,14 +210,41 @@ def climb(
         hidden.append(x)
         finals.append(final)
         if keep is not None:
-            x = x * keep[index][:, None, :]
-    if network.every_step:
-        outputs = x @ tree["head.W"][..., None, :, :] + tree["head.b"][..., None, None, :]
-        return Forward(outputs, hidden, finals, statistics)
+            x = x * keep.pop(0)[:, None, :]
+    if network.attention:
+        x, looked = attend(tree, x, memory)
+    elif not network.layers:
+        x = _flat(x, valid)
+    elif not (network.every_step or network.decoder):
+        x = _end(network, x, mask)
+    for index, dense in enumerate(network.dense):
+        x = ACTIVATIONS[dense.activation](OPS)(_dense(tree, f"dense.{index}.", x, network.every_step))
+        if keep is not None:
+            x = x * (keep.pop(0)[:, None, :] if network.every_step else keep.pop(0))
+    if network.decoder is None:
+        return Forward(_dense(tree, "head.", x, network.every_step), hidden, finals, statistics, looked)
+    own = decoder_tree(tree)
+    first = finals if network.layers else [_as_state(x, layer.cell) for layer in network.decoder.layers]
+    words, back = one_hot(told, network.decoder.inputs), Memory(x, valid) if network.layers else None
+    up = climb(network.decoder, own, words, told != GO, keep, training, None, first, back)
+    return Forward(up.outputs, hidden + up.hidden, finals + up.final, statistics, up.looked)
+
+
+def _as_state(h: np.ndarray, cell: str) -> State:
+    return (h, *(np.zeros_like(h) for _ in range(CELLS[cell].states - 1)))
+
+
+def _end(network: Network, x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """The final state (N, H) of each direction side by side, of h (N, T, H)."""
     end, units = last_valid(x, mask), network.layers[-1].units
-    if network.bidirectional:  # what reads backwards ends at the first step
-        end = _beside([end[..., :units], x[..., 0, units:]])
-    return Forward(end @ tree["head.W"] + tree["head.b"][..., None, :], hidden, finals, statistics)
+    # What reads backwards ends at the first step.
+    return _beside([end[..., :units], x[..., 0, units:]]) if network.bidirectional else end
+
+
+def _dense(tree: Tree, prefix: str, x: np.ndarray, every_step: bool) -> np.ndarray:
+    """x W + b of (N, D), or at every step of (N, T, D)."""
+    W, b = tree[prefix + "W"], tree[prefix + "b"]
+    return x @ W[..., None, :, :] + b[..., None, None, :] if every_step else x @ W + b[..., None, :]
 
 
 def _beside(arrays: list[np.ndarray]) -> np.ndarray:
@@ -187,8 +254,9 @@ def _beside(arrays: list[np.ndarray]) -> np.ndarray:
 
 
 def forward(network: Network, tree: Tree, batch: Batch, keep: list[np.ndarray] | None = None) -> np.ndarray:
-    """Outputs (N, K) or (N, T, K) of the network; `keep` holds each layer's dropout masks (N, H), already scaled.
+    """Outputs (N, K), (N, T, K) or (N, T', K) of the network; `keep` holds the dropout masks (N, H) of all that
+    `Network.dropped` names, already scaled.
 
     Arrays of `tree` may have a leading axis, the outputs then have it too.
     """
-    return climb(network, tree, read(network, tree, batch), batch.mask, keep).outputs
+    return climb(network, tree, read(network, tree, batch), batch.mask, keep, told=batch.y).outputs

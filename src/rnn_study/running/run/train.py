@@ -9,7 +9,7 @@ import numpy as np
 from rnn_study.model.backend import EpochTrace
 from rnn_study.model.init import draw
 from rnn_study.model.network import Network, parameter_count
-from rnn_study.model.task import WORST, Batch, Task
+from rnn_study.model.task import WORST, Task
 
 from . import backends
 from .results import RunResult
@@ -21,8 +21,17 @@ def _dropout_masks(network: Network, rng: np.random.Generator, order: np.ndarray
     p = network.dropout
     if p == 0:
         return None
-    sizes = [(*order.shape, network.width(index + 1)) for index in range(len(network.layers))]
+    sizes = [(*order.shape, width) for width in network.dropped]
     return [(rng.random(size, dtype=np.float32) >= p).astype(np.float32) / np.float32(1 - p) for size in sizes]
+
+
+def _order(network: Network, rng: np.random.Generator, examples: int, batch_size: int) -> np.ndarray:
+    """The examples (S, B) of each update of an epoch: a new permutation; or, where the network's state is carried, row
+    after row of each batch what follows in the text, of which the training part holds the pieces in order."""
+    steps = examples // batch_size
+    if network.carried:
+        return np.arange(steps * batch_size).reshape(batch_size, steps).T
+    return rng.permutation(examples)[: steps * batch_size].reshape(steps, batch_size)
 
 
 def train(
@@ -30,16 +39,14 @@ def train(
 ) -> Generator[dict[str, float], None, RunResult]:
     """Train `spec` on `task`; yields a row of the history an epoch, returns the result.
 
-    Each epoch is a new permutation of the training part in whole batches; the remainder waits for the next
-    one. Where the task can draw a fresh part, each epoch has its own. The weights of the epoch with the best
+    Each epoch is a new permutation of the training part in whole batches (see `_order`); the remainder waits for the
+    next one. Where the task can draw a fresh part, each epoch has its own. The weights of the epoch with the best
     validation score are kept (on a tie, of the lower validation loss). A loss that is not finite ends the run,
     marked as diverged; its curves stay. A goal is reached when two epochs in a row reach it: one alone may be luck.
     """
     backend = backends.load(spec.backend)
     if spec.examples:
-        rows = slice(spec.examples)
-        part = Batch(*(None if array is None else array[rows] for array in task.train))
-        task = replace(task, train=part)
+        task = replace(task, train=task.train.rows(slice(spec.examples)))
     initial = draw(spec.network, stream(spec.seed, "weights"), task.embedding, spec.init)
     model = backend.build(
         spec.network,
@@ -66,7 +73,7 @@ def train(
     for epoch in range(1, spec.epochs + 1):
         if task.fresh:
             data = backend.place(task.fresh(fresh), model)
-        order = shuffle.permutation(examples)[: steps * batch_size].reshape(steps, batch_size)
+        order = _order(spec.network, shuffle, examples, batch_size)
         trace = backend.epoch(model, data, order, _dropout_masks(spec.network, drop, order))
         outputs = backend.predict(model, validation)
         row = {
