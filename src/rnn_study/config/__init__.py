@@ -10,10 +10,23 @@ from pydantic import Field, ValidationError, model_validator
 
 from rnn_study.support.errors import StudyError
 
-from .base import Count, Interval, Model, Scale, Seed, Share
+from .base import NAME, Count, Interval, Model, Scale, Seed, Share
 from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
 from .questions import MOST, Arrives, Question, Reach, Score, Speed
 from .reading import read_yaml
+from .shapes import (
+    Digits,
+    Frames,
+    Kind,
+    Language,
+    Menu,
+    Numbers,
+    Series,
+    Shape,
+    Spelled,
+    TweetsTutorial,
+    Vectors,
+)
 from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
 from .variants import Ablation, Variant
 
@@ -25,18 +38,29 @@ __all__ = [
     "Arrives",
     "Config",
     "Data",
+    "Digits",
+    "Frames",
     "FrontierParams",
     "Grid",
     "Interval",
+    "Kind",
+    "Language",
+    "Menu",
     "MnistRows",
+    "Numbers",
     "ProblemParams",
     "Question",
     "Reach",
     "Score",
+    "Series",
+    "Shape",
     "Speed",
+    "Spelled",
     "TaskParams",
     "Tweets",
+    "TweetsTutorial",
     "Variant",
+    "Vectors",
     "load",
     "read_yaml",
 ]
@@ -93,6 +117,7 @@ class Config(Model):
     problems: Problems
     frontier: Annotated[dict[GENERATED, DrawnFrontier], Field(min_length=1)]
     images: dict[IMAGES, ImageFrontier]
+    shapes: dict[Annotated[str, Field(pattern=NAME)], Shape]
     questions: Annotated[dict[str, Question], Field(max_length=MOST)]
 
     @model_validator(mode="after")

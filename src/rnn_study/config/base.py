@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+NAME = r"^[a-z0-9][a-z0-9_-]{0,40}$"  # a folder in every file system
 Fraction = Annotated[float, Field(ge=0.01, le=0.5)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]

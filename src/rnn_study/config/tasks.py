@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
-from .base import Count, Fraction, Model, Positive, Rate, Seed
-from .variants import Ablation, Map, Variant
+from .base import NAME, Count, Fraction, Model, Positive, Rate, Seed
+from .variants import Ablation, Answers, Map, Variant
 
 
 class MnistRows(Model):
@@ -106,11 +106,16 @@ class Grid(Model, Generic[P]):
     def _check(self, key: str, variants: dict[str, Variant]) -> None:
         for name, variant in variants.items():
             fault = f"got the name {name!r}: expected small letters, digits, - and _"
-            if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", name):
-                of = self.network.depth, self.training.batch_size, self.prepare.classifies
+            if re.fullmatch(NAME, name):
+                of = self.network.depth, self.training.batch_size, self.prepare.classifies, self.answers
                 fault = variant.clash() or variant.fault(name, *of)
             if fault:
                 raise ValueError(f"{key}.{name}: {fault}")
+
+    @property
+    def answers(self) -> Answers:
+        """What a sequence is answered with."""
+        return "one"
 
     @property
     def ablated(self) -> dict[str, Ablation]:

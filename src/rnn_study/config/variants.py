@@ -8,17 +8,29 @@ from pydantic import Field, model_validator
 from rnn_study.model.cells import ACTIVATIONS, CELLS
 from rnn_study.model.defaults import DEFAULTS, OPTIMISERS
 from rnn_study.model.init import KERNELS
-from rnn_study.model.network import Layer, Network, why_not_native
+from rnn_study.model.network import Attention, Dense, Layer, Network, clash, resized, why_not_native
 
 from .base import Count, Model, Positive, Rate
 
+Answers = Literal["one", "every step", "written"]  # to a sequence: after its last step, after each, token by token
 Kernel = Literal[(*KERNELS, "uniform")]
+
+
+class DenseLayer(Model):
+    """One dense layer."""
+
+    units: Count | None  # null: as many as a recurrent layer has
+    activation: Literal[tuple(ACTIVATIONS)]
 
 
 class Variant(Model):
     """One thing that is compared in a task: a cell, and what it does differently. Every key may be left out."""
 
-    cell: str | list[str] | None = None  # of each layer, if a list; left out: the entry's own name
+    cell: str | list[str] | None = None  # of each layer, if a list, none if empty; left out: the entry's own name
+    dense: tuple[DenseLayer, ...] = Field(
+        (), strict=False
+    )  # after the cells; without a cell, or before a decoder, they read all steps at once
+    attention: bool = False  # of a network that writes: looks back at what it read
     depth: Annotated[int, Field(ge=1, le=8)] | None = None  # layers; left out: as `network` says
     units: Count | None = None  # of every layer; left out: as `network` says
     learning_rate: Rate | None = None  # this and the next two: left out: tuned
@@ -64,17 +76,27 @@ class Variant(Model):
             return tuple(self.cell)
         return (self.cell or name,) * (self.depth or depth)
 
-    def network(self, inputs: int, layers: tuple[Layer, ...], outputs: int, **more: Any) -> Network:
-        """The network of these layers with what this variant says of all of them."""
+    def network(
+        self, inputs: int, cells: tuple[str, ...], outputs: int, answers: Answers = "one", **more: Any
+    ) -> Network:
+        """The network of these cells with what this variant says of all of them, one unit wide where no width is said:
+        `resized` gives it one."""
         second = DEFAULTS[self.defaults].second_bias
-        own = {"activation": self.activation, "norm": self.norm, "window": self.window}
-        return Network(inputs, layers, outputs, bidirectional=self.bidirectional, second_bias=second, **own, **more)
+        own = {"activation": self.activation, "norm": self.norm, "second_bias": second}
+        dense = tuple(Dense(layer.units or 0, layer.activation) for layer in self.dense)
+        layers = tuple(Layer(cell, 1) for cell in cells)
+        more |= {"window": self.window, "bidirectional": self.bidirectional, "dense": dense}
+        if answers != "written":
+            return Network(inputs, layers, outputs, every_step=answers == "every step", **own, **more)
+        attention = Attention(1, 1) if self.attention else None
+        decoder = Network(outputs, layers, outputs, every_step=True, attention=attention, **own)
+        return Network(inputs, () if dense else layers, 0, decoder=decoder, **own, **more)
 
-    def fault(self, name: str, depth: int, batch_size: int, classifies: bool) -> str | None:
+    def fault(self, name: str, depth: int, batch_size: int, classifies: bool, answers: Answers = "one") -> str | None:
         """What cannot be, in itself or as the entry `name` of a task with this depth and this batch size."""
         cells = self.cells(name, depth)
-        if not cells:
-            return "cell []: expected the cell of each layer"
+        if not (cells or self.dense):
+            return "cell []: expected the cell of each layer, or dense layers"
         for cell in cells:
             if cell not in CELLS:
                 return f"unknown cell {cell!r}: expected one of {', '.join(CELLS)}, in the name or in `cell`"
@@ -82,7 +104,13 @@ class Variant(Model):
             return f"cell {', '.join(cells)}: expected another name, this one stands for {name}"
         if isinstance(self.cell, list) and depth not in (1, len(cells)):
             return f"{len(cells)} cells with network.depth {depth}: expected as many, or depth 1"
-        network = self.network(1, tuple(Layer(cell, 1) for cell in cells), 1)
+        if self.attention and answers != "written":
+            return "attention in a task whose answers are not written: expected none"
+        if self.attention and self.dense:
+            return "attention with dense layers, which read all steps at once: expected cells to look back at"
+        network = resized(self.network(1, cells, 1, answers, steps=1), 1)
+        if reason := clash(network):
+            return reason
         if self.impl == "native":
             for backend in ("pytorch", "tensorflow"):
                 if reason := why_not_native(network, backend):

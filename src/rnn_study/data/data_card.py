@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from rnn_study.data.sources import alice, sunspots
 from rnn_study.model.task import Batch, Task
 from rnn_study.support.files import read_json
+
+BUILT_IN = {"sunspots": sunspots.ABOUT, "alice": alice.ABOUT}  # sources that are never fetched
 
 
 def _digest(batch: Batch) -> str:
@@ -20,7 +23,7 @@ def _digest(batch: Batch) -> str:
 
 def _part(task: Task, batch: Batch) -> dict[str, Any]:
     described: dict[str, Any] = {"examples": len(batch.y), "x": list(batch.x.shape), "sha256": _digest(batch)}
-    if task.loss == "cross_entropy":
+    if task.loss == "cross_entropy" and batch.y.ndim == 1:
         counts = np.bincount(batch.y, minlength=task.outputs)
         described["class_counts"] = dict(zip(task.extras["classes"].tolist(), counts.tolist(), strict=True))
     return described
@@ -44,7 +47,10 @@ def _generated(task: Task) -> dict[str, Any]:
 def card(task: Task, details: dict[str, Any], sources: tuple[str, ...], raw: Path) -> dict[str, Any]:
     """Shapes, split sizes, class balance, digests; `details` of the task; the provenance of its `sources`, or of what
     was generated where it has none."""
-    records = [read_json(raw / source / "provenance.json") for source in sources] or [_generated(task)]
+    records = [
+        BUILT_IN[source] if source in BUILT_IN else read_json(raw / source / "provenance.json") for source in sources
+    ]
+    records = records or [_generated(task)]
     return {
         "task": task.name,
         "score": task.score_name,

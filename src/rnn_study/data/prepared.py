@@ -19,6 +19,7 @@ def save_task(task: Task, path: Path) -> None:
     """Write `task` as one npz without pickles."""
     arrays = {"name": np.array(task.name), "loss": np.array(task.loss), "outputs": np.array(task.outputs)}
     arrays |= {"unit": np.array(task.unit), "writes": np.array(task.writes)}
+    arrays["continues"] = np.array(task.continues)
     if task.scored is not None:
         arrays["scored"] = np.array(task.scored)
     if task.embedding is not None:
@@ -54,6 +55,7 @@ def load_task(path: Path) -> Task:
         extras=under("extra/"),
         scored=int(arrays["scored"]) if "scored" in arrays else None,
         writes=bool(arrays["writes"]),
+        continues=bool(arrays["continues"]),
     )
 
 

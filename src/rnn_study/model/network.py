@@ -46,7 +46,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Dense:
-    """A dense layer: its units and its activation, a key of `cells.ACTIVATIONS`."""
+    """A dense layer: its units, 0 for as many as `resized` gives, and its activation, a key of `cells.ACTIVATIONS`."""
 
     units: int
     activation: str
@@ -94,9 +94,9 @@ class Network:
     carried: row b of a batch goes on where row b of the batch before it ended: an epoch's first update starts from
     zero states, every later one from the states that the one before it ended with; no gradient passes from one to the
     other.
-    decoder: a network that writes the answer token by token (Sutskever et al. 2014, arXiv 1409.3215). It reads, one-hot,
-    the token before; its layers start with the final states of the encoder's, or, of an encoder without recurrent
-    layers, with what its last dense layer found as h. It alone may have `attention`.
+    decoder: a network that writes the answer token by token (Sutskever et al. 2014, arXiv 1409.3215). It reads,
+    one-hot, the token before; its layers start with the final states of the encoder's, or, of an encoder without
+    recurrent layers, with what its last dense layer found as h. It alone may have `attention`.
     """
 
     inputs: int
@@ -227,12 +227,11 @@ def parameter_count(network: Network, *, embedding: bool) -> int:
 
 
 def resized(network: Network, units: int) -> Network:
-    """`network` with as many units in every layer whose width its cell's is: the recurrent ones and what attention
-    scores with; of a network without them its dense layers."""
+    """`network` with as many units in every recurrent layer, in the dense ones that have none of their own, and in what
+    attention scores with."""
     layers = tuple(Layer(layer.cell, units) for layer in network.layers)
-    found = replace(network, layers=layers)
-    if not layers:
-        found = replace(found, dense=tuple(Dense(units, dense.activation) for dense in network.dense))
+    dense = tuple(Dense(one.units or units, one.activation) for one in network.dense)
+    found = replace(network, layers=layers, dense=dense)
     if found.attention:
         found = replace(found, attention=Attention(units, units))
     return replace(found, decoder=resized(found.decoder, units)) if found.decoder else found

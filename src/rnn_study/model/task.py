@@ -101,8 +101,9 @@ class Task:
     reports and baselines read (texts, dates). A regression's outputs are turned back into `unit` by
     exp?(offset + scale * output), see `to_unit`. `scored`: None where a sequence has one answer, after its last step;
     else it has one for every step, and the score counts the last so many valid ones. `writes`: an answer is a row of
-    tokens up to END, none of them GO, and counts where all of it is right. `fresh` draws another training part, where
-    there is no end of them. A ValueError where an answer that is to be written has no end.
+    tokens up to END, none of them GO, and counts where all of it is right. `continues`: the training part's rows follow
+    one another in one text. `fresh` draws another training part, where there is no end of them. A ValueError where an
+    answer that is to be written has no end.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Task:
     extras: dict[str, np.ndarray] = field(default_factory=dict)
     scored: int | None = None
     writes: bool = False
+    continues: bool = False
     fresh: Callable[[np.random.Generator], Batch] | None = None
 
     def __post_init__(self) -> None:

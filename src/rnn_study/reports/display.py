@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 from IPython.display import HTML, display
@@ -32,11 +32,15 @@ def show(figure: Figure, alt: str, source: str, task: str, name: str) -> None:
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}, "study": {"task": task, "name": name}})
 
 
-def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> None:
-    """Display a table; every cell is escaped, the first of a row is its heading."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str, prose: Collection[int] = ()) -> None:
+    """Display a table; every cell is escaped, the first of a row is its heading. `prose`: columns of sentences, whose
+    lines break."""
+    texts = [' class="text"' * (column in prose) for column in range(len(header))]
+    head = "".join(f'<th scope="col"{text}>{escape(cell)}</th>' for cell, text in zip(header, texts, strict=True))
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        f'<tr><th scope="row"{texts[0]}>{escape(row[0])}</th>'
+        + "".join(f"<td{text}>{escape(cell)}</td>" for cell, text in zip(row[1:], texts[1:], strict=True))
+        + "</tr>"
         for row in rows
     )
     display(

@@ -159,6 +159,33 @@ class Study:
         records = self.frontier(problem).get("provenance")
         return "data: " + ("; ".join(map(origin, records)) if records else "generated, each run from its own seed")
 
+    @cached_property
+    def shapes(self) -> dict[str, Any]:
+        """metrics/sequence_shapes.json: systems, tutorials, scores, found."""
+        return read_json(self.root / "metrics" / "sequence_shapes.json")
+
+    @cached_property
+    def shape_samples(self) -> dict[str, Any]:
+        """data/sequence_shapes.json: what networks wrote and looked at, see `behaviour.shapes`."""
+        return read_json(self.root / "data" / "sequence_shapes.json")
+
+    @cached_property
+    def shape_cards(self) -> dict[str, Any]:
+        """metrics/shapes/data.json: the data card of every system."""
+        return read_json(self.root / "metrics" / "shapes" / "data.json")
+
+    def shape_task(self, name: str) -> Task:
+        return load_task(self.root / "data" / "shapes" / f"{name}.npz")
+
+    def shape_source(self, name: str) -> str:
+        """The data behind a system, for captions."""
+        return "data: " + "; ".join(map(origin, self.shape_cards[name]["provenance"]))
+
+    @cached_property
+    def unrolling(self) -> dict[str, Any]:
+        """benchmarks/results/unrolling.json."""
+        return read_json(self.root / "benchmarks" / "results" / "unrolling.json")
+
     def updates(self, name: str, variant: str) -> list[dict[str, np.ndarray]]:
         """Of each seed what every update saw, see `model.backend.EpochTrace`."""
         framework, seeds = self.gradients["framework"], self.profiles(name)[variant][profiles.TRAINED]["seeds"]

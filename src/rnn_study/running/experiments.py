@@ -15,7 +15,7 @@ from rnn_study.data.problems.catalogue import PROBLEMS
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.defaults import DEFAULTS, OPTIMISERS
 from rnn_study.model.init import Init
-from rnn_study.model.network import Embedding, Layer, Network, default_impl, units_for
+from rnn_study.model.network import Embedding, Network, default_impl, resized, units_for
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Data, Generated, Pixels, Task
 from rnn_study.support.errors import StudyError
@@ -36,12 +36,12 @@ def network(params: Grid, task: Task, name: str, dropout: float) -> Network:
     embedding = None
     if task.embedding is not None:
         embedding = Embedding(len(task.embedding), shape.finetune)
-    layers = tuple(Layer(cell, 1) for cell in variant.cells(name, shape.depth))
-    steps = task.train.x.shape[1] if variant.norm == "batch" else 0
-    more = {"embedding": embedding, "dropout": dropout, "norm_steps": steps, "every_step": task.scored is not None}
-    found = variant.network(task.inputs, layers, task.outputs, **more)
-    units = variant.units or shape.units or units_for(shape.parameters, found)
-    return replace(found, layers=tuple(Layer(layer.cell, units) for layer in layers))
+    steps = task.train.x.shape[1]
+    more = {"embedding": embedding, "dropout": dropout, "carried": task.continues}
+    more |= {"norm_steps": steps if variant.norm == "batch" else 0, "steps": steps if variant.dense else 0}
+    answers = "written" if task.writes else "one" if task.scored is None else "every step"
+    found = variant.network(task.inputs, variant.cells(name, shape.depth), task.outputs, answers, **more)
+    return resized(found, variant.units or shape.units or units_for(shape.parameters, found))
 
 
 def _run(
@@ -200,6 +200,31 @@ def frontier(
             beyond=task.fresh is None,
         )
         for seed in seeds
+    ]
+
+
+def shape(config: Config, task: Task, data: Path, backend: str) -> list[RunSpec]:
+    """The runs in `backend` of the system `task` of params.yaml's shapes, prepared in the file `data`."""
+    params = config.shapes[task.name]
+    training = params.training
+    clip = math.inf if training.clip is None else training.clip
+    settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
+    return [
+        _run(
+            params,
+            task,
+            name,
+            data.as_posix(),
+            settings,
+            backend,
+            seed,
+            device=config.device,
+            epochs=training.epochs,
+            patience=training.patience,
+            last=training.last,
+        )
+        for name in params.cells
+        for seed in params.seeds.get(backend, ())
     ]
 
 

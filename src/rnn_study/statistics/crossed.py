@@ -99,6 +99,13 @@ def mean(x: np.ndarray, ordered: bool = False) -> Mean:
     return Mean(scale * float(x.mean()), error, fresh, float(df), s)
 
 
+def of_one_seed(x: np.ndarray, ordered: bool = False) -> Mean:
+    """The mean of x (N,), which one seed makes of each example: sure as far as the examples go, given that seed."""
+    x = np.asarray(x, float)
+    error = long_run_error(x) if ordered else float(x.std(ddof=1) / np.sqrt(len(x)))
+    return Mean(float(x.mean()), error, 0.0, len(x) - 1.0, 1)
+
+
 def over_seeds(x: np.ndarray) -> Mean:
     """The mean of x (S,), S >= 2, that says one number of each seed; its interval is Student's."""
     x = np.asarray(x, float)

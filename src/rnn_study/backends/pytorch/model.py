@@ -14,7 +14,6 @@ from rnn_study.model.task import GO
 from .layers import OPS, Recurrent, States, valid_steps
 from .runtime import torch
 
-
 _ACTIVATIONS = {name: of(OPS) for name, of in ACTIVATIONS.items()}
 
 

@@ -138,7 +138,7 @@ class Parity:
                 with self.pools[backend].one_line():
                     then(job.result())
                 yield self._total - len(self._jobs), self._total
-        cells = list(CELLS)
+        cells = [*CELLS, checks.NO_CELL]
         self.rows.sort(
             key=lambda row: (
                 CHECKS.index(row["check"]),

@@ -2,7 +2,20 @@
 update rules."""
 
 from .backward_pass import back_through_time, by_hand, complex_step, loss, loss_gradient, run
-from .forward_pass import OPS, Normal, Tree, Weights, climb, forward, last_valid, layer_weights, scan, sigmoid, turned
+from .forward_pass import (
+    OPS,
+    Normal,
+    Tree,
+    Weights,
+    climb,
+    forward,
+    last_valid,
+    layer_weights,
+    read,
+    scan,
+    sigmoid,
+    turned,
+)
 from .update_rules import update
 
 __all__ = [
@@ -19,6 +32,7 @@ __all__ = [
     "layer_weights",
     "loss",
     "loss_gradient",
+    "read",
     "run",
     "scan",
     "sigmoid",

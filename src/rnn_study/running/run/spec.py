@@ -18,7 +18,8 @@ class RunSpec:
     `data` is the prepared file, relative to the project, or how the data is made. `impl` says what computes the layers:
     `native`, the framework's own, or `equations`, those of `cells.py`. `examples` limits the training part to its
     first rows (None: all of it). `tests` says whether the test parts are read at all: tuning never does. `goal`:
-    the run counts as solved once the validation score is as good, and ends then, unless it is to go `beyond`.
+    the run counts as solved once the validation score is as good, and ends then, unless it is to go `beyond`. `last`:
+    what is kept are the weights of the last epoch, whatever the validation part says.
     `checkpoints`: epochs after which the weights are kept, 0 the initial ones.
     """
 
@@ -39,6 +40,7 @@ class RunSpec:
     seed: int
     goal: float | None = None
     beyond: bool = False
+    last: bool = False
     checkpoints: tuple[int, ...] = ()
 
 

@@ -41,8 +41,9 @@ def train(
 
     Each epoch is a new permutation of the training part in whole batches (see `_order`); the remainder waits for the
     next one. Where the task can draw a fresh part, each epoch has its own. The weights of the epoch with the best
-    validation score are kept (on a tie, of the lower validation loss). A loss that is not finite ends the run,
-    marked as diverged; its curves stay. A goal is reached when two epochs in a row reach it: one alone may be luck.
+    validation score are kept (on a tie, of the lower validation loss), or of the last one, where the spec says so. A
+    loss that is not finite ends the run, marked as diverged; its curves stay. A goal is reached when two epochs in a
+    row reach it: one alone may be luck.
     """
     backend = backends.load(spec.backend)
     if spec.examples:
@@ -96,7 +97,7 @@ def train(
         if diverged:
             break
         rank = (sign * row["validation_score"], -row["validation_loss"])
-        if rank > best:
+        if rank > best or spec.last:
             best, best_epoch, best_weights = rank, epoch, backend.weights(model)
         if spec.goal is not None and solved_at is None:
             in_a_row = in_a_row + 1 if sign * row["validation_score"] >= sign * spec.goal else 0

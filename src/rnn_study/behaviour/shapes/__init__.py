@@ -1,0 +1,1 @@
+"""Every sequence shape that the tutorials teach: what networks of each make of it, and what became of each claim."""
