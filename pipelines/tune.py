@@ -1,5 +1,5 @@
-"""tune: each cell's settings into tuned/<task>.yaml, every trial into runs/tune-<task>/trials.json; of all tasks, or of
-those named."""
+"""tune: each cell's settings into tuned/<task>.yaml, every trial into runs/tune-<task>/trials.json; of all tasks and of
+the systems of shapes that ask for it, or of those named."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rnn_study import config
-from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.data.prepared import load_task
 from rnn_study.running import experiments
 from rnn_study.running.executor import Executor
 from rnn_study.running.tracking import Tracker, data_tags
@@ -22,8 +22,9 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.running import tuning
 
-        for name in names or type(parameters.tasks).model_fields:
-            prepared = load_task(prepared_file(name))
+        asked = [name for name, shape in parameters.shapes.items() if shape.tuning]
+        for name in names or [*type(parameters.tasks).model_fields, *asked]:
+            prepared = load_task(experiments.data_file(parameters, name))
             total = len(parameters.task(name).cells) * parameters.tuning.searches * parameters.tuning.trials
             with Tracker("tune", backend, {name: data_tags(name)}) as tracker:
                 for event in watch(tuning.tune(parameters, prepared, executor), f"tune {name}", total):

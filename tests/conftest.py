@@ -114,6 +114,37 @@ problems:
     cells: {vanilla: {}, lstm: {}, ugrnn: {}}
     ablations: {}
     map: null
+shapes:
+  digits:
+    prepare: {kind: digits, validation: 0.15, seed: 0}
+    network: {parameters: 300, units: null, depth: 1, finetune: false}
+    training: {batch_size: 128, epochs: 1, patience: 1, learning_rate: 0.01, clip: 1.0, last: false}
+    tuning: null
+    seeds: {pytorch: [0]}
+    cells: {mlp: {cell: [], dense: [{units: null, activation: relu}]}}
+  numbers:
+    prepare: {kind: numbers, below: 300, train: 200, validation: 30, test: 40,
+      longest: null, longer: 0, reversed: false, inputs: 4, seed: 0}
+    network: {parameters: null, units: 4, depth: 1, finetune: true}
+    training: {batch_size: 64, epochs: 1, patience: 1, learning_rate: 0.01, clip: 1.0, last: false}
+    tuning: null
+    seeds: {pytorch: [0], tensorflow: [0, 1]}
+    cells: {gru-attention: {cell: gru, attention: true, dropout: 0.1}}
+  airline_shifted:
+    prepare: {kind: series, of: airline, window: 6, shifted: true, scale: train, validation: 0}
+    network: {parameters: null, units: 4, depth: 1, finetune: false}
+    training: {batch_size: 18, epochs: 1, patience: 1, learning_rate: 0.01, clip: null, last: true}
+    tuning: null
+    seeds: {pytorch: [0, 1]}
+    cells: {vanilla: {}}
+  characters:
+    prepare: {kind: language, of: alice, unit: characters, symbols: 2000, vocabulary: 20,
+      window: 10, held_out: 0.1, inputs: 4, seed: 0}
+    network: {parameters: null, units: 4, depth: 1, finetune: true}
+    training: {batch_size: 8, epochs: 1, patience: 1, learning_rate: 0.01, clip: 1.0, last: false}
+    tuning: null
+    seeds: {pytorch: [0]}
+    cells: {gru: {}}
 tasks:
   mnist_rows:
     prepare: {validation: 0.15, seed: 0}

@@ -17,6 +17,7 @@ from rnn_study.model.backend import BACKENDS
 from rnn_study.running.run import code
 from rnn_study.running.run.results import FILES
 
+REPORTS = ("comparison", "gradients", "long_range", "parity", "sequence_shapes")
 FRONTIERS = ("adding", "menu", "permuted_mnist")  # of the tiny study
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
@@ -43,7 +44,8 @@ LOADED = {
     "ablate": ["backends/${gradients.framework}"],
     "frontier": ["backends/${item.framework}"],
     "frontier-images": ["backends/${item.framework}"],
-    "reports": [f"reports/{name}" for name in ("comparison", "gradients", "long_range", "parity")],
+    "shapes": ["backends/${item}"],
+    "reports": [f"reports/{name}" for name in REPORTS],
 }
 
 
@@ -123,7 +125,8 @@ def test_a_notebook_imports_only_what_its_report_depends_on():
         cells = json.loads(path.read_text())["cells"]
         code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         imported = re.findall(r"^(?:from|import) .+$", code, re.M)
-        asked = [] if path.stem == "parity" else ["verdicts"]  # whether frameworks agree is no question to seeds
+        # Whether frameworks agree is no question to seeds; what is found of shapes is exploratory.
+        asked = [] if path.stem in ("parity", "sequence_shapes") else ["verdicts"]
         own = ", ".join(sorted([path.stem, "display", *asked]))
         assert imported == [f"from rnn_study.reports import {own}", "from rnn_study.reports.study import Study"]
         assert all(not cell.get("outputs") for cell in cells), f"{path.name}: outputs are not stripped"
@@ -161,7 +164,7 @@ def test_everything_promised_is_there(study):
     assert len(trained) == 3 * 2 * len(BACKENDS)  # tasks, cells
     for name in ("curves.npz", "worked.json", "settings.json"):
         assert (study.folder / "runs/parity" / name).is_file()
-    for report in ("comparison", "parity", "gradients", "long_range"):
+    for report in REPORTS:
         assert (study.folder / f"reports/{report}.html").is_file()
         assert (study.folder / f"reports/{report}.ipynb").is_file()
     assert (study.folder / "reports/index.html").is_file()
@@ -228,6 +231,33 @@ def test_a_cell_that_was_added_is_in_the_whole_gradient_report(study):
     assert "Adding problem, trained: UGRNN against vanilla RNN" in page
     assert "UGRNN, g" in page
     assert "Not tried alone in the quick study: initialisation" in page
+
+
+def test_what_the_report_of_sequence_shapes_rests_on_is_there(study):
+    """Systems that params.yaml does not name are said to be missing, the others have scores and files."""
+    found = json.loads((study.folder / "metrics/sequence_shapes.json").read_text())
+    assert [row["number"] for row in found["systems"]] == list(range(1, 26))
+    verdicts = {row["number"]: row["verdict"] for row in found["systems"]}
+    assert {number for number, verdict in verdicts.items() if verdict == "not run in this study"} == {
+        *(6, 8, 9, 12, 13, 15, 18, 22, 23, 24)
+    }
+    scores = {(row["system"], row["backend"], row["variant"]): row for row in found["scores"]}
+    assert set(scores) == {
+        ("digits", "pytorch", "mlp"),
+        ("numbers", "pytorch", "gru-attention"),
+        ("numbers", "tensorflow", "gru-attention"),
+        ("airline_shifted", "pytorch", "vanilla"),
+        ("characters", "pytorch", "gru"),
+    }
+    assert scores["numbers", "tensorflow", "gru-attention"]["seeds"] == 2
+    for (system, backend, variant), row in scores.items():
+        assert row["interval"][0] <= row["mean"] <= row["interval"][1]
+        folder = study.folder / f"runs/shapes-{backend}/{system}-{backend}/{variant}/seed-0"
+        assert {path.name for path in folder.iterdir()} == set(FILES)
+    assert scores["airline_shifted", "pytorch", "vanilla"]["examples"] == 46
+    page = (study.folder / "reports/sequence_shapes.html").read_text()
+    assert "Not run: MNIST by rows, LSTM(30), RMSprop, Airline passengers" in page
+    assert "Trained in PyTorch alone, for the time it takes to compile them: Airline, shifted by one" in page
 
 
 def test_what_the_long_range_report_rests_on_is_there(study):

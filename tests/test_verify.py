@@ -42,6 +42,18 @@ def metrics():
             ],
             "comparisons": [pair | {"lengths_difference": [2.0, 1.0, 3.0], "updates_difference": [-9.0, -12.0, -6.0]}],
         },
+        "sequence_shapes": {
+            "scores": [
+                {
+                    "system": "numbers",
+                    "backend": "pytorch",
+                    "variant": "gru",
+                    "part": "test",
+                    "mean": 0.99,
+                    "interval": [0.97, 1.0],
+                }
+            ]
+        },
     }
 
 
@@ -54,7 +66,8 @@ def write(folder, found):
 
 def test_every_figure_with_an_interval_is_compared():
     found = verify.figures(metrics())
-    assert len(found) == 9
+    assert len(found) == 10
+    assert found["sequence_shapes numbers pytorch gru test"] == Estimate(0.99, 0.97, 1.0)
     assert found["summary tweets lstm test"] == Estimate(0.9, 0.88, 0.92)
     assert found["summary tweets test: lstm less rule"] == Estimate(0.1, 0.05, 0.15)
     assert found["long_range adding budget: lstm less vanilla, updates"] == Estimate(-9, -12, -6)
@@ -62,11 +75,11 @@ def test_every_figure_with_an_interval_is_compared():
 
 def test_all_the_same():
     found = verify.compare(metrics(), metrics())
-    assert found == (2, [], 9, [], 0)
+    assert found == (2, [], 10, [], 0)
     assert not found.broken
     assert list(verify.told(found)) == [
         "verdicts: 2 kept, 0 changed",
-        "figures: 9 inside their interval, 0 moved, 0 missing, 0 new",
+        "figures: 10 inside their interval, 0 moved, 0 missing, 0 new",
     ]
 
 
@@ -76,9 +89,9 @@ def test_moved_missing_and_new():
     here["gradients"]["figures"][0]["quantity"] = "memory"
     here["long_range"]["comparisons"][0]["lengths_difference"][0] = 3.0  # at the very end: inside
     found = verify.compare(here, metrics())
-    assert (found.inside, found.new) == (7, 1)
+    assert (found.inside, found.new) == (8, 1)
     assert list(verify.told(found))[1:] == [
-        "figures: 7 inside their interval, 1 moved, 1 missing, 1 new",
+        "figures: 8 inside their interval, 1 moved, 1 missing, 1 new",
         "  summary tweets lstm test: 0.9 (0.88 to 0.92) -> 0.93",
         "  gradients adding gru initial rate: 1 (0.5 to 1.5) -> missing",
     ]

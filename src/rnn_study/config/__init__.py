@@ -133,6 +133,13 @@ class Config(Model):
         return self
 
     @model_validator(mode="after")
+    def _names_once(self) -> "Config":
+        for name in self.shapes:
+            if name in (*Tasks.model_fields, *Problems.model_fields):
+                raise ValueError(f"shapes: {name} is a task or a problem as well: expected another name")
+        return self
+
+    @model_validator(mode="after")
     def _parity_of_cells(self) -> "Config":
         for key in ("float32", "defaults"):
             for name, cells in getattr(self.parity, key).items():
@@ -168,8 +175,11 @@ class Config(Model):
                 return f"{side} {getattr(asked, side)!r}: expected one of {', '.join(params.variants)}"
         return None
 
-    def task(self, name: str) -> TaskParams | ProblemParams:
-        """What params.yaml says of a task or a problem; a StudyError where there is none of that name."""
+    def task(self, name: str) -> TaskParams | ProblemParams | Shape:
+        """What params.yaml says of a task, a problem or a system of shapes; a StudyError where there is none of that
+        name."""
+        if name in self.shapes:
+            return self.shapes[name]
         known = [*Tasks.model_fields, *Problems.model_fields]
         if name not in known:
             raise StudyError(f"task: got {name!r}: expected one of {', '.join(known)}")

@@ -1,11 +1,11 @@
-"""Every sequence shape: what is read and what is answered, through the same network. Nothing is tuned."""
+"""Every sequence shape: what is read and what is answered, through the same network."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from .base import Count, Fraction, Model, Positive, Rate, Seed
-from .tasks import Grid, Training, Tweets
+from .tasks import Grid, TaskTuning, Training, Tweets
 from .variants import Answers
 
 
@@ -107,7 +107,7 @@ class TweetsTutorial(Model):
     kind: Literal["tweets_tutorial"]
     classifies: ClassVar[bool] = True
     version: Literal["coded", "embedded", "cleaned"]  # as it runs; embedding restored; stop words and lemmas too
-    share: Annotated[float, Field(gt=0, le=1)]  # of the tweets
+    tweets: Annotated[int, Field(ge=20)]  # so many, drawn at random, or all there are
     test: Fraction
     words: Annotated[int, Field(ge=10)]  # the most frequent ones
     tokens: Annotated[int, Field(ge=1)]  # cut off before (!) these many last ones, padded after
@@ -119,6 +119,13 @@ class Vectors(Tweets):
 
     kind: Literal["vectors"]
     table: Literal["glove", "random"]
+    inputs: Count | None  # width of random vectors; null: that of GloVe's
+
+    @model_validator(mode="after")
+    def _own_width(self) -> "Vectors":
+        if self.table == "glove" and self.inputs is not None:
+            raise ValueError(f"inputs {self.inputs} with table glove: expected null, its vectors have their own width")
+        return self
 
 
 Kind = Annotated[
@@ -137,6 +144,7 @@ class Shape(Grid[Kind]):
     """One system: data, a network, its training."""
 
     training: ShapeTraining
+    tuning: TaskTuning | None  # null: every cell has the settings of `training`, but for what a variant says itself
     seeds: dict[
         Literal["pytorch", "tensorflow"], Annotated[tuple[Seed, ...], Field(strict=False)]
     ]  # of each framework that is to train it

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from rnn_study.config import Ablation, Config, FrontierParams, Grid, ProblemParams, read_yaml
+from rnn_study.config import Ablation, Config, FrontierParams, Grid, ProblemParams, Shape, read_yaml
 from rnn_study.data.prepared import prepared_file
 from rnn_study.data.problems.catalogue import PROBLEMS
 from rnn_study.model.backend import BACKENDS
@@ -23,7 +23,7 @@ from rnn_study.support.files import atomic
 
 from .run.spec import RunSpec
 
-TUNED = Path("tuned")
+TUNED, SHAPES = Path("tuned"), Path("data/shapes")
 TUNES = BACKENDS[0]  # one framework tunes for both: they compute the same updates
 
 Settings = dict[str, float]  # learning_rate, clip, dropout
@@ -73,15 +73,21 @@ def _run(
     )
 
 
+def data_file(config: Config, name: str) -> Path:
+    """What the pipeline prepared for a task, a problem or a system of shapes."""
+    return SHAPES / f"{name}.npz" if name in config.shapes else prepared_file(name)
+
+
 def spec(config: Config, task: Task, name: str, backend: str, settings: Settings, seed: int) -> RunSpec:
-    """One run of a task or of a prepared problem."""
+    """One run of a task, of a prepared problem or of a system of shapes."""
     params = config.task(task.name)
-    looked_at = name in params.cells and backend == config.gradients.framework
+    shape = isinstance(params, Shape)
+    looked_at = name in params.cells and backend == config.gradients.framework and not shape
     return _run(
         params,
         task,
         name,
-        prepared_file(task.name).as_posix(),
+        data_file(config, task.name).as_posix(),
         settings,
         backend,
         seed,
@@ -89,6 +95,7 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
         epochs=params.training.epochs,
         patience=params.training.patience,
         goal=params.training.goal if isinstance(params, ProblemParams) else None,
+        last=shape and params.training.last,
         checkpoints=tuple(config.gradients.checkpoints) if looked_at else (),
     )
 
@@ -143,7 +150,7 @@ def problem(config: Config, task: Task, norms: dict[str, float] | None = None) -
                     f"but no gradient of {variant.of[0]} was finite: expected clip"
                 )
             clip = variant.clip_times * norms[variant.of[0]]
-        settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
+        settings = fixed(training) | {"clip": clip}
         framework = config.gradients.framework
         runs = seeds(config, task.name, name)
         found += [spec(config, task, name, framework, settings, seed) for seed in runs]
@@ -182,8 +189,7 @@ def frontier(
         wide = params.network.model_copy(update={"parameters": None, "units": params.width})
         params = params.model_copy(update={"network": wide})
     count, _ = epochs(params, task)
-    clip = math.inf if training.clip is None else training.clip
-    settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
+    settings = fixed(training)
     return [
         _run(
             params,
@@ -203,29 +209,21 @@ def frontier(
     ]
 
 
-def shape(config: Config, task: Task, data: Path, backend: str) -> list[RunSpec]:
-    """The runs in `backend` of the system `task` of params.yaml's shapes, prepared in the file `data`."""
-    params = config.shapes[task.name]
-    training = params.training
+def fixed(training: Any) -> Settings:
+    """The settings of what is not tuned, of a `training` that names a learning rate and a clip."""
     clip = math.inf if training.clip is None else training.clip
-    settings = {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
-    return [
-        _run(
-            params,
-            task,
-            name,
-            data.as_posix(),
-            settings,
-            backend,
-            seed,
-            device=config.device,
-            epochs=training.epochs,
-            patience=training.patience,
-            last=training.last,
-        )
-        for name in params.cells
-        for seed in params.seeds.get(backend, ())
-    ]
+    return {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
+
+
+def shape(config: Config, task: Task, backend: str) -> list[RunSpec]:
+    """The runs in `backend` of the system `task` of params.yaml's shapes, at its own settings or at tuned ones."""
+    params, found = config.shapes[task.name], []
+    tuned = read_tuned(config, task.name) if params.tuning else {}
+    for cell in params.cells:
+        settings = tuned.get(cell, [fixed(params.training)])
+        for place, seed in enumerate(params.seeds.get(backend, ())):
+            found.append(spec(config, task, cell, backend, settings[place % len(settings)], seed))
+    return found
 
 
 def write_tuned(task: str, settings: dict[str, list[dict]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rnn_study.statistics.crossed import Estimate
 from rnn_study.support.errors import StudyError
 
-TABLES = ("verdicts", "summary", "gradients", "long_range")  # files of metrics/
+TABLES = ("verdicts", "summary", "gradients", "long_range", "sequence_shapes")  # files of metrics/
 DECIDED = ("holds", "opposite")
 Row = dict[str, Any]
 Metrics = dict[str, Row]  # by table
@@ -98,10 +98,16 @@ def _long_range(found: Row) -> Iterator[tuple[str, Estimate]]:
             yield name, Estimate(*row[f"{quantity}_difference"])
 
 
+def _sequence_shapes(found: Row) -> Iterator[tuple[str, Estimate]]:
+    for row in found["scores"]:
+        yield _named(row, "system", "backend", "variant", "part"), Estimate(row["mean"], *row["interval"])
+
+
 _FIGURES: dict[str, Callable[[Row], Iterator[tuple[str, Estimate]]]] = {
     "summary": _summary,
     "gradients": _gradients,
     "long_range": _long_range,
+    "sequence_shapes": _sequence_shapes,
 }
 
 

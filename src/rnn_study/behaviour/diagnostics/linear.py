@@ -6,7 +6,7 @@ so one complex step for each gate and each array of the state (Squire & Trapp 19
 all steps and all sequences at once, exact to rounding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,8 @@ class Unrolled:
 
     x (N, T, D), states each (N, T, H): what it read and held. valid (N, T). gates: of each gate with a sigmoid its
     values (N, T, H). by_state, by_a, by_s: derivatives of each new state array for each old one, and for each gate's
-    columns of a and of s. What lies past a row's end is not to be used.
+    columns of a and of s. start: the state (N, H) before the first step, each array of it. What lies past a row's end
+    is not to be used.
     """
 
     weights: Weights
@@ -37,6 +38,7 @@ class Unrolled:
     by_state: Slopes
     by_a: Slopes
     by_s: Slopes
+    start: State
 
     @property
     def last(self) -> np.ndarray:
@@ -61,7 +63,7 @@ class Unrolled:
         return np.moveaxis(self.norm(which, t, moved @ kernel).imag / _STEP, 0, -1)
 
     def _old(self, t: int) -> State:
-        return tuple(history[:, t - 1] if t else np.zeros_like(history[:, 0]) for history in self.states)
+        return tuple(history[:, t - 1] for history in self.states) if t else self.start
 
     def jacobian(self, t: int) -> np.ndarray:
         """dz_t / dz_{t-1}: (N, n, n), n the number of state arrays times H, rows the new state."""
@@ -125,11 +127,18 @@ def sigmoid_gates(name: str) -> tuple[str, ...]:
 
 
 def _unrolled(
-    name: str, activation: str, w: Weights, norm: Normal | None, x: np.ndarray, valid: np.ndarray
+    name: str,
+    activation: str,
+    w: Weights,
+    norm: Normal | None,
+    x: np.ndarray,
+    valid: np.ndarray,
+    start: State | None,
 ) -> Unrolled:
     cell, ops, units = CELLS[name], activated(OPS, activation), w.U.shape[0]
-    states = scan(name, w, x, activation, norm)
-    old = tuple(np.concatenate([np.zeros_like(h[:, :1]), h[:, :-1]], axis=1) for h in states)
+    start = start or (np.zeros((len(x), units)),) * cell.states
+    states = scan(name, w, x, activation, norm, start=start)
+    old = tuple(np.concatenate([first[:, None], h[:, :-1]], axis=1) for first, h in zip(start, states, strict=True))
     a, s = x @ w.W, old[0] @ w.U
     if norm is not None:
         a, s = (np.stack([norm(k, t, p[:, t]) for t in range(x.shape[1])], axis=1) for k, p in (("a", a), ("s", s)))
@@ -152,12 +161,16 @@ def _unrolled(
         ),
         by_a=tuple(slopes(old, a + column, s) for column in columns),
         by_s=tuple(slopes(old, a, s + column) for column in columns),
+        start=start,
     )
 
 
-def unroll(network: Network, tree: Tree, x: np.ndarray, mask: np.ndarray | None) -> list[Unrolled]:
+def unroll(
+    network: Network, tree: Tree, x: np.ndarray, mask: np.ndarray | None, start: Sequence[State] | None = None
+) -> list[Unrolled]:
     """Every layer of `network` over what its first layer reads, x (N, T, D), as it predicts: without dropout, with
-    the running statistics of normalisation. A network that reads both ways is a ValueError."""
+    the running statistics of normalisation. start: the states that the layers start with, zero if None. A network that
+    reads both ways is a ValueError."""
     if network.bidirectional:
         raise ValueError("bidirectional: expected a network that reads forward, of which the last step is the end")
     tree = {name: array.astype(np.float64) for name, array in tree.items()}
@@ -168,18 +181,39 @@ def unroll(network: Network, tree: Tree, x: np.ndarray, mask: np.ndarray | None)
         if network.norm:
             arrays = {name: tree[f"layers.{index}.{name}"] for name in layer_shapes(network, index)}
             norm = Normal(network.norm, arrays, valid, training=False)
-        found.append(_unrolled(layer.cell, network.activation, layer_weights(network, tree, index), norm, x, valid))
+        w, first = layer_weights(network, tree, index), start[index] if start else None
+        found.append(_unrolled(layer.cell, network.activation, w, norm, x, valid, first))
         x = found[-1].states[0]
     return found
 
 
 @dataclass(frozen=True)
 class Flow:
-    """dL/dz_t of one layer, L an example's own loss: each array of the state (N, T, H), zero past a row's end; and
-    dL/dx_t (N, T, D)."""
+    """dL/dz_t of one layer, L an example's own loss: each array of the state (N, T, H), zero past a row's end;
+    dL/dx_t (N, T, D); and that for the state before the first step, each array (N, H)."""
 
     states: State
     inputs: np.ndarray
+    start: State
+
+
+def flow_back(layer: Unrolled, told: State) -> Flow:
+    """What comes back through one layer of what is `told` its states from above and from after it, each array
+    (N, T, H)."""
+    back = tuple(np.zeros_like(history) for history in layer.states)
+    d_x = np.zeros_like(layer.x)
+    d = tuple(np.zeros_like(history[:, 0]) for history in layer.states)
+    for t in reversed(range(layer.x.shape[1])):
+        d = tuple(part + own[:, t] for part, own in zip(d, told, strict=True))
+        for history, part in zip(back, d, strict=True):
+            history[:, t] = part
+        d, d_x[:, t] = layer.pull(t, d)
+    return Flow(back, d_x, d)
+
+
+def told_h(layer: Unrolled, d_h: np.ndarray) -> State:
+    """What only h is told, d_h (N, T, H), as `flow_back` takes it."""
+    return (d_h, *(np.zeros_like(history) for history in layer.states[1:]))
 
 
 def error_flow(tree: Tree, layers: list[Unrolled], y: np.ndarray, kind: str) -> list[Flow]:
@@ -200,14 +234,6 @@ def error_flow(tree: Tree, layers: list[Unrolled], y: np.ndarray, kind: str) -> 
         d_h[ends] = len(y) * loss_gradient(kind, top[ends] @ head + bias, y) @ head.T
     found = []
     for layer in reversed(layers):
-        back = tuple(np.zeros_like(history) for history in layer.states)
-        d_x = np.zeros_like(layer.x)
-        d = tuple(np.zeros_like(history[:, 0]) for history in layer.states)
-        for t in reversed(range(layer.x.shape[1])):
-            d = (d[0] + d_h[:, t], *d[1:])
-            for history, part in zip(back, d, strict=True):
-                history[:, t] = part
-            d, d_x[:, t] = layer.pull(t, d)
-        found.append(Flow(back, d_x))
-        d_h = d_x
+        found.append(flow_back(layer, told_h(layer, d_h)))
+        d_h = found[-1].inputs
     return found[::-1]

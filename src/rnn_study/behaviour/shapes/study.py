@@ -46,6 +46,7 @@ def look(config: Config) -> tuple[Row, Row]:
         "roommate": alone.roommate(trained),
         "order": words.order(config),
         "single_words": words.single_words(load_task(prepared_file("tweets"))),
+        "arrives": [written.arrives(one, variant) for one in of("numbers") for variant in one.networks],
         "widths": written.exact_by_width(of("numbers"), config),
         "baselines": scores.baselines(config, trained.values()),
     }

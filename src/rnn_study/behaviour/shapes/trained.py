@@ -12,11 +12,13 @@ from rnn_study.data.prepared import load_task, unpack_texts
 from rnn_study.model import reference
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.decoding import Predict
+from rnn_study.model.init import Init, draw
 from rnn_study.model.network import Network
 from rnn_study.model.reference import Tree
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
 from rnn_study.running.run import results
+from rnn_study.running.run.spec import stream
 from rnn_study.statistics import marks
 from rnn_study.statistics.crossed import Mean, mean, of_one_seed
 
@@ -25,11 +27,14 @@ RUNS, SHAPES = Path("runs"), Path("data/shapes")
 
 @dataclass(frozen=True)
 class System:
-    """One entry of params.yaml's shapes, trained: `folders` of its runs by framework and variant."""
+    """One entry of params.yaml's shapes, trained: `seeds` of the first framework, `folders` of its runs by framework
+    and variant."""
 
     name: str
     task: Task
     networks: dict[str, Network]
+    inits: dict[str, Init]
+    seeds: tuple[int, ...]
     folders: dict[str, dict[str, list[Path]]]
 
     def marks(self, backend: str, variant: str, part: str) -> np.ndarray:
@@ -45,6 +50,10 @@ class System:
         """The weights of the seed at `place`, in float64."""
         found = results.read_weights(self.folders[backend][variant][place])
         return {name: array.astype(np.float64) for name, array in found.items()}
+
+    def initial(self, variant: str) -> Tree:
+        """The weights that the first seed started with."""
+        return draw(self.networks[variant], stream(self.seeds[0], "weights"), self.task.embedding, self.inits[variant])
 
     def predictor(self, backend: str, variant: str, place: int = 0) -> Predict:
         """The network of the seed at `place`, computed by NumPy."""
@@ -80,4 +89,5 @@ def system(config: Config, name: str) -> System:
         if backend in params.seeds
     }
     networks = {variant: experiments.network(params, task, variant, 0.0) for variant in params.cells}
-    return System(name, task, networks, folders)
+    inits = {variant: experiments.initialisation(params, variant) for variant in params.cells}
+    return System(name, task, networks, inits, params.seeds[next(iter(folders))], folders)

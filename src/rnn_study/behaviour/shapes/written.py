@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from rnn_study.behaviour.diagnostics.profile import longest_sequences
+from rnn_study.behaviour.diagnostics.spectra import by_lag
+from rnn_study.behaviour.diagnostics.written import error_flow
 from rnn_study.config import Config
 from rnn_study.model import decoding, reference
 from rnn_study.model.task import END, GO, Batch
@@ -15,6 +18,7 @@ from .trained import System
 Row = dict[str, Any]
 SHOWN = 6  # samples of each kind
 BEAM = 4
+EXAMPLES = 32  # whose error is followed back
 
 
 def tokens(row: np.ndarray) -> list[int]:
@@ -95,6 +99,23 @@ def looked(system: System, variant: str) -> Row:
         "written": [classes[token] for token in one.y[0][:writes]],
         "weights": weights[:writes, :reads].round(4).tolist(),
     }
+
+
+def arrives(system: System, variant: str) -> Row:
+    """How much of an answer's error reaches each word read, counted from the end: the mean, over the longest answers
+    of the test part, of the norm of the gradient for the word's vector, over that for the last word; before training
+    and trained, of the first seed."""
+    part, network = longest_sequences(system.task.tests["test"], EXAMPLES), system.networks[variant]
+    found: dict[str, list[float]] = {}
+    for stage, tree in (
+        ("initial", system.initial(variant)),
+        ("trained", system.weights(system.first, variant)),
+    ):
+        sizes = np.linalg.norm(error_flow(network, tree, part).encoder[0].inputs, axis=-1)
+        back = by_lag(sizes, part.mask.sum(axis=1) - 1)
+        means = np.nanmean(back, axis=0)
+        found[stage] = (means / means[0]).tolist()
+    return {"system": system.name, "variant": variant, "examples": len(part.y), **found}
 
 
 def exact_by_width(systems: Sequence[System], config: Config) -> list[Row]:

@@ -1,7 +1,7 @@
 """Tweets in the way of one tutorial, and what it would be if it did what it says.
 
-coded     what the code does: 2 % of the tweets, 70/30; the raw text's words of 16,000, the last 15 of a tweet, padded
-          after and not masked; the words' numbers themselves, one a step, are what the network reads
+coded     what the code does: 2 % of the tweets (32,000), 70/30; the raw text's words of 16,000, the last 15 of a tweet,
+          padded after and not masked; the words' numbers themselves, one a step, are what the network reads
 embedded  its embedding layer, which is built and never added, restored: a vector a word, GloVe's to begin with
 cleaned   and its stop words, whose filter is never called, left out, and its lemmas, of which only the number is used,
           in the place of the words
@@ -47,7 +47,7 @@ def prepare(raw: Path, params: TweetsTutorial) -> tuple[Task, dict[str, Any]]:
     part: the tutorial has none and chooses nothing by it."""
     data = tweets.read(raw / "tweets")
     rng = np.random.default_rng(params.seed)
-    rows = rng.permutation(len(data.texts))[: max(10, round(params.share * len(data.texts)))]
+    rows = rng.permutation(len(data.texts))[: params.tweets]
     said = [words(data.texts[row]) for row in rows]
     if params.version == "cleaned":
         said = [cleaned(one) for one in said]

@@ -91,7 +91,7 @@ class Back(NamedTuple):
 
 
 Slope = Callable[[np.ndarray], np.ndarray]  # of the activation, from its value
-_SLOPES: dict[str, Slope] = {
+SLOPES: dict[str, Slope] = {
     "tanh": lambda y: 1 - y**2,
     "relu": lambda y: (y > 0).astype(y.dtype),
     "sigmoid": lambda y: y * (1 - y),
@@ -145,7 +145,7 @@ def back_through_time(
 ) -> tuple[np.ndarray, Weights]:
     """The loss's gradients for x (N, T, D) and for each array of `w`, given d_h (N, T, H), that for every h_t as
     an output. `states` is what `scan` returned. Werbos 1990 (backpropagation through time), eq. 8 to 12."""
-    ops, slope = activated(OPS, activation), _SLOPES[activation]
+    ops, slope = activated(OPS, activation), SLOPES[activation]
     zero = tuple(np.zeros_like(history[:, 0]) for history in states)
     d_state, d_x = zero, np.zeros_like(x)
     d_W, d_U, d_b, d_rec = np.zeros_like(w.W), np.zeros_like(w.U), np.zeros_like(w.b), np.zeros_like(w.b)

@@ -7,9 +7,9 @@ from rnn_study.reports.study import Study
 from rnn_study.reports.wording import interval, label, number, origin, sequence
 
 from .diagrams import diagram
-from .plots import attention, continued, exact_by_width, map_of_words, spelled, unrolling
+from .plots import arrives, attention, continued, exact_by_width, map_of_words, spelled, unrolling
 
-__all__ = ["attention", "continued", "diagram", "exact_by_width", "map_of_words", "spelled", "unrolling"]
+__all__ = ["arrives", "attention", "continued", "diagram", "exact_by_width", "map_of_words", "spelled", "unrolling"]
 
 Row = dict[str, Any]
 _UNITS = {"accuracy": "", "rmse": "RMSE", "deviation": "largest deviation", "bits": "bits"}

@@ -81,6 +81,24 @@ def exact_by_width(study: Study) -> None:
     show(figure, "; ".join(told) + ".", study.shape_source("numbers"), "numbers", "exact_by_width")
 
 
+def arrives(study: Study) -> None:
+    """How much of the answer's error reaches each word read, before training and trained."""
+    figure = Figure(figsize=(7.2, 3.4), dpi=STYLE["dpi"], layout="constrained")
+    told, rows = [], [row for row in study.shapes["found"]["arrives"] if row["system"] == "numbers"]
+    titles = {"initial": "before training", "trained": "trained"}
+    for axes, (stage, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
+        for place, row in enumerate(rows):
+            axes.plot(row[stage], marker=".", color=colour(place), label=label(row["variant"]))
+            told.append(f"{title}, {label(row['variant'])}: {100 * row[stage][-1]:.3g} % at the first word")
+        axes.axhline(1, color="#9aa3af", lw=0.8)
+        axes.set_yscale("log")
+        axes.set_xlabel("words before the last one read")
+        axes.set_title(title, fontsize=9)
+    figure.axes[0].set_ylabel("error that arrives / at the last word")
+    figure.axes[0].legend(frameon=False, fontsize=7)
+    show(figure, "; ".join(told) + ".", study.shape_source("numbers"), "numbers", "error_that_arrives")
+
+
 def _lines(rows: list[dict[str, Any]], part: str) -> dict[tuple[str, bool, str], list[dict[str, Any]]]:
     """The rows of one test part, by data, attention and framework, narrow ones first."""
     found: dict[tuple[str, bool, str], list[dict[str, Any]]] = {}

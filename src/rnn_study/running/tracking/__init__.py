@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 
 
 def data_tags(task: str) -> dict[str, str]:
-    """`card_tags` of the card of a prepared task."""
-    return card_tags(read_json(Path("metrics/data") / f"{task}.json"))
-
-
-def card_tags(card: dict[str, Any]) -> dict[str, str]:
-    """Where the data of a card comes from, and the digests of its parts."""
+    """Where the data of a task, a problem or a system of shapes comes from and the digests of its parts, from its data
+    card."""
+    own = Path("metrics/data") / f"{task}.json"
+    card = read_json(own) if own.is_file() else read_json(Path("metrics/shapes/data.json"))[task]
     origins = {f"data.{record['source']}": record["origin"] for record in card["provenance"]}
     return origins | {f"sha256.{name}": part["sha256"] for name, part in card["parts"].items()}
 
