@@ -40,6 +40,8 @@ def continued(study: Study) -> None:
 def attention(study: Study) -> None:
     """Where the decoder looked while it wrote."""
     for row in study.shape_samples["looked"]:
+        if row["system"] != "numbers":
+            continue
         weights = np.array(row["weights"])
         figure = Figure(figsize=(5.4, 4.6), dpi=STYLE["dpi"], layout="constrained")
         axes = figure.subplots()
@@ -155,9 +157,15 @@ def spelled(study: Study) -> None:
 def unrolling(study: Study) -> None:
     """How graphs and calls grow with the number of steps."""
     rows = study.unrolling["rows"]
-    figure = Figure(figsize=(7.2, 3.4), dpi=STYLE["dpi"], layout="constrained")
-    titles, told = {"nodes": "nodes of the graph", "step_ratio": "time of a call / native"}, []
-    for axes, (key, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
+    figure = Figure(figsize=(7.2, 6.4), dpi=STYLE["dpi"], layout="constrained")
+    told = []
+    titles = {
+        "nodes": "nodes of the graph",
+        "build_growth": "time to build / shortest",
+        "memory_mib": "memory, MiB",
+        "step_ratio": "time of a call / native",
+    }
+    for axes, (key, title) in zip(figure.subplots(2, 2).ravel(), titles.items(), strict=True):
         for place, (framework, way) in enumerate(dict.fromkeys((r["framework"], r["way"]) for r in rows)):
             own = [r for r in rows if (r["framework"], r["way"]) == (framework, way) and r[key]]
             if own:
