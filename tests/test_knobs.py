@@ -19,7 +19,7 @@ from rnn_study.model.cells import CELLS
 from rnn_study.model.init import SCHEMES, Init, draw
 from rnn_study.model.network import STATISTICS, Layer, Network, is_trained, shapes
 from rnn_study.model.optimisers import Adam, Optimiser
-from rnn_study.model.task import Batch
+from rnn_study.model.task import END, GO, Batch
 
 ADAM = Optimiser(RATE, 2**-3, Adam(BETA, LATE))
 
@@ -40,12 +40,17 @@ def rows(backend, pool):
 
 @pytest.mark.parametrize("name", KNOBS)
 def test_an_option_is_within_its_bounds(name, backend, rows):
-    assert [row["check"] for row in rows[name]] == ["forward", "final states", "gradients", "input gradient"]
+    states = ["final states"] if KNOBS[name][0] or "decoder" in KNOBS[name][2] else []  # an MLP has none
+    assert [row["check"] for row in rows[name]] == ["forward", *states, "gradients", "input gradient"]
     assert all(row["deviation"] <= row["bound"] == 1e-10 for row in rows[name])
     assert {(row["framework"], row["dtype"]) for row in rows[name]} == {(backend, "float64")}
 
 
-@pytest.mark.parametrize("name", [name for name in KNOBS if KNOBS[name][2] and "every_step" not in KNOBS[name][2]])
+# Options that change what a recurrent layer computes, not what stands above it or how much it answers.
+WITHIN = [name for name in KNOBS if KNOBS[name][2] and not {"every_step", "dense", "decoder"} & KNOBS[name][2].keys()]
+
+
+@pytest.mark.parametrize("name", WITHIN)
 def test_an_option_left_out_would_be_noticed(name):
     problem = knob_problem(name)
     plain = Network(3, problem.network.layers, 2)
@@ -65,7 +70,7 @@ def trained(problem, order):
     for row in order:
         part = Batch(*(None if array is None else array[row] for array in problem.batch))
         gradients = reference.run(problem.network, tree, part, problem.loss).gradients
-        seen = reference.climb(problem.network, tree, part.x, part.mask, training=True).statistics
+        seen = reference.climb(problem.network, tree, part.x, part.mask, training=True, told=part.y).statistics
         tree, slots = reference.update(problem.optimiser, "pytorch", tree, slots, gradients)
         tree |= seen
     return tree
@@ -81,8 +86,12 @@ def test_updates_and_predictions_equal_the_oracles(name, masked, backend, ask):
     order = np.array([[0, 1, 2, 4], [3, 1, 0, 2], [4, 3, 2, 1]])
     expected = trained(problem, order)
     rng = np.random.default_rng(5)
-    x = rng.normal(size=(3, 8, 3))  # longer than any sequence before
-    test = Batch(x, np.zeros(3, np.int64), np.arange(8) < np.array([8, 2, 5])[:, None] if masked else None)
+    steps = problem.network.steps or 8  # longer than any sequence before, but for what reads all steps at once
+    x, y = rng.normal(size=(3, steps, 3)), np.zeros(3, np.int64)
+    if problem.network.decoder:
+        y = np.array([[2, 4, 3, 3, 2, END], [END, GO, GO, GO, GO, GO], [4, END, GO, GO, GO, GO]])
+    lengths = np.minimum(steps, [8, 2, 5])
+    test = Batch(x, y, np.arange(steps) < lengths[:, None] if masked else None)
     weights, outputs = ask(stock_worker.trained, backend, problem, order, test)
     assert tree_deviation(weights, expected) < 1e-10
     assert list(weights) == list(shapes(problem.network))
