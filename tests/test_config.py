@@ -66,7 +66,7 @@ FAULTS = {
     "a question without what matters": (
         DIGITS,
         DIGITS.replace("0.035", "0"),
-        "questions.digits-lstm.score.smallest: got 0",
+        "questions.digits-lstm.smallest: got 0",
     ),
     "a question of a problem that is not run": (
         REACH,

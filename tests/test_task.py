@@ -1,5 +1,6 @@
 """Losses, scores and units by scikit-learn and by hand; the prepared file; packed texts."""
 
+import dataclasses
 import zipfile
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
 from rnn_study.data.prepared import load_task, pack_texts, save_task, unpack_texts
-from rnn_study.model.task import Batch, Task
+from rnn_study.model.task import END, GO, Batch, Task, written
 
 TEXTS = ["plain", "", "naïve café ☕", "👩‍👩‍👧 and 🇫🇷\n\ttab", "", "\0"]
 
@@ -171,3 +172,92 @@ def test_an_answer_for_every_step_is_scored_at_the_last_valid_ones(masked):
     right = [logits[place].argmax() == y[place] for place in scored]
     assert task.score(logits, "validation") == np.mean(right)
     assert 0 < np.mean(right) < 1
+
+
+X = np.zeros((3, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "mask", "said"),
+    [
+        (X, np.zeros(2), None, "3 sequences with 2 answers: expected as many"),
+        (X[:, :0], np.zeros(3), None, "sequences of 0 steps: expected at least one"),
+        (X, np.zeros(3), np.ones((3, 3), bool), r"a mask of \(3, 3\) for sequences of \(3, 4\): expected the same"),
+        (X, np.zeros(3), np.arange(4) < np.array([[2], [0], [4]]), "row 1: a sequence without a valid step"),
+        (X, np.zeros(3), np.arange(4) >= np.array([[0], [0], [2]]), "row 2: a valid step after padding"),
+        (X, np.zeros(3), np.array([[1, 0, 1, 0], [1] * 4, [1] * 4], bool), "row 0: a valid step after padding"),
+    ],
+    ids=["answers", "steps", "shape", "empty", "left", "hole"],
+)
+def test_a_batch_checks_its_own_promise(x, y, mask, said):
+    with pytest.raises(ValueError, match=said):
+        Batch(x, y, mask)
+
+
+def test_a_batch_of_lengths_one_and_all_is_right():
+    mask = np.arange(4) < np.array([[1], [4], [2]])
+    batch = Batch(X, np.arange(3), mask)
+    part = batch.rows(np.array([2, 0]))
+    assert part.y.tolist() == [2, 0]
+    np.testing.assert_array_equal(part.mask, mask[[2, 0]])
+    assert batch.rows(slice(1)).mask.tolist() == [[True, False, False, False]]
+
+
+ANSWERS = [[3, 2, END, GO], [END, GO, GO, GO], [2, 2, 2, END]]
+
+
+def test_a_written_answer_counts_up_to_its_end():
+    expected = [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
+    np.testing.assert_array_equal(written(np.array(ANSWERS)), np.array(expected, bool))
+
+
+@pytest.mark.parametrize("row", [[3, 2, 2, 2], [3, END, END, GO], [END, 3, GO, GO], [3, GO, 2, END], [GO] * 4])
+def test_an_answer_without_its_one_end_is_refused(row):
+    y = np.array([ANSWERS[0], row])
+    with pytest.raises(ValueError, match=r"row 1: an answer of \d end tokens: expected one, after all"):
+        written(y)
+    good = Batch(X[:2], np.array(ANSWERS[:2]))
+    with pytest.raises(ValueError, match="part test, row 1: an answer"):
+        Task("t", "cross_entropy", 5, good, good, {"test": Batch(X[:2], y)}, writes=True)
+
+
+def writing():
+    part = Batch(X, np.array(ANSWERS))
+    return Task("t", "cross_entropy", 5, part, part, {"test": part}, writes=True)
+
+
+def test_an_answer_is_right_where_every_token_of_it_is():
+    outputs = np.eye(5)[np.array([[3, 2, END, 4], [2, END, GO, GO], [2, 2, 3, END]])] * 9.0  # past the end: anything
+    assert writing().marks(outputs, "test").tolist() == [1.0, 0.0, 0.0]
+    assert writing().score(outputs, "test") == pytest.approx(1 / 3)
+
+
+def test_the_loss_of_written_answers_is_the_mean_over_their_tokens():
+    outputs = np.random.default_rng(0).normal(size=(3, 4, 5))
+    places = [(row, t) for row, answer in enumerate(ANSWERS) for t in range(answer.index(END) + 1)]
+    losses = [-np.log(softmax(outputs[row, t])[ANSWERS[row][t]]) for row, t in places]
+    assert len(losses) == 8
+    assert writing().mean_loss(outputs, "test") == pytest.approx(np.mean(losses), rel=1e-12)
+
+
+def test_a_series_answered_at_every_step_is_scored_at_its_last():
+    y = np.arange(6.0).reshape(2, 3, 1)
+    part = Batch(np.zeros((2, 3, 1)), y)
+    inverse = {"scale": np.array(2.0), "logarithm": np.array(False), "offset_test": np.array(5.0)}
+    task = Task("t", "squared_error", 1, part, part, {"test": part}, inverse=inverse, scored=1)
+    outputs = y + np.array([[[9.0], [9.0], [1.0]], [[9.0], [9.0], [-3.0]]])
+    assert task.marks(outputs, "test").tolist() == [4.0, 36.0]  # twice the gap, squared
+    np.testing.assert_array_equal(task.to_unit(y, "test"), 5 + 2 * y[..., 0])
+    every = dataclasses.replace(task, scored=3)
+    assert every.marks(outputs, "test").tolist() == [(324 + 324 + 4) / 3, (324 + 324 + 36) / 3]
+
+
+@pytest.mark.parametrize("more", [{"writes": True}, {"scored": 2}, {"scored": 4, "continues": True}])
+def test_what_shapes_a_network_is_saved_too(more, tmp_path):
+    part = Batch(X, np.array(ANSWERS))
+    task = Task("t", "cross_entropy", 5, part, part, {"test": part}, **more)
+    save_task(task, tmp_path / "t.npz")
+    found = load_task(tmp_path / "t.npz")
+    for key in ("writes", "scored", "continues"):
+        assert getattr(found, key) == getattr(task, key)
+        assert type(getattr(found, key)) is type(getattr(task, key))

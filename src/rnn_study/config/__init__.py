@@ -3,10 +3,12 @@
 A key that is unknown, missing or out of range is one clear line.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from rnn_study.support.errors import StudyError
 
@@ -191,6 +193,18 @@ class Config(Model):
         return self.frontier | self.images
 
 
+def _place(value: object, fault: ErrorDetails) -> Iterator[str]:
+    """The keys that lead to a fault, without the tags that pydantic puts between those of a union."""
+    *way, last = fault["loc"] or ("",)
+    for part in way:
+        if isinstance(value, dict) and part not in value:
+            continue
+        value = value[part]
+        yield str(part)
+    if fault["type"] == "missing" or not isinstance(value, dict) or last in value:
+        yield str(last)
+
+
 def load(path: Path = PARAMS) -> Config:
     """The validated parameters of the study in `path`."""
     value = read_yaml(path)
@@ -200,7 +214,7 @@ def load(path: Path = PARAMS) -> Config:
         return Config.model_validate(value)
     except ValidationError as error:
         fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"])
+    key = ".".join(_place(value, fault))
     message = fault["msg"].removeprefix("Value error, ")
     place = f"{path}: {key}" if key else str(path)
     if fault["type"] == "extra_forbidden":
