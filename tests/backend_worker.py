@@ -184,7 +184,7 @@ def second_biases(recorder: Recorder) -> None:
         case = cases()[f"{cell}-dense-2"]
         model = recorder.build(case)
         recorder.train(model, case)
-        biases = [layer.directions[0].layer.bias_hh_l0.detach().numpy() for layer in model.layers]
+        biases = [layer.directions[0].layer.bias_hh_l0.detach().numpy() for layer in model.parts[0].layers]
         recorder.arrays[f"second_bias/{cell}"] = np.concatenate(biases)
 
 
