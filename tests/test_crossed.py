@@ -157,3 +157,22 @@ def test_the_expected_best_of_trials_is_what_draws_give(higher):
         assert found[trials - 1] == pytest.approx(best.mean(), abs=0.03)
     assert found[0] == pytest.approx(scores.mean())
     assert (np.diff(found) * (1 if higher else -1) > 0).all()
+
+
+def test_of_one_seed_the_examples_alone_are_drawn_anew():
+    """Student's interval of the examples; nothing is said of seeds."""
+    x = np.array([1.0, 0.0, 1.0, 1.0])  # mean 3/4, squares from it 3 (1/16) + 9/16 = 3/4, over 3: 1/4, over 4: 1/16
+    found, bounds = crossed.of_one_seed(x), stats.ttest_1samp(x, 0).confidence_interval()
+    assert found == (0.75, 0.25, 0.0, 3.0, 1)
+    assert found.interval() == pytest.approx((0.75, *bounds), rel=1e-9)
+    assert crossed.of_one_seed([2, 2, 2]) == (2.0, 0.0, 0.0, 2.0, 1)
+
+
+def test_of_one_seed_months_depend_on_those_before():
+    x = np.array([2.0, 2, 0, 0, 2, 2, 0, 0])  # mean 1; autocovariances 1, 1/8 and, of lag 2, -6/8, weighed by thirds
+    variance = 1 + 2 * (2 / 3 * 1 / 8 + 1 / 3 * -6 / 8)
+    harvey = (8 + 1 - 2 * 3 + 3 * 2 / 8) / 8
+    found = crossed.of_one_seed(x, ordered=True)
+    assert found == (1.0, pytest.approx(np.sqrt(variance / 8 / harvey), rel=1e-12), 0.0, 7.0, 1)
+    alike = np.repeat([1.0, 0.0], 20)  # neighbours alike say less than as many alone
+    assert crossed.of_one_seed(alike, ordered=True).error > 2 * crossed.of_one_seed(alike).error

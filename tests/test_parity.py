@@ -213,6 +213,9 @@ def test_a_pass_is_computed_in_the_weights_precision(backend, ask, dtype):
         assert {str(array.dtype) for array in arrays} == {dtype}
 
 
+NOTHING = Batch(np.zeros((1, 1, 3)), np.zeros((1, 2)))
+
+
 @pytest.mark.parametrize(("cell", "impl"), HOW)
 def test_a_state_stands_still_where_its_sequence_ends(backend, ask, cell, impl):
     network = Network(3, (Layer(cell, 4), Layer(cell, 5)), 2)
@@ -238,7 +241,7 @@ def test_a_state_stands_still_where_its_sequence_ends(backend, ask, cell, impl):
 
 def test_a_cell_without_a_native_layer_is_refused(backend, ask):
     network = Network(3, (Layer("vanilla", 4), Layer("fifth", 4)), 2)
-    problem = Problem(network, "squared_error", Optimiser(RATE, None), {"head.W": np.zeros((4, 2))}, Batch(None, None))
+    problem = Problem(network, "squared_error", Optimiser(RATE, None), {"head.W": np.zeros((4, 2))}, NOTHING)
     with pytest.raises(ValueError, match=f"impl native: {backend} has no layer for cell fifth: expected equations"):
         ask(probes.probe, backend, problem)
 

@@ -62,6 +62,7 @@ def requested(browser) -> set[str]:
         ("parity.html", 4),
         ("gradients.html", 20),
         ("long_range.html", 13),
+        ("sequence_shapes.html", 10),
         ("index.html", 0),
     ],
 )
@@ -91,6 +92,7 @@ def test_a_page_in_a_browser(study, browser, page, figures, width):
             "gradients.html",
             "long_range.html",
             "parity.html",
+            "sequence_shapes.html",
         ]
 
 

@@ -18,7 +18,7 @@ from rnn_study.model.task import Batch, Task
 from rnn_study.running.workers import Workers
 
 UPDATES = 200
-UNUSED = Batch(np.empty((0, 0, 1)), np.empty(0))
+UNUSED = Batch(np.empty((0, 1, 1)), np.empty(0))
 
 
 def numbers(rows=60, steps=20):

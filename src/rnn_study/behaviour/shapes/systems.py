@@ -310,7 +310,13 @@ def attention(evidence: Evidence) -> Found:
     if not (with_it and without):
         return Found(NOT_RUN)
     verdict = _difference(with_it, without, "holds", "the opposite")
-    return _scored(with_it, verdict, f"without attention {100 * without['mean']:.1f} %, as wide")
+    note = f"without attention {100 * without['mean']:.1f} %, as wide"
+    rows = [row for row in evidence.found.get("widths", []) if row["part"] == "test"]
+    narrow = {row["attention"]: row for row in sorted(rows, key=lambda row: -row["units"])}  # the narrowest of each
+    if narrow.keys() == {True, False} and narrow[True]["units"] == narrow[False]["units"]:
+        one, other = (100 * sum(row["scores"]) / len(row["scores"]) for row in (narrow[True], narrow[False]))
+        note += f"; at {narrow[True]['units']} units {one:.1f} % against {other:.1f} %"
+    return _scored(with_it, verdict, note)
 
 
 def word_order(evidence: Evidence) -> Found:
