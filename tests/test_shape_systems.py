@@ -643,4 +643,22 @@ def test_every_number_in_a_committed_note_is_one_that_was_measured(committed):
     lost = [f"{100 * row['lost']:.1f}" for row in committed["found"]["order"]]
     words = f"{100 * committed['found']['single_words']:.1f}"
     assert re.findall(r"\d+\.\d", notes[25]) == [*lost, words]
-    assert re.findall(r"[\d.]+(?= %)", notes[24]) == [f"{100 * means['numbers', 'gru']:.1f}"]
+    assert re.findall(r"[\d.]+(?= %)", notes[24]) == [
+        f"{100 * means[one]:.1f}"
+        for one in (("numbers", "gru"), ("numbers_narrow", "gru-attention"), ("numbers_narrow", "gru"))
+    ]
+
+
+def test_attention_is_compared_at_the_narrowest_width_too():
+    rows = [score("numbers", "gru-attention", 1.0, 1.0, 1.0), score("numbers", "gru", 1.0, 1.0, 1.0)]
+
+    def width(units, attention, scores, part="test"):
+        return {"units": units, "attention": attention, "scores": scores, "part": part}
+
+    widths = [width(48, True, [1.0]), width(8, True, [0.9, 0.8]), width(8, False, [0.1, 0.2]), width(48, False, [1.0])]
+    note = systems.attention(evidence(*rows, found={"widths": widths})).note
+    assert note.endswith("; at 8 units 85.0 % against 15.0 %")
+    uneven = systems.attention(evidence(*rows, found={"widths": widths[:2] + widths[3:]})).note
+    assert "units" not in uneven  # no two networks are as wide
+    longer = systems.attention(evidence(*rows, found={"widths": [*widths, width(4, True, [0.5], "longer")]})).note
+    assert longer == note
