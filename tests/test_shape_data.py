@@ -431,7 +431,7 @@ def test_the_tutorials_keep_the_last_epoch_and_perceptrons_their_budget(raw, tmp
               for n in range(1, 100)]  # fmt: skip
     assert abs(parameter_count(mlp, embedding=False) - 4000) == min(abs(count - 4000) for count in counts)
     assert [layer.cell for layer in runs["mixed-3"].network.layers] == ["vanilla", "gru", "lstm"]
-    (run, *_) = experiments.shape(parameters, replace(images, name="digits_tutorial"), "tensorflow")
+    (run, *_) = experiments.shape(parameters, replace(images, name="digits_tutorial"), "pytorch")
     assert run.last
     assert run.optimiser.clip is None
     assert run.optimiser.rule.kind == "rmsprop"
