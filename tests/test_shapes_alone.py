@@ -342,7 +342,7 @@ class Wavers(System):
 
 
 TRAIN = [[1, 2, 1, 2, 2], [1, 2, 3, 1, 2]]
-TEST = [[1, 2, 1, 2, 3] * 5, [2, 1, 2, 1, 2] * 5]
+TEST = [[1, 2, 3, 3] + [1, 2, 1, 2, 3] * 4 + [2], [2, 1, 2, 1, 2] * 5]
 
 
 def test_bits_are_the_mean_loss_by_the_logarithm_of_two(tmp_path):
@@ -781,18 +781,18 @@ def test_neighbours_make_the_smallest_angle():
 
 
 def test_the_map_shows_the_two_largest_spreads():
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(30, 4)) * [0.2, 1.0, 5.0, 0.1] + [10, 20, 30, 40]
-    found = words.flat(table)
-    axes = np.linalg.eigh(np.cov(table.T))[1][:, ::-1][:, :2]
-    expected = (table - table.mean(axis=0)) @ axes
-    np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-9)
-    directions = np.linalg.lstsq(table - table.mean(axis=0), found, rcond=None)[0]
-    np.testing.assert_allclose(directions.T @ directions, np.eye(2), atol=1e-9)
-    assert found[:, 0].var() > 4 * found[:, 1].var()
-    for column in found.T:
-        assert column[np.abs(column).argmax()] > 0
-    np.testing.assert_allclose(words.flat(-table)[np.abs(found[:, 0]).argmax(), 0], np.abs(found[:, 0]).max())
+    for seed in range(6):  # signs that a row gives by chance would not hold for all
+        table = np.random.default_rng(seed).normal(size=(30, 4)) * [0.2, 1.0, 5.0, 0.1] + [10, 20, 30, 40]
+        found = words.flat(table)
+        axes = np.linalg.eigh(np.cov(table.T))[1][:, ::-1][:, :2]
+        expected = (table - table.mean(axis=0)) @ axes
+        np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-9)
+        directions = np.linalg.lstsq(table - table.mean(axis=0), found, rcond=None)[0]
+        np.testing.assert_allclose(directions.T @ directions, np.eye(2), atol=1e-9)
+        assert found[:, 0].var() > 4 * found[:, 1].var()
+        for column, turned in zip(found.T, words.flat(-table).T, strict=True):
+            assert column[np.abs(column).argmax()] > 0
+            assert turned[np.abs(column).argmax()] == pytest.approx(np.abs(column).max())
 
 
 COUNT = 75  # frequent words
@@ -800,23 +800,26 @@ COUNT = 75  # frequent words
 
 @functools.cache
 def vocabulary():
-    """Tweets whose words lean one way or the other: `COUNT` of 20 tweets or more, one of 19, one without a vector."""
+    """Tweets whose words lean one way or the other: `COUNT` of 20 tweets or more, one of 19; what is unknown is in all
+    of them."""
     rng = np.random.default_rng(0)
     rare, unknown = COUNT + 2, 1
     x, y = [], []
+    negative = 40  # of this word no tweet is positive
     for word in range(2, COUNT + 2):
-        positive = int(rng.integers(0, 21))
+        positive = 0 if word == negative else int(rng.integers(0, 21))
         for tweet in range(20):
             x.append([word, unknown, word, 0])
             y.append(int(tweet < positive))
     x[:19] = [[*row[:3], rare] for row in x[:19]]
-    x.append([2, 3, 3, 4])  # a tweet that ends before its last word: 4 is not in it
+    x.append([2, 3, 3, negative])  # a tweet that ends before its last word, which is not in it
     y.append(1)
     mask = np.array([np.array(row) != 0 for row in x])
     mask[-1, 3] = False
     part = Batch(np.array(x, np.int32), np.array(y, np.int64), mask)
     names = ["[PAD]", "[UNK]", *(f"w{word}" for word in range(2, COUNT + 2)), "rare"]
     before, after = (rng.normal(size=(COUNT + 3, 3)).astype(np.float32) for _ in range(2))
+    before[unknown], after[unknown] = before[negative], after[negative]  # near, and nobody's neighbour
     return part, names, before, after
 
 
@@ -846,6 +849,7 @@ def test_the_words_that_tell_most_are_looked_at(trainable):
     told = sorted(often, key=lambda word: -abs(share[word] - all_of_them))[:60]
     assert row["map"]["words"] == [names[word] for word in told]
     assert row["map"]["positive"] == [round(share[word], 4) for word in told]
+    assert 0 in row["map"]["positive"]
 
     def cosine(table, a, b):
         return float(table[a] @ table[b]) / math.sqrt(float(table[a] @ table[a]) * float(table[b] @ table[b]))
@@ -880,7 +884,9 @@ def classifier(tmp_path, marks):
         for seed, own in enumerate(seeds):
             outputs = {"validation": np.zeros((len(first.y), 2))}
             outputs |= {name: np.array([[right, 1 - right] for right in rights]) for name, rights in own.items()}
-            kept = left(tmp_path / backend / f"seed-{seed}", outputs, dict.fromkeys(own, 0.1 * seed))
+            kept = left(
+                tmp_path / backend / f"seed-{seed}", outputs, {name: 0.1 * seed + (name == "longer") for name in own}
+            )
             folders.setdefault(backend, {}).setdefault("lstm", []).append(kept)
     network = Network(3, (Layer("lstm", 2),), 2, Embedding(9, True))
     return System("digits", task, {"lstm": network}, {}, (0,), folders)
@@ -900,7 +906,8 @@ def test_scores_of_several_seeds_are_means_over_seeds_and_examples(tmp_path):
         table = crossed.mean(np.stack([own[part] for own in marks]))
         assert row["mean"] == pytest.approx(table.value)
         assert row["interval"] == pytest.approx([max(table.interval().low, 0), min(table.interval().high, 1)])
-        assert (row["seeds"], row["examples"], row["by_seed"]) == (3, len(marks[0][part]), pytest.approx([0, 0.1, 0.2]))
+        assert (row["seeds"], row["examples"]) == (3, len(marks[0][part]))
+        assert row["by_seed"] == pytest.approx([0.1 * seed + (part == "longer") for seed in range(3)])
     bounds = stats.ttest_1samp(alone_of_one["test"], 0).confidence_interval()
     assert found[2]["mean"] == pytest.approx(22 / 30)
     assert found[2]["interval"] == pytest.approx([bounds.low, bounds.high])
@@ -920,36 +927,47 @@ def test_an_interval_of_accuracy_stays_within_0_and_1(tmp_path):
     assert 0.2 < low["interval"][1] < 1
 
 
-def test_an_error_is_that_of_its_series_and_never_below_0(tmp_path):
-    """Months depend on those before them; of one seed a month counts as r / 2 + e / 2r."""
-    y = np.zeros((6, 1), np.float32)
-    batch = Batch(np.zeros((6, 2, 1), np.float32), y)
+def forecaster(tmp_path, *outputs):
+    """A system of a series whose targets are all 0, with what each seed forecasts in tens; and what each month counts
+    for, r / 2 + e / 2r."""
+    months = len(outputs[0])
+    batch = Batch(np.zeros((months, 2, 1), np.float32), np.zeros((months, 1), np.float32))
     inverse = {"scale": np.array(10.0), "logarithm": np.array(False)}
     inverse |= {f"offset_{name}": np.array(3.0) for name in ("validation", "test")}
     extras = {"series": np.zeros(9)}
     task = Task("s", "squared_error", 1, batch, batch, {"test": batch}, "suns", None, inverse, extras)
-    outputs = [np.array(one, np.float32)[:, None] for one in ([0.1, 0.2, -0.1, 7, 0, 0.1], [1, 1.5, 1, -1, -3, -2])]
-    folders = [
-        left(tmp_path / str(k), {"validation": one, "test": one}, {"test": 1.0}) for k, one in enumerate(outputs)
-    ]
-    networks = {"mlp": Network(1, (), 1, dense=(Dense(2, "relu"),), steps=2)}
-    tables = []
-    for one in outputs:
-        errors = (10 * one[:, 0].astype(float)) ** 2
+    folders, tables = [], []
+    for seed, one in enumerate(outputs):
+        said = np.array(one, np.float32)[:, None]
+        folders.append(left(tmp_path / f"seed-{seed}", {"validation": said, "test": said}, {"test": 1.0}))
+        errors = (10 * said[:, 0].astype(float)) ** 2
         root = math.sqrt(errors.mean())
         tables.append(root / 2 + errors / (2 * root))
-    system = System("s", task, networks, {}, (0,), {"pytorch": {"mlp": folders}})
+    networks = {"mlp": Network(1, (), 1, dense=(Dense(2, "relu"),), steps=2)}
+    return System("s", task, networks, {}, (0,), {"pytorch": {"mlp": folders}}), np.stack(tables)
+
+
+def test_an_error_is_that_of_a_series_whose_months_depend_on_each_other(tmp_path):
+    years = np.repeat(np.random.default_rng(1).normal(size=4), 12)
+    system, tables = forecaster(tmp_path / "both", 3 + years, 3 + 1.1 * years)
     (both,) = scores.scores([system])
-    table = crossed.mean(np.stack(tables), ordered=True)
-    assert both["mean"] == pytest.approx(table.value)
-    assert both["interval"] == pytest.approx([max(table.interval().low, 0), table.interval().high], rel=1e-6)
-    (one,) = scores.scores([replace(system, folders={"pytorch": {"mlp": folders[:1]}})])
-    expected = crossed.of_one_seed(tables[0], ordered=True)
-    assert one["mean"] == pytest.approx(tables[0].mean())
-    assert expected.interval().low < 0
-    assert one["interval"] == [0, pytest.approx(expected.interval().high, rel=1e-6)]
-    assert one["interval"][1] > 1
-    assert (one["score"], one["unit"], one["parameters"]) == ("rmse", "suns", (2 * 2 + 2) + (2 + 1))
+    table = crossed.mean(tables, ordered=True)
+    assert both["mean"] == pytest.approx(tables.mean())
+    assert both["interval"] == pytest.approx(list(table.interval()[1:]), rel=1e-6)
+    assert table.error > 1.5 * crossed.mean(tables).error
+    assert both["interval"][1] > 1  # of an error there is no most
+    assert (both["score"], both["unit"], both["parameters"]) == ("rmse", "suns", (2 * 2 + 2) + (2 + 1))
+    (one,) = scores.scores([replace(system, folders={"pytorch": {"mlp": system.folders["pytorch"]["mlp"][:1]}})])
+    assert one["interval"] == pytest.approx(list(crossed.of_one_seed(tables[0], ordered=True).interval()[1:]), rel=1e-6)
+
+
+def test_an_error_is_never_below_0(tmp_path):
+    """Where one month is nearly all of the error."""
+    system, tables = forecaster(tmp_path, [0.1, 0.2, -0.1, 7, 0, 0.1])
+    (one,) = scores.scores([system])
+    expected = crossed.of_one_seed(tables[0], ordered=True).interval()
+    assert expected.low < 0
+    assert one["interval"] == [0, pytest.approx(expected.high, rel=1e-6)]
 
 
 def test_rules_that_fit_little_are_scored_where_there_are_some():
@@ -978,8 +996,9 @@ def suns(tmp_path, monkeypatch):
     parameters = config.load(ROOT / "params.yaml")
     monkeypatch.chdir(tmp_path)
     shape = parameters.shapes["sunspots_window"]
-    seeds = {"tensorflow": (4, 2), "pytorch": (3,)}
-    parameters = parameters.model_copy(update={"shapes": {"suns": shape.model_copy(update={"seeds": seeds})}})
+    own = {"seeds": {"tensorflow": (4, 2), "pytorch": (3,)}}
+    own["cells"] = shape.cells | {"gru": shape.cells["gru"].model_copy(update={"defaults": "keras"})}
+    parameters = parameters.model_copy(update={"shapes": {"suns": shape.model_copy(update=own)}})
     task, _ = series.prepare(None, shape.prepare)
     save_task(task, Path("data/shapes/suns.npz"))
     return parameters, task
@@ -1023,8 +1042,9 @@ def test_weights_are_those_of_the_seed_asked_for(suns):
         expected = reference.forward(network, single, part)
         np.testing.assert_array_equal(system.predictor("tensorflow", "gru", place)(part), expected)
     start = system.initial("gru")
-    expected = draw(network, stream(3, "weights"), None, system.inits["gru"])
+    expected = draw(network, stream(3, "weights"), None, SCHEMES["keras"])
     assert all(np.array_equal(start[name], array) for name, array in expected.items())
+    assert system.inits["mlp"] == SCHEMES["study"]
 
 
 def test_words_are_those_of_the_table():
