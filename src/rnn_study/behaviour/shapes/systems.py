@@ -313,7 +313,8 @@ def attention(evidence: Evidence) -> Found:
     note = f"without attention {100 * without['mean']:.1f} %, as wide"
     rows = [row for row in evidence.found.get("widths", []) if row["part"] == "test"]
     narrow = {row["attention"]: row for row in sorted(rows, key=lambda row: -row["units"])}  # the narrowest of each
-    if narrow.keys() == {True, False} and narrow[True]["units"] == narrow[False]["units"]:
+    widths = {row["units"] for row in rows}
+    if len(widths) > 1 and [narrow[side]["units"] for side in (True, False) if side in narrow] == 2 * [min(widths)]:
         one, other = (100 * sum(row["scores"]) / len(row["scores"]) for row in (narrow[True], narrow[False]))
         note += f"; at {narrow[True]['units']} units {one:.1f} % against {other:.1f} %"
     return _scored(with_it, verdict, note)

@@ -33,7 +33,7 @@ def shuffled(part: Batch, rng: np.random.Generator) -> Batch:
 
 def order(config: Config) -> list[Row]:
     """How much of its accuracy each cell loses when the words of every test tweet are shuffled: (a difference) example
-    by example and seed by seed, in the weights of the study's own runs."""
+    by example and seed by seed, in the study's own runs."""
     task = load_task(prepared_file("tweets"))
     part, rows = task.tests["test"], []
     other = shuffled(part, np.random.default_rng(0))
@@ -45,9 +45,8 @@ def order(config: Config) -> list[Row]:
             for backend in BACKENDS:
                 folder = results.run_folder(Path("runs"), "tweets", backend, cell, seed)
                 tree = {name: array.astype(np.float64) for name, array in results.read_weights(folder).items()}
-                right[backend] = [
-                    reference.forward(network, tree, batch).argmax(axis=1) == batch.y for batch in (part, other)
-                ]
+                answers = results.read_predictions(folder)["test"], reference.forward(network, tree, other)
+                right[backend] = [outputs.argmax(axis=1) == part.y for outputs in answers]
             whole.append(np.mean([both[0] for both in right.values()], axis=0))
             mixed.append(np.mean([both[1] for both in right.values()], axis=0))
         loss = mean(np.array(whole) - np.array(mixed))
