@@ -711,7 +711,8 @@ def tweets(tmp_path, monkeypatch):
     for (cell, (_, tree)), backend, seed in itertools.product(networks.items(), ("pytorch", "tensorflow"), (0, 1, 2)):
         no = {"head.b": np.array([99.0, 0])} if (backend, seed) == ("tensorflow", 2) else {}
         weights = {name: array.astype(np.float32) for name, array in (tree | no).items()}
-        left(Path(f"runs/tweets-{backend}/{cell}/seed-{seed}"), weights=weights)
+        answers = {"test": reference.forward(networks[cell][0], tree | no, part)}
+        left(Path(f"runs/tweets-{backend}/{cell}/seed-{seed}"), weights=weights, predictions=answers)
     monkeypatch.setattr(
         words, "experiments", SimpleNamespace(network=lambda params, task, cell, dropout: networks[cell][0])
     )
