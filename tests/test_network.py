@@ -5,7 +5,17 @@ import pytest
 
 from rnn_study.model import init
 from rnn_study.model.cells import CELLS
-from rnn_study.model.network import Embedding, Layer, Network, parameter_count, shapes, units_for
+from rnn_study.model.network import (
+    Dense,
+    Embedding,
+    Layer,
+    Network,
+    default_impl,
+    parameter_count,
+    shapes,
+    units_for,
+    why_not_native,
+)
 
 
 def test_shapes_and_their_order():
@@ -46,6 +56,47 @@ def test_the_embedding_counts_only_where_asked():
     network = Network(25, (Layer("vanilla", 7),), 2, Embedding(400, False))
     assert parameter_count(network, embedding=False) == 7 * (25 + 7 + 1) + (7 + 1) * 2
     assert parameter_count(network, embedding=True) == 400 * 25 + 7 * (25 + 7 + 1) + (7 + 1) * 2
+
+
+def test_running_statistics_are_no_parameters():
+    network = Network(3, (Layer("gru", 4),), 2, norm="batch", norm_steps=5)
+    assert shapes(network)["layers.0.mean_a"] == (5, 12)
+    assert parameter_count(network, embedding=False) == 12 * (3 + 4 + 2) + 2 * 12 + (4 + 1) * 2  # two gains
+
+
+def test_dropout_acts_on_all_that_layers_find_in_the_order_they_run():
+    both = Network(3, (Layer("gru", 4), Layer("lstm", 2)), 2, bidirectional=True, dense=(Dense(5, "relu"),))
+    assert both.dropped == (2 * 4, 2 * 2, 5)
+    decoder = Network(9, (Layer("gru", 3), Layer("gru", 3)), 9, every_step=True)
+    assert Network(3, (), 0, dense=(Dense(7, "relu"), Dense(3, "tanh")), decoder=decoder).dropped == (7, 3, 3, 3)
+
+
+NOT_TANH = "activation {} with cell {}"
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "pytorch", "tensorflow"),
+    [
+        ("ugrnn", {}, "cell ugrnn", "cell ugrnn"),
+        ("vanilla", {"activation": "relu"}, None, None),
+        ("vanilla", {"activation": "sigmoid"}, *2 * (NOT_TANH.format("sigmoid", "vanilla"),)),
+        ("gru", {"activation": "relu"}, *2 * (NOT_TANH.format("relu", "gru"),)),
+        ("gru", {"second_bias": True}, None, None),
+        ("lstm", {"second_bias": True}, None, "a second bias with cell lstm"),
+        ("lstm", {"norm": "layer"}, "norm layer", "norm layer"),
+        ("lstm", {"window": 3}, "window 3", "window 3"),
+        ("lstm", {"bidirectional": True}, None, None),
+    ],
+)
+@pytest.mark.parametrize("writes", [False, True], ids=["read", "written"])
+def test_what_a_framework_has_no_layer_for(cell, options, pytorch, tensorflow, writes):
+    """The same of a network that reads and of one that writes, after dense layers, which every framework has."""
+    network = Network(3, (Layer(cell, 4),), 2, **options)
+    if writes:
+        network = Network(3, (), 0, dense=(Dense(4, "tanh"),), steps=2, decoder=network)
+    assert why_not_native(network, "pytorch") == pytorch
+    assert why_not_native(network, "tensorflow") == tensorflow
+    assert default_impl(network) == ("equations" if pytorch or tensorflow else "native")
 
 
 @pytest.mark.parametrize("cell", ["vanilla", "lstm", "gru"])

@@ -220,6 +220,30 @@ def test_the_error_of_each_answer_comes_back_as_complex_steps_say(name):
     assert len(way.encoder) == len(way.decoder) == len(problem.network.layers)
 
 
+@pytest.mark.parametrize("name", ["a decoder", "a decoder in equations", "attention in two layers"])
+def test_every_layer_of_a_decoder_tells_the_states_that_it_starts_with(name):
+    problem = knob_problem(name)
+    network, tree, own = problem.network, problem.weights, decoder_tree(problem.weights)
+    way, depth = error_flow(network, tree, problem.batch), len(network.layers)
+    for row in range(len(problem.batch.y)):
+        alone = problem.batch.rows(slice(row, row + 1))
+        up = reference.climb(network, tree, alone.x, alone.mask, told=alone.y)
+        said, answered = reference.one_hot(alone.y, WORDS), alone.y != GO
+        memory = reference.Memory(up.hidden[depth - 1], alone.mask)
+
+        def loss_at(start, said=said, y=alone.y, answered=answered, memory=memory):
+            found = reference.climb(network.decoder, own, said, answered, start=start, memory=memory)
+            return reference.loss("cross_entropy", found.outputs, y, answered)
+
+        for index, state in enumerate(up.final[:depth]):
+            for place, array in enumerate(state):
+                moved = array + 1e-30j * np.eye(array.size)[:, None]
+                start = list(up.final[:depth])
+                start[index] = (*state[:place], moved, *state[place + 1 :])
+                expected = loss_at(start).imag / 1e-30
+                assert deviation(way.decoder[index].start[place][row], expected) < 1e-12
+
+
 def test_error_does_not_flow_into_an_encoder_that_reads_all_at_once():
     problem = knob_problem("a decoder after dense layers")
     with pytest.raises(ValueError, match="expected one that reads step by step"):
@@ -231,6 +255,7 @@ def test_error_does_not_flow_into_an_encoder_that_reads_all_at_once():
     [
         ({"every_step": True}, "every_step without a recurrent layer"),
         ({"bidirectional": True}, "bidirectional without a recurrent layer"),
+        ({"carried": True}, "carried without a recurrent layer"),
         ({"norm": "layer"}, "norm without a recurrent layer"),
         ({"window": 2}, "window without a recurrent layer"),
         ({"decoder": Network(3, (), 3)}, "a decoder after no layer at all"),
@@ -251,6 +276,7 @@ def test_what_cannot_be_together(options, said):
         ({"dense": (Dense(4, "tanh"),)}, "dense layers between"),
         ({"bidirectional": True}, "bidirectional with a decoder"),
         ({"window": 2}, "window with a decoder"),
+        ({"carried": True, "every_step": True}, "carried with a decoder"),
         ({"norm": "batch"}, "norm batch with a decoder"),
         ({"layers": (Layer("gru", 5),)}, "a decoder of other layers"),
     ],
@@ -259,6 +285,14 @@ def test_what_cannot_be_together_with_a_decoder(options, said):
     plain = writer(("gru",), attention=False)
     assert clash(plain) is None
     assert clash(replace(plain, **options)).startswith(said)
+
+
+def test_a_decoder_is_as_wide_as_the_last_dense_layer_before_it():
+    decoder = Network(WORDS, (Layer("gru", 4),), WORDS, every_step=True)
+    network = Network(3, (), 0, dense=(Dense(6, "relu"), Dense(4, "tanh")), steps=4, decoder=decoder)
+    assert clash(network) is None
+    turned = replace(network, dense=network.dense[::-1])
+    assert clash(turned).startswith("a decoder of other layers")
 
 
 @pytest.mark.parametrize("budget", [150, 1000, 4000])
