@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
 from rnn_study.data.prepared import load_task, pack_texts, save_task, unpack_texts
-from rnn_study.model.task import END, GO, Batch, Task, written
+from rnn_study.model.task import END, GO, WORST, Batch, Task, written
 
 TEXTS = ["plain", "", "naïve café ☕", "👩‍👩‍👧 and 🇫🇷\n\ttab", "", "\0"]
 
@@ -137,6 +137,21 @@ def test_regression_is_scored_in_its_unit(logarithm):
     assert task.mean_loss(outputs, "test") == pytest.approx(sum(squares) / 4, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("output", "logarithm"),
+    [(np.inf, False), (-np.inf, False), (np.nan, False), (1e200, False), (np.nan, True), (1e4, True), (200.0, True)],
+)
+def test_a_diverged_network_scores_worst(output, logarithm):
+    """The exponential of 2e4 is infinite, and so is the square of 1e200 or of exp(400)."""
+    task = series(logarithm)
+    outputs = np.where(np.arange(4)[:, None] == 2, output, task.tests["test"].y.astype(float))  # one of four is enough
+    assert task.score(outputs, "test") == WORST
+
+
+def test_a_forecast_beyond_all_numbers_is_infinite_in_its_unit():
+    assert series(logarithm=True).to_unit(np.full((4, 1), 1e4), "test").tolist() == [np.inf] * 4
+
+
 def test_perfect_outputs_score_best(words):
     task = series(logarithm=True)
     assert task.score(task.train.y, "train") == 0
@@ -182,12 +197,13 @@ X = np.zeros((3, 4, 2))
     [
         (X, np.zeros(2), None, "3 sequences with 2 answers: expected as many"),
         (X[:, :0], np.zeros(3), None, "sequences of 0 steps: expected at least one"),
+        (np.zeros((3, 0), np.int32), np.zeros(3), None, "sequences of 0 steps: expected at least one"),
         (X, np.zeros(3), np.ones((3, 3), bool), r"a mask of \(3, 3\) for sequences of \(3, 4\): expected the same"),
         (X, np.zeros(3), np.arange(4) < np.array([[2], [0], [4]]), "row 1: a sequence without a valid step"),
         (X, np.zeros(3), np.arange(4) >= np.array([[0], [0], [2]]), "row 2: a valid step after padding"),
         (X, np.zeros(3), np.array([[1, 0, 1, 0], [1] * 4, [1] * 4], bool), "row 0: a valid step after padding"),
     ],
-    ids=["answers", "steps", "shape", "empty", "left", "hole"],
+    ids=["answers", "steps", "words", "shape", "empty", "left", "hole"],
 )
 def test_a_batch_checks_its_own_promise(x, y, mask, said):
     with pytest.raises(ValueError, match=said):
