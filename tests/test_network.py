@@ -11,6 +11,7 @@ from rnn_study.model.network import (
     Layer,
     Network,
     default_impl,
+    is_trained,
     parameter_count,
     shapes,
     units_for,
@@ -56,6 +57,13 @@ def test_the_embedding_counts_only_where_asked():
     network = Network(25, (Layer("vanilla", 7),), 2, Embedding(400, False))
     assert parameter_count(network, embedding=False) == 7 * (25 + 7 + 1) + (7 + 1) * 2
     assert parameter_count(network, embedding=True) == 400 * 25 + 7 * (25 + 7 + 1) + (7 + 1) * 2
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_only_a_table_that_is_fine_tuned_is_trained(trainable):
+    network = Network(3, (Layer("gru", 4),), 2, Embedding(9, trainable))
+    fixed = [name for name in shapes(network) if not is_trained(network, name)]
+    assert fixed == ([] if trainable else ["embedding"])
 
 
 def test_running_statistics_are_no_parameters():
