@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import statistics
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,8 +15,20 @@ from ruamel.yaml import YAML
 from rnn_study import config
 from rnn_study.config import Frames, Language, Menu, Numbers, Series, Spelled, TweetsTutorial, Vectors
 from rnn_study.data.prepared import load_task, save_task, unpack_texts
-from rnn_study.data.shapes import frames, language, menu, numbers, origins, series, spelled, tweets_tutorial, vectors
+from rnn_study.data.shapes import (
+    KINDS,
+    frames,
+    language,
+    menu,
+    numbers,
+    origins,
+    series,
+    spelled,
+    tweets_tutorial,
+    vectors,
+)
 from rnn_study.data.sources import alice, fetch, sunspots
+from rnn_study.data.sources import tweets as sentiment
 from rnn_study.data.tasks import mnist_rows, tweets
 from rnn_study.model.network import parameter_count, resized
 from rnn_study.model.task import END, GO, Batch
@@ -34,10 +48,25 @@ def raw(tmp_path_factory):
     return root
 
 
+def test_each_kind_has_a_file_and_its_sources(raw):
+    own = {kind: module.__name__.rpartition(".")[2] for kind, module in KINDS.items()}
+    assert own == {kind: kind for kind in own} | {"digits": "mnist_rows"}
+    assert len(own) == 9
+    assert origins(Spelled(kind="spelled", validation=0.15, seed=0)) == ("mnist",)
+    assert origins(series_of(of="sunspots")) == ("sunspots",)
+    assert origins(tutorial_of("coded")) == ("tweets", "glove")
+    assert origins(numbers_of()) == ()
+
+
 def test_a_digit_is_spelled_and_ended(raw):
     task, _ = spelled.prepare(raw, Spelled(kind="spelled", validation=0.15, seed=0))
+    images, _ = mnist_rows.prepare(raw, config.MnistRows(validation=0.15, seed=0))
+    for name, part in task.parts().items():
+        np.testing.assert_array_equal(part.x, images.parts()[name].x)
+        np.testing.assert_array_equal(part.y, spelled.spell(np.arange(10))[images.parts()[name].y])
     names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     letters = task.extras["classes"].tolist()
+    assert letters[:2] == ["[GO]", "[END]"]
     rows = spelled.spell(np.arange(10))
     for digit, row in enumerate(rows):
         said = [letters[token] for token in row[: len(names[digit])]]
@@ -48,14 +77,53 @@ def test_a_digit_is_spelled_and_ended(raw):
 
 
 def test_a_dot_moves_one_step_and_stays_on_the_screen():
-    ways = {1: (0, -1), 2: (0, 1), 3: (-1, 0), 4: (1, 0)}
-    for seed in range(20):
+    ways, starts = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}, set()
+    for seed in range(60):
         x, y = frames.film(np.random.default_rng(seed), 3, 40)
+        starts.add(int(x[0].argmax()))
         assert (x.sum(axis=1) == 1).all()
         places = np.stack(np.divmod(x.argmax(axis=1), 3), axis=1)
-        assert y[0] == 0
+        assert frames.WAYS[y[0]] == "still"
         for before, after, way in zip(places[:-1], places[1:], y[1:], strict=True):
-            assert tuple(after - before) == ways[int(way)]
+            assert tuple(after - before) == ways[frames.WAYS[way]]
+    assert starts == set(range(9))
+
+
+def frames_of(**more):
+    own = {"side": 3, "frames": 4, "train": 600, "validation": 1, "test": 1, "seed": 0}
+    return Frames(kind="frames", **(own | more))
+
+
+@pytest.mark.parametrize("more", [{"side": 2}, {"side": 13}, {"frames": 1}, {"frames": 201}])
+def test_a_film_of_no_size_is_refused(more):
+    ((key, value),) = more.items()
+    with pytest.raises(ValueError, match=f"{key}\n.*input_value={value},"):
+        frames_of(**more)
+    assert frames_of(side=12, frames=200).side == 12
+
+
+def test_films_are_as_often_of_every_length():
+    task, _ = frames.prepare(None, frames_of())
+    lengths = task.train.mask.sum(axis=1)
+    assert np.bincount(lengths)[2:] == pytest.approx([200] * 3, abs=50)  # a spread of 12
+    assert lengths[0] == task.validation.mask.sum() == task.tests["test"].mask.sum() == 4  # one has all
+    assert (lengths <= task.scored).all()
+    for x, y, mask in zip(*task.train, strict=True):
+        assert not x[~mask].any()
+        assert not y[~mask].any()
+
+
+def test_what_one_frame_tells_is_counted_in_the_training_part():
+    task, _ = frames.prepare(None, frames_of(train=40, validation=9, test=40, frames=20))
+    seen = {}
+    for x, y, mask in zip(*task.train, strict=True):
+        for frame, way in zip(x[mask], y[mask], strict=True):
+            seen.setdefault(int(frame.argmax()), []).append(int(way))
+    often = {place: min(ways, key=lambda way: (-ways.count(way), way)) for place, ways in seen.items()}
+    (marks,) = frames.baselines(task).values()
+    for mark, x, y, mask in zip(marks, *task.tests["test"], strict=True):
+        right = [often.get(int(frame.argmax()), 0) == way for frame, way in zip(x[mask], y[mask], strict=True)]
+        assert mark == pytest.approx(sum(right) / len(right))
 
 
 def test_one_frame_tells_what_enumeration_says():
@@ -141,6 +209,34 @@ def test_too_few_numbers_are_one_line(more):
         numbers.prepare(None, numbers_of(**more))
 
 
+def test_all_numbers_there_are_suffice():
+    """One number fewer to train on, or one more of any part, is refused."""
+    numbers.split(numbers_of(below=200, train=101, validation=50, test=49), np.random.default_rng(0))
+    numbers.split(numbers_of(train=109), np.random.default_rng(0))
+    with pytest.raises(StudyError, match="and 109 or more to train on"):
+        numbers.split(numbers_of(train=108), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="below 200: 201 numbers asked for: expected at most"):
+        numbers_of(below=200, train=101, validation=50, test=50)
+
+
+def test_a_french_word_that_is_never_trained_on_is_one_line():
+    with pytest.raises(StudyError, match=r"numbers: train 109: no mille among them: expected more"):
+        numbers.prepare(None, numbers_of(below=2000, train=109))
+
+
+def test_a_card_counts_words_without_padding_and_tokens():
+    task, details = numbers.prepare(None, numbers_of())
+    said = {side: [numbers.words_of(n, side) for n in itertools.chain(*(
+        task.extras[f"numbers_{part}"].tolist() for part in task.parts()))] for side in ("en", "fr")}  # fmt: skip
+    words = {side: set(itertools.chain(*texts)) for side, texts in said.items()}
+    assert (details["english_words"], details["french_words"]) == (len(words["en"]), len(words["fr"]))
+    longest = {side: max(map(len, texts)) for side, texts in said.items()}
+    assert details["longest"] == {"x": longest["en"], "y": longest["fr"] + 1}  # and an end
+    assert task.embedding.shape == (len(words["en"]) + 1, 4)
+    assert not task.embedding[0].any()
+    assert task.embedding[1:].all()
+
+
 def series_of(**more):
     own = {"of": "airline", "window": 5, "shifted": False, "scale": "train", "validation": 12}
     return Series(kind="series", **(own | more))
@@ -179,6 +275,25 @@ def test_only_the_tutorials_scale_looks_at_the_test_part(raw):
     assert len(task.train.y) == 94
 
 
+def test_a_series_is_standardised_by_two_thirds_of_it(raw):
+    _, values = series.read(raw, "airline")
+    first = values[:96].tolist()  # 67 % of 144 months, rounded down
+    assert series.scaling(values, "train") == pytest.approx((statistics.fmean(first), statistics.pstdev(first)))
+    assert series.scaling(values, "all") == (104, 622 - 104)
+    task, _ = series.prepare(raw, series_of())
+    assert task.inverse["scale"] == pytest.approx(statistics.pstdev(first))
+
+
+def test_a_season_is_what_comes_back(raw):
+    """The months whose changes are most alike; the strongest period of the sun."""
+    planes, sun = (series.prepare(raw, series_of(of=of))[0].extras for of in ("airline", "sunspots"))
+    change = np.diff(planes["series"])
+    alike = {lag: np.corrcoef(change[lag:], change[:-lag])[0, 1] for lag in range(1, 25)}
+    assert planes["season"] == max(alike, key=alike.get) == 12
+    power = np.abs(np.fft.rfft(sun["series"] - sun["series"].mean()))
+    assert sun["season"] == round(len(sun["series"]) / power.argmax()) == 11
+
+
 def test_persistence_and_the_last_season_by_hand(raw):
     task, _ = series.prepare(raw, series_of())
     values = task.extras["series"]
@@ -189,8 +304,12 @@ def test_persistence_and_the_last_season_by_hand(raw):
 
 
 def test_a_window_as_long_as_the_training_part_is_one_line(raw):
-    with pytest.raises(StudyError, match=r"series: window 60: expected at most"):
+    with pytest.raises(StudyError, match=r"series: window 60: expected at most 53 in 96 training values"):
         series.prepare(raw, series_of(window=60, validation=40))
+    task, _ = series.prepare(raw, series_of(window=53, validation=40))
+    assert len(task.train.y) == 2
+    with pytest.raises(StudyError, match="window 54"):
+        series.prepare(raw, series_of(window=54, validation=40))
 
 
 def test_the_sun_has_309_years():
@@ -223,6 +342,30 @@ def test_pieces_of_a_text_follow_one_another(raw):
     assert task.scored >= 36
 
 
+def test_the_most_frequent_symbols_of_the_training_part_are_told_apart(raw):
+    params = language_of(unit="words", vocabulary=60, held_out=0.3)
+    task, details = language.prepare(raw, params)
+    text = language.symbols(raw, params)
+    seen = Counter(text[:1200])  # of 3000, twice 900 held out
+    unknown, *words = unpack_texts(task.extras["words"], task.extras["words_offsets"])
+    assert (unknown, len(words), task.outputs, len(task.embedding)) == ("[UNK]", 59, 60, 60)
+    assert [seen[word] for word in words] == sorted(seen.values(), reverse=True)[:59]
+    told = set(words)
+    for name, start, count in (("train", 0, 59 * 20), ("validation", 1200, 8 * 111), ("test", 2100, 8 * 111)):
+        after = text[start + 1 : start + 1 + count]
+        assert details["unknown_share"][name] == pytest.approx(sum(word not in told for word in after) / count)
+    assert (details["symbols"], details["unit"], details["text"]) == (3000, "words", "alice")
+
+
+@pytest.mark.parametrize("window", [1200, 3000])
+def test_a_text_of_less_than_two_windows_is_one_line(window, raw):
+    """Of 2400 symbols to train on, the last is only ever an answer."""
+    with pytest.raises(StudyError, match=f"language: 3000 symbols: expected some windows of {window} of them"):
+        language.prepare(raw, language_of(window=window))
+    task, _ = language.prepare(raw, language_of(window=1199))
+    assert task.train.x.shape == (2, 1199)
+
+
 def test_words_and_tweets_are_languages_too(raw):
     task, _ = language.prepare(raw, language_of(of="tweets", unit="words"))
     words = unpack_texts(task.extras["words"], task.extras["words_offsets"])
@@ -249,14 +392,13 @@ def slow_ngram(train, before, symbol, words, order):
 @pytest.mark.parametrize("order", [0, 1, 3])
 def test_ngrams_are_witten_and_bells(order):
     rng = np.random.default_rng(0)
-    train, text = rng.integers(0, 3, 60), rng.integers(0, 4, 21)  # 3 was never seen
-    test = Batch(text[None, :-1].astype(np.int32), text[None, 1:])
-    found = language.ngram_bits(train, test, 4, order)
-    for t in range(20):
-        before = text[: t + 1].tolist()
-        odds = [slow_ngram(train.tolist(), before, symbol, 4, order) for symbol in range(4)]
-        assert sum(odds) == 1
-        assert found[0, t] == pytest.approx(-math.log2(odds[text[t + 1]]), rel=1e-12)
+    train, texts = rng.integers(0, 3, 60), rng.integers(0, 4, (6, 5))  # 3 was never seen
+    found = language.ngram_bits(train, Batch(texts[:, :-1].astype(np.int32), texts[:, 1:]), 4, order)
+    for row, text in enumerate(texts.tolist()):
+        for t in range(4):
+            odds = [slow_ngram(train.tolist(), text[: t + 1], symbol, 4, order) for symbol in range(4)]
+            assert sum(odds) == 1
+            assert found[row, t] == pytest.approx(-math.log2(odds[text[t + 1]]), rel=1e-12)
 
 
 @pytest.mark.parametrize("version", ["weather", "cycle", "both"])
@@ -272,6 +414,15 @@ def test_the_menus_rules_by_a_loop(version):
                 assert y[day] == (yesterday + (1 if version == "cycle" else weather)) % 3
             if day and version != "weather":
                 assert yesterday == y[day - 1]
+
+
+def test_every_dish_and_every_weather_occurs():
+    params = Menu(kind="menu", version="both", days=2, train=60, validation=5, test=4, seed=0)
+    task, details = menu.prepare(None, params)
+    assert {name: len(part.y) for name, part in task.parts().items()} == {"train": 60, "validation": 5, "test": 4}
+    days = {tuple(row) for row in task.train.x[:, 0].astype(int).tolist()}
+    assert days == {(*dish, *sky) for dish in np.eye(3, dtype=int).tolist() for sky in ([1, 0], [0, 1])}
+    assert (task.scored, details) == (2, {"version": "both"})
 
 
 def tutorial_of(version, **more):
@@ -300,6 +451,30 @@ def test_one_tutorials_tweets_are_cut_before_and_padded_after(raw):
     assert ids.embedding.shape == (300, glove_width(raw))
 
 
+@pytest.mark.parametrize("version", ["embedded", "cleaned"])
+def test_its_tweets_are_the_sources_with_their_labels(version, raw, monkeypatch):
+    """All there are, whole, in another order: how many words each has, and how often each number stands for one."""
+    data = sentiment.read(raw / "tweets")
+    data = data._replace(texts=[*data.texts[::30], "&"], labels=np.append(data.labels[::30], 1))
+    monkeypatch.setattr(sentiment, "read", lambda folder: data)
+    whole = tutorial_of(version, tweets=10**6, words=10**5, tokens=60)
+    task, details = tweets_tutorial.prepare(raw, whole)
+    said = [tweets_tutorial.words(text) for text in data.texts]
+    said = [tweets_tutorial.cleaned(one) for one in said] if version == "cleaned" else said
+    ids, y = (np.concatenate(pair) for pair in zip(task.tests["test"][:2], task.train[:2], strict=True))
+    found = zip(np.count_nonzero(ids, axis=1).tolist(), y.tolist(), strict=True)
+    assert Counter(found) == Counter(zip(map(len, said), data.labels.tolist(), strict=True))
+    counts = Counter(itertools.chain(*said))
+    assert np.bincount(ids.ravel())[1:].tolist() == sorted(counts.values(), reverse=True)
+    assert details == {"version": version, "words": len(counts) + 1, "empty": sum(not one for one in said)}
+
+
+def test_its_tweets_are_drawn_at_random(raw):
+    one, other = (tweets_tutorial.prepare(raw, tutorial_of("coded", seed=seed))[0] for seed in (0, 1))
+    assert not np.array_equal(one.train.x, other.train.x)
+    assert len(one.train.y) == len(other.train.y)
+
+
 def test_its_words_are_kerass():
     assert tweets_tutorial.words("Don't STOP, me-now!\t(50%)\n@you :) x_y") == [
         *("don't", "stop", "me", "now", "50", "you", "x", "y")
@@ -309,6 +484,7 @@ def test_its_words_are_kerass():
 def test_stop_words_go_and_lemmas_come():
     said = ["the", "dogs", "were", "running", "in", "the", "houses", "and", "she", "loved", "it"]
     assert tweets_tutorial.cleaned(said) == ["dog", "run", "house", "love"]
+    assert tweets_tutorial.cleaned(["lives", "feet"]) == ["live", "foot"]  # lives a verb, feet none
 
 
 def vectors_of(**more):
@@ -323,10 +499,18 @@ def test_random_vectors_replace_gloves(raw):
     found, _ = vectors.prepare(raw, vectors_of())
     assert found.embedding.shape == glove.embedding.shape
     assert not found.embedding[0].any()
-    assert found.embedding[1:].std() == pytest.approx(glove.embedding[1:].std(), rel=0.05)
+    drawn = np.random.default_rng(0).normal(size=glove.embedding.shape)
+    np.testing.assert_allclose(found.embedding[1:], drawn[1:] * glove.embedding[1:].std(), rtol=1e-5)
     assert abs(np.corrcoef(found.embedding[1:].ravel(), glove.embedding[1:].ravel())[0, 1]) < 0.05
-    wide, _ = vectors.prepare(raw, vectors_of(inputs=40))
+    wide, details = vectors.prepare(raw, vectors_of(inputs=40))
     assert wide.embedding.shape == (len(glove.embedding), 40)
+    assert details["table"] == "random"
+
+
+def test_random_vectors_are_drawn_anew_by_another_seed(raw):
+    """The split changes too, the spread only as its words do."""
+    one, other = (vectors.prepare(raw, vectors_of(seed=seed))[0].embedding[1:] for seed in (0, 1))
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
 
 
 # Options and runs --------------------------------------------------------------------------------------------------
@@ -386,6 +570,16 @@ def test_what_cannot_be_is_one_line(system, changes, said, tmp_path):
     assert said in str(error.value)
     assert str(error.value).startswith(f"{tmp_path}/params.yaml: shapes.{system}")
     assert "\n" not in str(error.value)
+
+
+def test_what_a_system_answers_is_told_by_its_kind():
+    for name in ("quick", "real"):
+        for system in config.load(ROOT / f"studies/{name}.yaml").shapes.values():
+            kind = system.prepare.kind
+            step = kind in ("frames", "language", "menu") or (kind == "series" and system.prepare.shifted)
+            written = kind in ("spelled", "numbers")
+            assert system.answers == ("written" if written else "every step" if step else "one"), kind
+            assert system.prepare.classifies == (kind != "series")
 
 
 def test_a_system_needs_a_name_of_its_own(tmp_path):
