@@ -203,6 +203,8 @@ FAULTS = {
         "cells: {x: {cell: [gru, gru], depth: 2}}",
         "depth 2 with a list of cells: expected one of the",
     ),
+    "a key named as its kind": ("frames: 12, train", "frames: 1, train", "shapes.frames.prepare.frames: got 1: "),
+    "a key beside such a one": ("side: 5", "side: 2", "shapes.frames.prepare.side: got 2: "),
     "sentences too short": ("distance: 24", "distance: 3", "problems.agreement.prepare.distance: got 3: "),
     "unknown key": ("study: quick", "study: quick\nspeed: 9", "speed: unknown key"),
     "unknown key below": ("trials: 8", "trials: 8\n  pruner: x", "tuning.pruner: unknown key"),

@@ -357,6 +357,18 @@ def test_the_most_frequent_symbols_of_the_training_part_are_told_apart(raw):
     assert (details["symbols"], details["unit"], details["text"]) == (3000, "words", "alice")
 
 
+@pytest.mark.parametrize("held_out", [0.01, 0.0154])
+def test_a_held_out_part_of_less_than_two_symbols_a_row_is_one_line(held_out, raw):
+    """Eight rows of one symbol have nothing that comes next."""
+    params = Language(
+        kind="language", of="alice", unit="characters", symbols=1000, vocabulary=40, window=20, held_out=held_out,
+        inputs=3, seed=0,
+    )  # fmt: skip
+    with pytest.raises(StudyError, match="language: 1000 symbols: expected some windows of 20 of them"):
+        language.prepare(raw, params)
+    language.prepare(raw, params.model_copy(update={"held_out": 0.016}))
+
+
 @pytest.mark.parametrize("window", [1200, 3000])
 def test_a_text_of_less_than_two_windows_is_one_line(window, raw):
     """Of 2400 symbols to train on, the last is only ever an answer."""
@@ -606,7 +618,7 @@ def test_every_system_makes_its_runs(raw, tmp_path):
     assert plain.decoder.layers == plain.layers == looks.layers
     assert (plain.decoder.inputs, plain.decoder.outputs) == (task.outputs, task.outputs)
     assert plain.decoder.attention is None
-    assert (looks.decoder.attention.units, looks.decoder.attention.memory) == (48, 48)
+    assert (looks.decoder.attention.units, looks.decoder.attention.memory) == (24, 24)
     assert experiments.shape(parameters, tweets_named(raw, parameters), "tensorflow") == []
 
 

@@ -196,10 +196,12 @@ class Config(Model):
 def _place(value: object, fault: ErrorDetails) -> Iterator[str]:
     """The keys that lead to a fault, without the tags that pydantic puts between those of a union."""
     *way, last = fault["loc"] or ("",)
+    tagged = False  # a tag may be a key as well
     for part in way:
-        if isinstance(value, dict) and part not in value:
+        if isinstance(value, dict) and (part not in value or (part == value.get("kind") and not tagged)):
+            tagged = True
             continue
-        value = value[part]
+        value, tagged = value[part], False
         yield str(part)
     if fault["type"] == "missing" or not isinstance(value, dict) or last in value:
         yield str(last)

@@ -39,6 +39,10 @@ def prepare(raw: Path, params: Language) -> tuple[Task, dict[str, Any]]:
     text = symbols(raw, params)
     held = round(params.held_out * len(text))
     train = len(text) - 2 * held
+    if held // _ROWS < 2 or train <= 2 * params.window:
+        raise StudyError(
+            f"params.yaml: language: {len(text)} symbols: expected some windows of {params.window} of them"
+        )
     counts = Counter(text[:train])
     ranked = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
     vocabulary = [UNKNOWN, *ranked[: params.vocabulary - 1]]
@@ -49,10 +53,6 @@ def prepare(raw: Path, params: Language) -> tuple[Task, dict[str, Any]]:
         "validation": _pieces(ids[train : train + held], held // _ROWS - 1),
         "test": _pieces(ids[train + held :], held // _ROWS - 1),
     }
-    if len(pieces["train"].y) < 2 or held // _ROWS < 2:
-        raise StudyError(
-            f"params.yaml: language: {len(text)} symbols: expected some windows of {params.window} of them"
-        )
     table = np.random.default_rng(params.seed).normal(0.0, 1.0, (len(vocabulary), params.inputs)).astype(np.float32)
     packed, offsets = pack_texts(vocabulary)
     task = Task(
