@@ -54,20 +54,43 @@ def requested(browser) -> set[str]:
     return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
 
 
+# What is smaller than 11 pixels, as it is drawn: text in a picture shrinks with it.
+SMALL = """
+const found = [];
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (texts.nextNode()) {
+  const text = texts.currentNode, range = document.createRange();
+  range.selectNodeContents(text);
+  if (!text.textContent.trim() || !range.getBoundingClientRect().width) continue;
+  let size = parseFloat(getComputedStyle(text.parentElement).fontSize);
+  const picture = text.parentElement.closest('svg');
+  if (picture) size *= picture.getBoundingClientRect().width / picture.viewBox.baseVal.width;
+  if (size < 10.95) found.push([size, text.textContent.trim()]);
+}
+return found;
+"""
+CUT = """
+return [...document.querySelectorAll('.table, pre, figure')]
+  .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1).map(one => one.textContent.slice(0, 60));
+"""
+
+
 @browser_needed
 @pytest.mark.parametrize(
     ("page", "figures"),
     [
         ("comparison.html", 12),
         ("parity.html", 4),
-        ("gradients.html", 20),
+        ("gradients.html", 18),
         ("long_range.html", 13),
         ("sequence_shapes.html", 10),
-        ("index.html", 0),
+        ("index.html", 2),
+        ("glossary.html", 0),
     ],
 )
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_page_in_a_browser(study, browser, page, figures, width):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_in_a_browser(study, browser, page, figures, width, scheme):
     browser.get("about:blank")  # after the browser's own first page
     browser.get_log("browser")
     browser.get_log("performance")
@@ -75,18 +98,34 @@ def test_a_page_in_a_browser(study, browser, page, figures, width):
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
     )
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
     address = (study.folder / "reports" / page).as_uri()
     browser.get(address)
     assert browser.get_log("browser") == []
     assert {url for url in requested(browser) if not url.startswith(("data:", "chrome:"))} == {address}
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # no sideways scrolling
-    images = browser.execute_script(
-        "return [...document.images].map(i => [i.alt, i.complete && i.naturalWidth > 0, i.clientWidth])"
+    if width == 1280:
+        assert browser.execute_script("return document.documentElement.scrollHeight") <= 6000
+    browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script(SMALL) == []
+    assert browser.execute_script(CUT) == []
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('figure')].map(one => ["
+        "one.querySelector('.lesson').textContent, one.querySelector('figcaption p').textContent,"
+        "[...one.querySelectorAll('svg')].filter(s => s.clientWidth).map(s => s.clientWidth),"
+        "one.querySelector('.made').textContent])"
     )
-    assert all(len(alt) > 40 and shown and size <= width for alt, shown, size in images)
-    assert len(images) == figures
+    for lesson, caption, (size,), made in shown:  # one picture of the two
+        assert len(lesson) > 20
+        assert len(caption) > 40
+        assert 200 < size <= width
+        assert "SHA-256" in made or "src/" in made or "drawing" in made
+        assert "rnn-study figure " in made
+    assert len(shown) == figures
     if page == "index.html":
-        links = browser.execute_script("return [...document.querySelectorAll('main a')].map(a => a.href)")
+        links = browser.execute_script("return [...document.querySelectorAll('.doors a')].map(a => a.href)")
         assert [link.rpartition("/")[2] for link in links] == [
             "comparison.html",
             "gradients.html",

@@ -38,7 +38,7 @@ def row(number, verdict=NOT_RUN, value=None, interval=None, unit="", seeds=None,
 
 def record(source, title, note="a note", **more):
     own = {"source": source, "title": title, "origin": "embedded", "note": note, "licence": f"licence of {source}"}
-    return own | {"generated": False, "complete": True} | more
+    return own | {"generated": False, "complete": True, "rows": {"train_examples": 1234}, "files": []} | more
 
 
 DIGITS = record("mnist", "Digits", f"small {MARKUP}")
@@ -255,14 +255,15 @@ def finished(tmp_path_factory):
 def drawn(monkeypatch):
     """The figures that are shown, each with its alternative text, the data it names, and where it is kept."""
     figures = []
-    for module in (plots, diagrams):
-        monkeypatch.setattr(
-            module,
-            "show",
-            lambda figure, alt, source, task, name: figures.append(
-                SimpleNamespace(figure=figure, axes=figure.axes, alt=alt, source=source, place=(task, name))
-            ),
+
+    def note(study, draw, *, lesson, alt, source, task, name):
+        assert len(draw(True).axes) == len((figure := draw(False)).axes)
+        figures.append(
+            SimpleNamespace(figure=figure, axes=figure.axes, alt=alt, source=source, place=(task, name), lesson=lesson)
         )
+
+    for module in (plots, diagrams):
+        monkeypatch.setattr(module, "show", note)
     return figures
 
 
@@ -282,8 +283,9 @@ def shown(show, *words):
         ]
         if rows:
             tables.append((plain(re.search("<caption>(.*?)</caption>", text)[1]), rows))
+    html = [re.sub("</?strong>|<details>.*?</details>(?=</li>)", "", text) for text in html]
     lists = [[plain(item) for item in re.findall("<li>(.*?)</li>", text)] for text in html if "<li>" in text]
-    alts = [o.metadata["image/png"]["alt"] for o in captured.outputs if "image/png" in o.data]
+    alts = [plain(told) for text in html for told in re.findall('<p id="[^"]*-told">(.*?)</p>', text)]
     return SimpleNamespace(tables=tables, lists=lists, text=found.text, tags=found.tags, alts=alts, captured=captured)
 
 
@@ -315,7 +317,22 @@ EVERYTHING = (
     (sequence_shapes.unrolling, ()),
     *((sequence_shapes.diagram, (name,)) for name in diagrams.SHAPES),
 )
-SAFE = {"div", "p", "strong", "ul", "li", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+SAFE = {"div", "p", "strong", "ul", "li", "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary"}
+SAFE |= {
+    "figure",
+    "figcaption",
+    "code",
+    "svg",
+    "style",
+    "g",
+    "defs",
+    "path",
+    "use",
+    "text",
+    "image",
+    "clippath",
+    "rect",
+}
 
 
 @pytest.mark.parametrize(("show", "words"), EVERYTHING, ids=lambda given: getattr(given, "__name__", str(given)))
@@ -337,25 +354,40 @@ def test_text_from_data_stays_text(show, words, finished):
     rendered.feed(target.read_text(encoding="utf-8"))
     assert not {"script", "b", "i"} & set(rendered.tags)
     assert rendered.alts == found.alts
+    assert set(rendered.named) <= rendered.ids
 
 
 class Alts(Texts):
-    """A page with the alternative texts of its images."""
+    """A page with the texts that say what its images show, and the ids of those that its images name."""
 
     def __init__(self):
         super().__init__()
-        self.alts = []
+        self.alts, self.ids, self.named, self.inside = [], set(), [], False
 
     def handle_starttag(self, tag, attrs):
         super().handle_starttag(tag, attrs)
-        if tag == "img":
-            self.alts.append(dict(attrs)["alt"])
+        own = dict(attrs)
+        self.ids.add(own.get("id"))
+        if tag == "svg":
+            assert own["role"] == "img"
+            self.named.append(own["aria-labelledby"])
+        if tag == "p":
+            self.inside = own.get("id", "").endswith("-told")
+            self.alts += [""] * self.inside
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag != "p"
+
+    def handle_data(self, data):
+        super().handle_data(data)
+        if self.inside:
+            self.alts[-1] += data
 
 
 @pytest.mark.parametrize(
     ("show", "words", "times"),
     [
-        (sequence_shapes.banner, (), 3),  # the study, a note, a title
+        (sequence_shapes.banner, (), 4),  # the study, a note, a title, and that in the first line too
         (sequence_shapes.show_claims, (), 1),
         (sequence_shapes.systems_table, (), 1),
         (sequence_shapes.tutorials_table, (), 3),
@@ -376,15 +408,16 @@ def test_markup_is_shown_as_it_stands(show, words, times, finished):
 
 def test_the_report_says_what_it_ran_on_once_a_source(finished):
     found = shown(sequence_shapes.banner, finished)
-    assert f"This is the quick {MARKUP} study. What its sequence shapes ran on:" in found.text
+    assert f"This is the quick {MARKUP} study, on: Digits (embedded, all of it); Numbers (from a s" in found.text
+    rows = ": 1,234 train examples."
     assert found.lists == [
         [
-            f"Digits (embedded, all of it). small {MARKUP}. Licence: licence of mnist",
-            "Numbers (from a seed, generated). a note. Licence: licence of numbers",
-            "Suns (embedded, an excerpt). a note. Licence: licence of suns",
-            f"Tweets {MARKUP} (embedded, all of it). a note. Licence: licence of tweets",
-            "GloVe (embedded, all of it). a note. Licence: licence of glove",
-            "Alice (embedded, all of it). a note. Licence: licence of alice",
+            f"Digits (embedded, all of it){rows} small {MARKUP}. Licence: licence of mnist. ",
+            f"Numbers (from a seed, generated){rows} a note. Licence: licence of numbers. ",
+            f"Suns (embedded, an excerpt){rows} a note. Licence: licence of suns. ",
+            f"Tweets {MARKUP} (embedded, all of it){rows} a note. Licence: licence of tweets. ",
+            f"GloVe (embedded, all of it){rows} a note. Licence: licence of glove. ",
+            f"Alice (embedded, all of it){rows} a note. Licence: licence of alice. ",
         ]
     ]
 
@@ -677,7 +710,7 @@ def test_images_are_shown_with_the_names_written_for_them(finished, drawn):
     assert one.source == "data: Digits (embedded, all of it)"
     assert one.place == ("spelled", "spelled")
     used = [axes for axes in one.axes if axes.get_images()]
-    assert [axes.get_title() for axes in used] == ["one", "to (is two)"]
+    assert [axes.get_title() for axes in used] == ["one", "to\n(is two)"]
     assert [axes.get_images()[0].get_array().tolist() for axes in used] == [[[8, 9], [10, 11]], [[0, 1], [2, 3]]]
     assert not any(axes.axison for axes in one.axes)
 
@@ -732,7 +765,7 @@ def test_a_shape_is_drawn_as_it_is_read_and_answered(name, answers, cells, finis
         height: [text for (_, y), text in sorted(boxes, key=lambda box: box[0]) if y == height] for height in range(3)
     }
     assert rows == {0: list(shape.reads), 1: cells, 2: answers}
-    assert one.alt.startswith(f"{name.capitalize()}: {shape.about}.")
+    assert one.lesson == f"{name.capitalize()}: {shape.about}."
     assert all(read in one.alt for read in shape.reads)
     steps, arrows = len(shape.reads), [text for text in one.axes[0].texts if not text.get_text()]
     assert len(arrows) == steps + len(answers) + (steps - 1 if len(set(cells)) > 1 or cells[0] != "dense" else 0)
@@ -795,7 +828,7 @@ def test_every_system_is_in_the_notebook_that_is_run(finished, cells, monkeypatc
     found = [shown(exec, compile(cell, "notebook", "exec"), own) for cell in cells]
     text = "".join(one.text for one in found)
     assert all(f"{number}. {systems.SYSTEMS[number][0]}" in text for number in range(1, 26))
-    assert "What this study leaves to the real one" in found[0].text
+    assert "what this study leaves to the real one" in found[0].text
     assert sum(len(one.alts) for one in found) == 5 + 7
     assert not any({"script", "b", "i"} & set(one.tags) for one in found)
 

@@ -93,9 +93,9 @@ def test_the_figures_of_the_reports_are_there(client):
         run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id, "figures")} for run in found
     }
     assert len(found) == len(names) == 3
-    expected = {"figures/forecast.png", "figures/learning-curves.png", "figures/scores-test.png"}
+    expected = {"figures/forecast.svg", "figures/learning-curves.svg", "figures/scores-test.svg"}
     assert expected <= names["report comparison"]
-    assert names["report parity"] == {"figures/loss-gaps.png"}
+    assert names["report parity"] == {"figures/loss-gaps.svg"}
 
 
 def test_a_run_is_logged_once(client, study):

@@ -1,4 +1,4 @@
-"""The command `rnn-study`: switch between the studies, empty the run store, compare with another machine."""
+"""The command `rnn-study`: switch between the studies, empty the run store, compare with another machine, draw."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -55,6 +55,25 @@ def verify(
         print(line)
     if found.broken:
         raise typer.Exit(1)
+
+
+@app.command()
+def figure(
+    name: Annotated[str, typer.Argument(metavar="REPORT/NAME", help="as it stands under the figure")],
+    out: Annotated[Path | None, typer.Option(help="svg, png or pdf; by default NAME.svg here")] = None,
+) -> None:
+    """Draw one figure of a report anew, from the finished study."""
+    from rnn_study.reports import figures, page
+
+    report, _, key = name.partition("/")
+    drawn = page.redraw(report, key)
+    target = out or Path(f"{key}.svg")
+    kinds = drawn.canvas.get_supported_filetypes()
+    if target.suffix.removeprefix(".") not in kinds:
+        raise StudyError(f"--out: got {str(target)!r}: expected it to end in one of .{', .'.join(sorted(kinds))}")
+    with figures.style(), atomic(target) as file:
+        drawn.savefig(file, format=target.suffix.removeprefix("."))
+    print(target)
 
 
 def main() -> None:

@@ -1,53 +1,73 @@
-"""What every report shows things with. A figure comes with its alternative text; text from data is escaped."""
+"""What every report shows words and tables with; its figures are in `figures`. Text from data is escaped."""
 
-import base64
-import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
+from itertools import islice
+from typing import Any
 
 from IPython.display import HTML, display
-from matplotlib.figure import Figure
 
 from .study import Study
 from .wording import data, origin
 
-# Okabe & Ito's palette, told apart by readers of every colour vision; cells take its colours in order.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-LINES = ("-", "--")  # a line style a framework
-MARKERS = ("o", "s")
-STYLE = {"figsize": (7.2, 4.2), "layout": "constrained", "dpi": 110}
+HEADLINE = 5  # sentences: more than that nobody keeps
+_open: list[list[str]] = []  # what stands in each collection that is open, the innermost last
 
 
-def colour(place: int) -> str:
-    """The colour of the cell at `place`; they come again after seven."""
-    return PALETTE[place % len(PALETTE)]
+def emit(html: str) -> None:
+    """Put `html` where the report is: in the innermost collection, else on the page."""
+    if _open:
+        _open[-1].append(html)
+    else:
+        display(HTML(html))
 
 
-def show(figure: Figure, alt: str, source: str, task: str, name: str) -> None:
-    """Display `figure` with its data below and its alternative text; MLflow keeps it as `name` of `task`."""
-    figure.supxlabel(source, fontsize=7, color="#5a6473")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    bundle = {"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}, "study": {"task": task, "name": name}})
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """What is shown meanwhile, in pieces, instead of on the page."""
+    _open.append([])
+    try:
+        yield _open[-1]
+    finally:
+        _open.pop()
+
+
+@contextmanager
+def folded(title: str) -> Iterator[None]:
+    """What is shown meanwhile stands behind `title` until a reader opens it; nothing where there is nothing."""
+    with collected() as inside:
+        yield
+    if inside:
+        emit(f'<details class="fold"><summary>{escape(title)}</summary>{"".join(inside)}</details>')
+
+
+def show_headline(sentences: Iterable[tuple[str, str]]) -> None:
+    """Display what a report found, `HEADLINE` times at most: the lesson, and after it how much and how sure."""
+    items = "".join(
+        f"<li><strong>{escape(lesson)}</strong> {escape(numbers)}</li>" if lesson else f"<li>{escape(numbers)}</li>"
+        for lesson, numbers in islice(sentences, HEADLINE)
+    )
+    emit(f'<div class="headline"><ul>{items}</ul></div>')
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str, prose: Collection[int] = ()) -> None:
     """Display a table; every cell is escaped, the first of a row is its heading. `prose`: columns of sentences, whose
-    lines break."""
-    texts = [' class="text"' * (column in prose) for column in range(len(header))]
-    head = "".join(f'<th scope="col"{text}>{escape(cell)}</th>' for cell, text in zip(header, texts, strict=True))
+    lines break. On a phone a row is a card, each cell under its column's name."""
+    kinds = [' class="text"' * (column in prose) for column in range(len(header))]
+    head = "".join(f'<th scope="col"{kind}>{escape(cell)}</th>' for cell, kind in zip(header, kinds, strict=True))
     body = "".join(
-        f'<tr><th scope="row"{texts[0]}>{escape(row[0])}</th>'
-        + "".join(f"<td{text}>{escape(cell)}</td>" for cell, text in zip(row[1:], texts[1:], strict=True))
+        f'<tr><th scope="row"{kinds[0]}>{escape(row[0])}</th>'
+        + "".join(
+            f'<td{kind} data-label="{escape(name)}">{escape(cell)}</td>'
+            for cell, kind, name in zip(row[1:], kinds[1:], header[1:], strict=True)
+        )
         + "</tr>"
         for row in rows
     )
-    display(
-        HTML(
-            f'<div class="table"><table><caption>{escape(caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+    emit(
+        f'<div class="table"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -55,32 +75,43 @@ def show_findings(study: Study, task: str | None, sentences: Iterable[str]) -> N
     """Display what was found, in `task` or in none, as a list, escaped, with its data above."""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     about = f"; {data(study.tasks[task])}" if task else ""
-    display(HTML(f'<p class="data">Findings{escape(about)}.</p><ul>{items}</ul>'))
+    emit(f'<p class="data">Findings{escape(about)}.</p><ul>{items}</ul>')
 
 
 def show_text(text: str) -> None:
     """Display a paragraph, escaped."""
-    display(HTML(f"<p>{escape(text)}</p>"))
+    emit(f"<p>{escape(text)}</p>")
 
 
 def show_list(title: str, lines: Iterable[str]) -> None:
     """Display a list in a frame, escaped."""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    display(HTML(f'<div class="banner"><p><strong>{escape(title)}</strong></p><ul>{items}</ul></div>'))
+    emit(f'<div class="banner"><p><strong>{escape(title)}</strong></p><ul>{items}</ul></div>')
+
+
+def _record(record: dict[str, Any]) -> str:
+    """A provenance record as a line of a list."""
+    rows = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in record["rows"].items())
+    files = ", ".join(f"{file['file']} (SHA-256 {file['sha256'][:12]}…)" for file in record["files"])
+    return (
+        f"<li><strong>{escape(origin(record))}</strong>: {escape(rows)}. {escape(record['note'])}. "
+        f"Licence: {escape(record['licence'])}. "
+        + (f"<details><summary>files</summary>{escape(files)}</details></li>" if files else "</li>")
+    )
 
 
 def show_banner(study: Study, *problems: str) -> None:
     """Display where the data of the tasks, and of generated `problems`, comes from, before any figure."""
-    lines = []
     records = [record for task in study.tasks.values() for record in task["card"]["provenance"]]
     records += [record for problem in problems for record in study.provenance(problem)]
-    for record in {record["source"]: record for record in records}.values():
-        rows = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in record["rows"].items())
-        files = ", ".join(f"{file['file']} (SHA-256 {file['sha256'][:12]}…)" for file in record["files"])
-        lines.append(
-            f"<li><strong>{escape(origin(record))}</strong>: {escape(rows)}. {escape(record['note'])}. "
-            f"Licence: {escape(record['licence'])}. "
-            + (f"<details><summary>files</summary>{escape(files)}</details></li>" if files else "</li>")
-        )
-    title = f"This is the {escape(study.summary['study'])} study. What it ran on:"
-    display(HTML(f'<div class="banner"><p><strong>{title}</strong></p><ul>{"".join(lines)}</ul></div>'))
+    show_origins(study.summary["study"], records)
+
+
+def show_origins(name: str, records: Iterable[dict[str, Any]]) -> None:
+    """Display what the study of this name ran on: in one line, the rest folded."""
+    records = list({record["source"]: record for record in records}.values())
+    told = "; ".join(map(origin, records))
+    emit(
+        f'<div class="banner"><p>This is the <strong>{escape(name)}</strong> study, on: {escape(told)}.</p>'
+        f"<details><summary>all about the data</summary><ul>{''.join(map(_record, records))}</ul></details></div>"
+    )

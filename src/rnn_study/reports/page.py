@@ -1,20 +1,23 @@
 """Notebooks to pages: run by papermill, stripped of everything that differs between two equal runs, rendered."""
 
-import base64
+import io
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from html import unescape
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import jinja2
 import nbformat
 import papermill
 from jupyter_client.manager import AsyncKernelManager
+from matplotlib.figure import Figure
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets import default
@@ -23,9 +26,8 @@ from rnn_study.running.workers import worker_count
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
-from . import verdicts
+from . import display, figures, front, glossary
 from .study import Study
-from .wording import interval, label, number, origin
 
 
 def _local_kernel(folder: str) -> type[AsyncKernelManager]:
@@ -92,51 +94,87 @@ def execute_all(sources: Sequence[Path], folder: Path) -> Iterator[tuple[str, No
             print(f"report {name}: done", file=sys.stderr, flush=True)
 
 
-def _page(name: str, **values: Any) -> bytes:
-    template = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+# The pages in the order of their links: file, and the word that stands for it.
+PAGES = {
+    "comparison": "comparison",
+    "gradients": "gradients",
+    "long_range": "how far back",
+    "sequence_shapes": "sequence shapes",
+    "parity": "parity",
+    "glossary": "glossary",
+}
+_CONTENTS = 4  # headings from which on a page has a list of them
+
+
+def write(target: Path, name: str, body: str) -> None:
+    """Write one page that asks no other host for anything; `body` is HTML, its words linked to the glossary."""
+
+    def held(file: str) -> str:
+        return resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(template).render(title=name, **values).encode()
+    links = [{"href": f"{file}.html", "short": short} for file, short in PAGES.items()]
+    page = environment.from_string(held("page.html.j2"))
+    with atomic(target) as file:
+        file.write(page.render(title=name, css=held("page.css"), links=links, body=body).encode())
+
+
+def _contents(body: str) -> str:
+    """A list of the headings of `body` with their links."""
+    found = re.findall(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link|</h2>)', body)
+    if len(found) < _CONTENTS:
+        return ""
+    items = "".join(f'<li><a href="#{anchor}">{text}</a></li>' for anchor, text in found)
+    return f'<nav class="contents" aria-label="contents"><ul>{items}</ul></nav>'
 
 
 def render(notebook: NotebookNode, target: Path) -> None:
-    """Write the outputs and texts of `notebook` as one page that asks no other host for anything."""
+    """Write the outputs and texts of `notebook` as a page: before its first section a list of all of them."""
     exporter = HTMLExporter(
         template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     body, _ = exporter.from_notebook_node(notebook)
-    with atomic(target) as file:
-        file.write(_page(title(notebook), body=body, links=[]))
+    first = re.search("<h2 ", body)
+    if first:
+        body = body[: first.start()] + _contents(body) + body[first.start() :]
+    write(target, title(notebook), glossary.linked(body))
 
 
 def render_index(notebooks: list[Path], study: Study, target: Path) -> None:
-    """Write the page that links every report, under what the study found."""
-    links = []
+    """Write the front page, which links every report, and the glossary beside it."""
+    doors = []
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
         paragraph = notebook.cells[0].source.partition("\n\n")[2].partition("\n\n")[0]
-        links.append({"href": f"{path.stem}.html", "title": title(notebook), "text": paragraph})
-    rows = []
-    for name, task in study.tasks.items():
-        origins = "; ".join(origin(record) for record in task["card"]["provenance"])
-        for cell, found in task["cells"].items():
-            score, bounds = (
-                number(found["test"]["mean"], task["score"]),
-                interval(found["test"]["interval"], task["score"]),
-            )
-            rows.append([label(name), label(cell), f"{score} ({bounds})", origins])
-    asked = study.verdicts
-    answers = {"answered": list(verdicts.headlines(asked)), "open": list(verdicts.unsettled(asked))}
-    values = {"links": links, "rows": rows, "study": study.summary["study"], "given": study.given}
-    with atomic(target) as file:
-        file.write(_page("The RNN study", body="", **answers, **values))
+        doors.append((f"{path.stem}.html", title(notebook), paragraph))
+    write(target, front.TITLE, glossary.linked(front.body(study, doors)))
+    write(target.with_name("glossary.html"), "Glossary", glossary.body())
 
 
-def figures_by_task(notebook: NotebookNode) -> dict[str, dict[str, bytes]]:
-    """The figures of an executed notebook: PNG by name, by the task they belong to."""
+def figures_by_task(page: str) -> dict[str, dict[str, bytes]]:
+    """The figures of a report's page: SVG by name, by the task they belong to."""
     found: dict[str, dict[str, bytes]] = defaultdict(dict)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            place = output.get("metadata", {}).get("study")
-            if place:
-                found[place["task"]][place["name"]] = base64.b64decode(output.data["image/png"])
+    pattern = r'<figure id="[^"]*" data-task="([^"]*)" data-name="([^"]*)">.*?<div class="wide">(<svg.*?</svg>)</div>'
+    for task, name, picture in re.findall(pattern, page, flags=re.DOTALL):
+        found[unescape(task)][unescape(name)] = picture.encode()
     return dict(found)
+
+
+def redraw(report: str, name: str, root: Path = Path(".")) -> Figure:
+    """The figure `name` of `report` alone, drawn anew from the finished study; a StudyError where there is none."""
+    source = root / "notebooks" / f"{report}.ipynb"
+    with figures.wanting(name) as wanted, redirect_stdout(io.StringIO()), display.collected():
+        if report == front.NAME:
+            front.body(Study(root), [])
+        elif source.is_file():
+            code = "\n".join(
+                cell.source for cell in nbformat.read(source, as_version=4).cells if cell.cell_type == "code"
+            )
+            exec(compile(code, str(source), "exec"), {"__name__": report})  # the report's own code
+        else:
+            known = ", ".join([front.NAME, *sorted(path.stem for path in source.parent.glob("*.ipynb"))])
+            raise StudyError(f"{report}: not a report: expected one of {known}")
+    if wanted.draw is None:
+        raise StudyError(f"{report}/{name}: no such figure: expected one of {', '.join(wanted.seen)}")
+    with figures.style():
+        return wanted.draw(False)

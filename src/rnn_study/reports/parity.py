@@ -6,76 +6,90 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .display import PALETTE, show, show_table
+from .display import show_table
+from .figures import FAINT, INK, PALETTE, legend, panels, show
 from .study import Study
 from .wording import data, deviation, label, sequence
 
 
 def deviations(study: Study) -> None:
     """Every deviation of the parity checks beside its bound, but for the gaps, which are counted in floors."""
-    groups: dict[tuple[str, str], list[dict]] = {}
-    for row in study.parity:
-        if row["check"] != "free-running gap":
-            groups.setdefault((row["check"], row["dtype"]), []).append(row)
-    frameworks = list(dict.fromkeys(row["framework"] for row in study.parity))
     lowest = 1e-17  # an exact agreement is drawn here: a logarithm has no zero
-    figure = Figure(figsize=(7.2, 0.9 + 0.36 * len(groups)), layout="constrained", dpi=110)
-    axes = figure.subplots()
-    for place, rows in enumerate(groups.values()):
+
+    def draw(narrow: bool) -> Figure:
+        groups: dict[tuple[str, str], list[dict]] = {}
+        for row in study.parity:
+            if row["check"] != "free-running gap":
+                groups.setdefault((row["check"], row["dtype"]), []).append(row)
+        frameworks = list(dict.fromkeys(row["framework"] for row in study.parity))
+        figure, ((axes,),) = panels(narrow, height=0.7 + 0.34 * len(groups))
+        for place, rows in enumerate(groups.values()):
+            for f, framework in enumerate(frameworks):
+                found = [max(row["deviation"], lowest) for row in rows if row["framework"] == framework]
+                at = np.full(len(found), place + 0.2 * (f - (len(frameworks) - 1) / 2))
+                axes.plot(found, at, "o", color=PALETTE[f], alpha=0.5, markersize=4)
+            axes.plot([rows[0]["bound"]] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
         for f, framework in enumerate(frameworks):
-            found = [max(row["deviation"], lowest) for row in rows if row["framework"] == framework]
-            at = np.full(len(found), place + 0.2 * (f - (len(frameworks) - 1) / 2))
-            axes.plot(found, at, "o", color=PALETTE[f], alpha=0.5, markersize=4)
-        axes.plot([rows[0]["bound"]] * 2, [place - 0.4, place + 0.4], color="black", linewidth=2)
-    for f, framework in enumerate(frameworks):
-        axes.plot([], [], "o", color=PALETTE[f], markersize=4, label=label(framework))
-    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=3)
-    axes.set_yticks(range(len(groups)), [f"{check}, {dtype}" for check, dtype in groups], fontsize=8)
-    axes.set(xscale="log", xlabel="deviation; exact agreement at 1e-17; bound in black", ylim=(len(groups) - 0.4, -0.6))
-    axes.grid(alpha=0.3, axis="x")
+            axes.plot([], [], "o", color=PALETTE[f], markersize=4, label=label(framework))
+        joint = ",\n" if narrow else ", "
+        axes.set_yticks(range(len(groups)), [f"{check}{joint}{dtype}" for check, dtype in groups])
+        axes.set(xscale="log", xlabel="deviation (exact: 1e-17)", ylim=(len(groups) - 0.4, -0.6))
+        axes.grid(False, axis="y")
+        legend(figure, axes, narrow, 3)
+        return figure
+
     alt = (
         "Every deviation of the parity checks on a logarithmic axis, a line for each check and precision, a point a "
         "case, coloured by framework, with the check's bound as a black bar. The tables below hold the same figures."
     )
-    show(figure, alt, "random weights and data; trainings and transfers: the study's own", "parity", "deviations")
+    rows = [row for row in study.parity if row["check"] != "free-running gap"]
+    beyond = sum(not row["deviation"] <= row["bound"] for row in rows)
+    told = f"{beyond} of {len(rows)} checks are beyond their bound" if beyond else f"all {len(rows)} checks are within"
+    lesson = f"Do the frameworks compute the same? To rounding: {told}."
+    source = "random weights and data; trainings and transfers: the study's own"
+    show(study, draw, lesson=lesson, alt=alt, source=source, task="parity", name="deviations")
 
 
 def loss_gaps(study: Study, task: str) -> None:
     """The gap between the frameworks' losses at each update, beside the floor that rounding alone sets."""
-    curves = {key: found for key, found in study.curves.items() if key[0] == task}
-    cells = list(dict.fromkeys(cell for _, cell, _ in curves))
-    dtypes = list(dict.fromkeys(dtype for _, _, dtype in curves))
     bound = next(row["bound"] for row in study.parity if row["check"] == "free-running gap")
-    size = (2.6 * len(cells) + 0.6, 2.5 * len(dtypes) + 0.8)
-    figure = Figure(figsize=size, layout="constrained", dpi=110)
-    panels = figure.subplots(len(dtypes), len(cells), sharey="row", squeeze=False)
-    for row, column in np.ndindex(panels.shape):
-        axes, dtype, cell = panels[row, column], dtypes[row], cells[column]
-        if (task, cell, dtype) not in curves:
-            axes.remove()
-            continue
-        found = curves[task, cell, dtype]
-        updates = np.arange(1, len(found["gap"]) + 1)
-        least = found["floor"].min() / 1e3
-        axes.plot(updates, np.maximum(found["defaults"], least), color=PALETTE[1], linewidth=1, label="own defaults")
-        axes.fill_between(updates, least, bound * found["floor"], color="grey", alpha=0.2, label=f"{bound:.0f} floors")
-        axes.plot(updates, found["floor"], color="black", linewidth=1, label="floor: rounding against itself")
-        axes.plot(updates, np.maximum(found["gap"], least), color=PALETTE[0], linewidth=1, label="harmonised")
-        axes.set(yscale="log", xlabel="update")
-        first = next(other for other in cells if (task, other, dtype) in curves)
-        axes.tick_params(labelleft=cell == first)
-        axes.set_title(f"{label(cell)}, {dtype}", fontsize=9)
-        axes.grid(alpha=0.3)
-    figure.supylabel("gap between the losses", fontsize=9)
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, fontsize=8, loc="outside upper center", ncols=4)
+
+    def draw(narrow: bool) -> Figure:
+        curves = {key: found for key, found in study.curves.items() if key[0] == task}
+        cells = list(dict.fromkeys(cell for _, cell, _ in curves))
+        dtypes = list(dict.fromkeys(dtype for _, _, dtype in curves))
+        figure, grid = panels(narrow, len(dtypes), len(cells), height=2.2, sharey="row")
+        for (row, column), axes in np.ndenumerate(grid):
+            dtype, cell = dtypes[row], cells[column]
+            if (task, cell, dtype) not in curves:
+                axes.remove()
+                continue
+            found = curves[task, cell, dtype]
+            updates, least = np.arange(1, len(found["gap"]) + 1), found["floor"].min() / 1e3
+            limit = bound * found["floor"]
+            axes.plot(updates, np.maximum(found["defaults"], least), color=PALETTE[1], lw=1, label="own defaults")
+            axes.fill_between(updates, least, limit, color=FAINT, alpha=0.2, label=f"{bound:.0f} floors")
+            axes.plot(updates, found["floor"], color=INK, lw=1, label="floor: rounding against itself")
+            axes.plot(updates, np.maximum(found["gap"], least), color=PALETTE[0], lw=1, label="harmonised")
+            axes.set(yscale="log", xlabel="update", title=f"{label(cell)}, {dtype}")
+            first = next(other for other in cells if (task, other, dtype) in curves)
+            axes.tick_params(labelleft=narrow or cell == first)
+        figure.supylabel("gap between the losses", fontsize=9)
+        legend(figure, figure.axes[0], narrow)
+        return figure
+
+    own = {key: found for key, found in study.curves.items() if key[0] == task}
+    updates = len(next(iter(own.values()))["gap"])
     alt = (
-        f"{label(task)}: the gap between PyTorch's and TensorFlow's loss at each of {len(updates)} updates from equal "
+        f"{label(task)}: the gap between PyTorch's and TensorFlow's loss at each of {updates} updates from equal "
         "weights, on a logarithmic axis, a panel a cell and precision: blue with equal formulas, orange with each "
         "framework's own defaults, black the largest gap of one framework to itself with one weight moved by one unit "
         f"in the last place, grey up to {bound:.0f} times that."
     )
-    show(figure, alt, data(study.tasks[task]), task, "loss-gaps")
+    within = all((found["gap"] <= bound * found["floor"]).all() for found in own.values())
+    told = "no further than rounding parts one framework from itself" if within else "further than rounding explains"
+    lesson = f"{label(task)}: with equal formulas the frameworks part {told}."
+    show(study, draw, lesson=lesson, alt=alt, source=data(study.tasks[task]), task=task, name="loss-gaps")
 
 
 def table(study: Study, check: str) -> None:
@@ -83,19 +97,19 @@ def table(study: Study, check: str) -> None:
     rows = [
         [
             label(row["cell"]),
+            "within" if row["deviation"] <= row["bound"] else "BEYOND",
+            deviation(row["deviation"], check),
+            deviation(row["bound"], check),
             label(row["framework"]),
             row["dtype"],
             ", ".join(map(label, row["case"].split(", "))),
-            deviation(row["deviation"], check),
-            deviation(row["bound"], check),
-            "within" if row["deviation"] <= row["bound"] else "BEYOND",
         ]
         for row in study.parity
         if row["check"] == check
     ]
     worst = "gap in floors" if check == "free-running gap" else "deviation"
-    header = ["cell", "framework", "precision", "case", worst, "bound", ""]
-    show_table(header, rows, f"{check.capitalize()}: {len(rows)} checks.")
+    header = ["cell", "verdict", worst, "bound", "framework", "precision", "case"]
+    show_table(header, rows, f"{check.capitalize()}: {len(rows)} checks.", prose=(6,))
 
 
 def defaults_table(study: Study) -> None:

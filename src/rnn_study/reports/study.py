@@ -1,9 +1,10 @@
 """The finished study as reports read it: the summary, the runs, the prepared tasks. Reads files, computes nothing."""
 
 from collections import defaultdict
-from functools import cache, cached_property
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,36 +16,66 @@ from rnn_study.support.files import read_arrays, read_json
 
 from .wording import label, origin
 
+T = TypeVar("T")
+
 
 class Study:
     """What the pipeline left under `root`, the project's folder."""
 
     def __init__(self, root: Path = Path(".")):
         self.root = root
+        self._held: dict[tuple[Path, Callable], Any] = {}
+        self._noted: set[Path] | None = None
 
-    @cached_property
+    @contextmanager
+    def noting(self) -> Iterator[set[Path]]:
+        """The files that are read meanwhile, those known from before too."""
+        self._noted = read = set()
+        try:
+            yield read
+        finally:
+            self._noted = None
+
+    def _read(self, name: str | Path, how: Callable[[Path], T], file: str = "") -> T:
+        """What `how` makes of a file under the root, or of a folder, from its `file`; read once."""
+        path = self.root / name
+        if self._noted is not None:
+            self._noted.add(path / file)
+        if (path, how) not in self._held:
+            self._held[path, how] = how(path)
+        return self._held[path, how]
+
+    @property
     def summary(self) -> dict[str, Any]:
         """metrics/summary.json."""
-        return read_json(self.root / "metrics" / "summary.json")
+        return self._read("metrics/summary.json", read_json)
 
     @property
     def tasks(self) -> dict[str, dict[str, Any]]:
         return self.summary["tasks"]
 
     def prepared(self, name: str) -> Task:
-        return load_task(self.root / "data" / "prepared" / f"{name}.npz")
+        return self._read(f"data/prepared/{name}.npz", load_task)
 
     def _folders(self, name: str, backend: str, cell: str) -> list[Path]:
         seeds = self.tasks[name]["backends"][backend]["cells"][cell]["seeds"]
-        return [results.run_folder(self.root / "runs", name, backend, cell, seed) for seed in seeds]
+        return [results.run_folder(Path("runs"), name, backend, cell, seed) for seed in seeds]
 
     def histories(self, name: str, backend: str, cell: str) -> list[list[dict[str, float]]]:
         """Each seed's rows of epochs."""
-        return [results.read_history(folder) for folder in self._folders(name, backend, cell)]
+        return [
+            self._read(folder, results.read_history, "history.csv") for folder in self._folders(name, backend, cell)
+        ]
+
+    def history(self, name: str, backend: str, variant: str, seed: int) -> list[dict[str, float]]:
+        """One run's rows of epochs."""
+        folder = results.run_folder(Path("runs"), name, backend, variant, seed)
+        return self._read(folder, results.read_history, "history.csv")
 
     def predictions(self, name: str, backend: str, cell: str, part: str) -> np.ndarray:
         """Every seed's outputs on `part`: (seeds, N, K)."""
-        return np.stack([results.read_predictions(folder)[part] for folder in self._folders(name, backend, cell)])
+        folders = self._folders(name, backend, cell)
+        return np.stack([self._read(run, results.read_predictions, "predictions.npz")[part] for run in folders])
 
     @property
     def given(self) -> str:
@@ -54,53 +85,52 @@ class Study:
 
     def trials(self, task: str) -> dict[str, list[list[float]]]:
         """Of each cell and search the validation score of every trial."""
-        found = read_json(self.root / "runs" / f"tune-{task}" / "trials.json")
+        found = self._read(f"runs/tune-{task}/trials.json", read_json)
         return {cell: [[row["score"] for row in rows] for rows in searches] for cell, searches in found.items()}
 
-    @cached_property
+    @property
     def verdicts(self) -> list[dict[str, Any]]:
         """The answers to the study's questions, see `verdicts.answers`."""
-        return read_json(self.root / "metrics" / "verdicts.json")["verdicts"]
+        return self._read("metrics/verdicts.json", read_json)["verdicts"]
 
-    @cached_property
+    @property
     def parity(self) -> list[dict[str, Any]]:
         """metrics/parity.json: a row a check, see `parity.checks.Row`."""
-        return read_json(self.root / "metrics" / "parity.json")
+        return self._read("metrics/parity.json", read_json)
 
-    @cached_property
+    @property
     def curves(self) -> dict[tuple[str, str, str], dict[str, np.ndarray]]:
         """Of every short training, by (task, cell, dtype), what `parity.trainings.Curves` names."""
         found: dict[tuple[str, str, str], dict[str, np.ndarray]] = defaultdict(dict)
-        for key, array in read_arrays(self.root / "runs" / "parity" / "curves.npz").items():
+        for key, array in self._read("runs/parity/curves.npz", read_arrays).items():
             task, cell, dtype, name = key.split("/")
             found[task, cell, dtype][name] = array
         return dict(found)
 
-    @cached_property
+    @property
     def defaults(self) -> dict[tuple[str, str], dict[str, float]]:
         """By (task, cell), how far apart each default leads a short training, see `parity.trainings.defaults`."""
-        found = read_json(self.root / "runs" / "parity" / "defaults.json")
+        found = self._read("runs/parity/defaults.json", read_json)
         return {tuple(key.split("/")): gaps for key, gaps in found.items()}
 
-    @cached_property
+    @property
     def worked(self) -> dict[str, Any]:
         """The worked cases, see `parity.worked_examples.figures`."""
-        return read_json(self.root / "runs" / "parity" / "worked.json")
+        return self._read("runs/parity/worked.json", read_json)
 
-    @cached_property
+    @property
     def training_settings(self) -> dict[str, Any]:
         """How the short trainings are made, see `parity.trainings.SETTINGS`."""
-        return read_json(self.root / "runs" / "parity" / "settings.json")
+        return self._read("runs/parity/settings.json", read_json)
 
-    @cached_property
+    @property
     def gradients(self) -> dict[str, Any]:
         """metrics/gradients.json: contrasts, theory, figures."""
-        return read_json(self.root / "metrics" / "gradients.json")
+        return self._read("metrics/gradients.json", read_json)
 
-    @cache  # noqa: B019 (a study lives as long as its report)
     def profiles(self, name: str) -> profiles.Profiles:
         """What was seen in the networks of a task or problem, see `diagnostics.profile`."""
-        return profiles.load(self.root / profiles.profiles_file(name))
+        return self._read(profiles.profiles_file(name), profiles.load)
 
     def cells(self, name: str) -> list[str]:
         """The variants of a task that were looked at from all sides: its cells, without ablations."""
@@ -108,7 +138,6 @@ class Study:
             variant for variant, stages in self.profiles(name).items() if "carry" in stages.get(profiles.TRAINED, {})
         ]
 
-    @cache  # noqa: B019
     def figures(self, name: str, variant: str, stage: str) -> list[dict[str, Any]]:
         """The rows of metrics/gradients.json about one variant at one stage."""
         wanted = (name, variant, stage)
@@ -127,12 +156,12 @@ class Study:
 
     def ablation(self, problem: str) -> dict[str, Any]:
         """metrics/ablate/<problem>.json."""
-        return read_json(self.root / "metrics" / "ablate" / f"{problem}.json")
+        return self._read(f"metrics/ablate/{problem}.json", read_json)
 
-    @cached_property
+    @property
     def long_range(self) -> dict[str, Any]:
         """metrics/long_range.json: tables of figures."""
-        return read_json(self.root / "metrics" / "long_range.json")
+        return self._read("metrics/long_range.json", read_json)
 
     def rows(self, table: str, problem: str, **wanted: str) -> list[dict[str, Any]]:
         """The rows of one of its tables about one problem, and with these values."""
@@ -144,10 +173,9 @@ class Study:
         """The problems whose length frontier was looked for."""
         return list(dict.fromkeys(row["problem"] for row in self.long_range["frontiers"]))
 
-    @cache  # noqa: B019
     def frontier(self, problem: str) -> dict[str, Any]:
         """metrics/frontier/<problem>.json: what the problem is, and its runs."""
-        return read_json(self.root / "metrics" / "frontier" / f"{problem}.json")
+        return self._read(f"metrics/frontier/{problem}.json", read_json)
 
     def contender(self, problem: str, variant: str) -> str:
         """How a report writes a variant of a frontier: its cell and, of an ablation, what it is called."""
@@ -159,38 +187,38 @@ class Study:
         records = self.frontier(problem).get("provenance")
         return "data: " + ("; ".join(map(origin, records)) if records else "generated, each run from its own seed")
 
-    @cached_property
+    @property
     def shapes(self) -> dict[str, Any]:
         """metrics/sequence_shapes.json: systems, tutorials, scores, found."""
-        return read_json(self.root / "metrics" / "sequence_shapes.json")
+        return self._read("metrics/sequence_shapes.json", read_json)
 
-    @cached_property
+    @property
     def shape_samples(self) -> dict[str, Any]:
         """data/sequence_shapes.json: what networks wrote and looked at, see `behaviour.shapes`."""
-        return read_json(self.root / "data" / "sequence_shapes.json")
+        return self._read("data/sequence_shapes.json", read_json)
 
-    @cached_property
+    @property
     def shape_cards(self) -> dict[str, Any]:
         """metrics/shapes/data.json: the data card of every system."""
-        return read_json(self.root / "metrics" / "shapes" / "data.json")
+        return self._read("metrics/shapes/data.json", read_json)
 
     def shape_task(self, name: str) -> Task:
-        return load_task(self.root / "data" / "shapes" / f"{name}.npz")
+        return self._read(f"data/shapes/{name}.npz", load_task)
 
     def shape_source(self, name: str) -> str:
         """The data behind a system, for captions."""
         return "data: " + "; ".join(map(origin, self.shape_cards[name]["provenance"]))
 
-    @cached_property
+    @property
     def unrolling(self) -> dict[str, Any]:
         """benchmarks/results/unrolling.json."""
-        return read_json(self.root / "benchmarks" / "results" / "unrolling.json")
+        return self._read("benchmarks/results/unrolling.json", read_json)
 
     def updates(self, name: str, variant: str) -> list[dict[str, np.ndarray]]:
         """Of each seed what every update saw, see `model.backend.EpochTrace`."""
         framework, seeds = self.gradients["framework"], self.profiles(name)[variant][profiles.TRAINED]["seeds"]
-        folders = [results.run_folder(self.root / "runs", name, framework, variant, int(seed)) for seed in seeds]
-        return [results.read_updates(folder) for folder in folders]
+        folders = [results.run_folder(Path("runs"), name, framework, variant, int(seed)) for seed in seeds]
+        return [self._read(folder, results.read_updates, "updates.npz") for folder in folders]
 
     def variant(self, name: str, variant: str) -> str:
         """How a report writes a variant: its cell and, of an ablation, what it is called."""
@@ -201,7 +229,7 @@ class Study:
 
     def provenance(self, name: str) -> list[dict[str, Any]]:
         """Where the data of a task or problem comes from, from its data card."""
-        return read_json(self.root / "metrics" / "data" / f"{name}.json")["provenance"]
+        return self._read(f"metrics/data/{name}.json", read_json)["provenance"]
 
     def source(self, name: str) -> str:
         """The data behind a task or problem, for captions."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from rnn_study.statistics.verdict import ALPHA, DECIDES, POWER
 
+from . import display
 from .display import show_list, show_table
 from .study import Study
 from .wording import label, p_value
@@ -61,6 +62,25 @@ def sentence(row: Row) -> str:
     return f"{told}{why}; fresh seeds would say otherwise with a chance of {chance(row['otherwise'])}."
 
 
+def headline(row: Row) -> tuple[str, str]:
+    """One answer for the head of a page: what holds; then how much, and how sure."""
+    claim = row["claim"]
+    if claim.split()[0] in ("A", "An", "Over"):
+        claim = claim[0].lower() + claim[1:]
+    sure = f"{row['seeds']} seeds; chance that fresh ones say otherwise {chance(row['otherwise'])}"
+    return f"{WORDS[row['verdict']]}: {claim}.", f"{_where(row)}: {estimate(row)}, {sure}."
+
+
+def show_headline(study: Study, *about: str) -> None:
+    """The answers, those first that a rerun is likely to give again; which, see `rows`."""
+    found = sorted(rows(study, *about), key=lambda row: not _settled(row))
+    display.show_headline(map(headline, found))
+
+
+def _settled(row: Row) -> bool:
+    return row["verdict"] != "open" and row["otherwise"] < HEADLINE
+
+
 def rows(study: Study, *about: str) -> list[Row]:
     """The questions about these tasks or problems, or of these measures; all of them where none is named."""
     return [row for row in study.verdicts if not about or row["of"] in about or row["measure"] in about]
@@ -69,14 +89,14 @@ def rows(study: Study, *about: str) -> list[Row]:
 def headlines(found: list[Row]) -> Iterator[str]:
     """The answers that a rerun is likely to give again."""
     for row in found:
-        if row["verdict"] != "open" and row["otherwise"] < HEADLINE:
+        if _settled(row):
             yield sentence(row)
 
 
 def unsettled(found: list[Row]) -> Iterator[str]:
     """The answers that a rerun may not give again, and the questions without one."""
     for row in found:
-        if row["verdict"] == "open" or row["otherwise"] >= HEADLINE:
+        if not _settled(row):
             yield sentence(row)
 
 

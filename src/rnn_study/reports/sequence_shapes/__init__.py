@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from rnn_study.reports.display import show_list, show_table, show_text
+from rnn_study.reports.display import show_list, show_origins, show_table, show_text
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import interval, label, number, origin, sequence
+from rnn_study.reports.wording import interval, label, number, sequence
 
 from .diagrams import diagram
 from .plots import arrives, attention, continued, exact_by_width, map_of_words, spelled, unrolling
@@ -15,11 +15,25 @@ Row = dict[str, Any]
 _UNITS = {"accuracy": "", "rmse": "RMSE", "deviation": "largest deviation", "bits": "bits"}
 
 
+_HEAD = (14, 24, 15, 25, 8)  # the systems whose answers head the page
+
+
+def headline(study: Study) -> list[tuple[str, str]]:
+    """Claim and verdict of some systems, each with its figure."""
+    told = []
+    for system in _HEAD:
+        (row,) = _rows(study, system)
+        seeds = f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}" if row["seeds"] else ""
+        note = f"; {row['note']}" if row["note"] else ""
+        told.append((f"{row['system']}: {row['verdict']}.", f"Claim: {row['claim']}. {figure(row)}{seeds}{note}."))
+    return told
+
+
 def banner(study: Study) -> None:
     """What the systems ran on, before any figure."""
-    records = {r["source"]: r for card in study.shape_cards.values() for r in card["provenance"]}
-    told = [f"{origin(record)}. {record['note']}. Licence: {record['licence']}" for record in records.values()]
-    show_list(f"This is the {study.shapes['study']} study. What its sequence shapes ran on:", told)
+    show_origins(
+        study.shapes["study"], (record for card in study.shape_cards.values() for record in card["provenance"])
+    )
 
 
 def figure(row: Row) -> str:

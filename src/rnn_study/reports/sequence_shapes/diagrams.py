@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from rnn_study.reports.display import PALETTE, STYLE, show
+from rnn_study.reports.figures import INK, PALETTE, panels, show
 from rnn_study.reports.study import Study
 
 
@@ -47,31 +48,36 @@ SHAPES = {
 def diagram(study: Study, name: str) -> None:
     """One shape: boxes and arrows."""
     shape = SHAPES[name]
-    figure = Figure(figsize=(STYLE["figsize"][0], 2.6), dpi=STYLE["dpi"], layout="constrained")
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.set_xlim(-0.6, len(shape.reads) - 0.4)
-    axes.set_ylim(-0.5, 2.5)
 
-    def box(x: int, y: float, text: str, colour: str) -> None:
-        axes.add_patch(
-            FancyBboxPatch((x - 0.36, y - 0.22), 0.72, 0.44, boxstyle="round,pad=0.02", fc=colour + "22", ec=colour)
-        )
-        axes.text(x, y, text, ha="center", va="center", fontsize=9)
+    def draw(narrow: bool) -> Figure:
+        figure, ((axes,),) = panels(narrow, height=2.3)
+        axes.set_axis_off()
+        axes.set_xlim(-0.6, len(shape.reads) - 0.4)
+        axes.set_ylim(-0.5, 2.5)
+        for step, (read, answer) in enumerate(zip(shape.reads, shape.answers, strict=True)):
+            writes = "[GO]" in shape.reads[: step + 1]
+            inner = "decoder" if writes else "dense" if read == "image" else "cell"
+            _box(axes, step, 1, inner, PALETTE[2 if writes else 0])
+            _box(axes, step, 0, read, PALETTE[4])
+            _arrow(axes, step, 0.26, step, 0.74)
+            if shape.recurrent and step:
+                _arrow(axes, step - 0.6, 1, step - 0.4, 1)
+            if answer:
+                _box(axes, step, 2, answer, PALETTE[1])
+                _arrow(axes, step, 1.26, step, 1.74)
+        return figure
 
-    def arrow(x: float, y: float, to_x: float, to_y: float) -> None:
-        axes.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "-|>", "color": "#3b4452"})
+    lesson = f"{name.capitalize()}: {shape.about}."
+    alt = f"Below, what is read at each step: {', '.join(filter(None, shape.reads))}; above, what is answered."
+    key = f"diagram_{name.replace(' ', '_')}"
+    show(study, draw, lesson=lesson, alt=alt, source="a drawing", task="shapes", name=key)
 
-    for step, (read, answer) in enumerate(zip(shape.reads, shape.answers, strict=True)):
-        writes = "[GO]" in shape.reads[: step + 1]
-        inner = "decoder" if writes else "dense" if read == "image" else "cell"
-        box(step, 1, inner, PALETTE[2 if writes else 0])
-        box(step, 0, read, PALETTE[4])
-        arrow(step, 0.26, step, 0.74)
-        if shape.recurrent and step:
-            arrow(step - 0.6, 1, step - 0.4, 1)
-        if answer:
-            box(step, 2, answer, PALETTE[1])
-            arrow(step, 1.26, step, 1.74)
-    told = f"{name.capitalize()}: {shape.about}. Read from below: {', '.join(filter(None, shape.reads))}"
-    show(figure, told, f"{name}: {shape.about}", "shapes", f"diagram_{name.replace(' ', '_')}")
+
+def _box(axes: Axes, x: int, y: float, text: str, colour: str) -> None:
+    style = {"boxstyle": "round,pad=0.02", "fc": colour + "22", "ec": colour}
+    axes.add_patch(FancyBboxPatch((x - 0.36, y - 0.22), 0.72, 0.44, **style))
+    axes.text(x, y, text, ha="center", va="center", fontsize=8.5)
+
+
+def _arrow(axes: Axes, x: float, y: float, to_x: float, to_y: float) -> None:
+    axes.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "-|>", "color": INK})

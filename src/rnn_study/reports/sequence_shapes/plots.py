@@ -5,105 +5,167 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rnn_study.reports.display import LINES, MARKERS, PALETTE, STYLE, colour, show
+from rnn_study.reports.figures import FAINT, INK, LINES, MARKERS, NARROW, PALETTE, WIDE, colour, legend, panels, show
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label
+from rnn_study.reports.wording import label, sequence
+
+Row = dict[str, Any]
 
 
 def continued(study: Study) -> None:
     """Each series continued by the network alone."""
-    for row in study.shape_samples["continued"]:
-        figure = Figure(**STYLE)
-        axes = figure.subplots()
+    for place in range(len(study.shape_samples["continued"])):
+        _continued(study, place)
+
+
+def _continued(study: Study, place: int) -> None:
+    def draw(narrow: bool) -> Figure:
+        row = study.shape_samples["continued"][place]
+        figure, ((axes,),) = panels(narrow, height=3.2)
         before, truth = (np.array(row["series"][key]) for key in ("before", "truth"))
         steps = np.arange(len(row["series"]["naive"]))
-        axes.plot(np.arange(-len(before), 0), before, color="#3b4452", lw=1)
-        axes.plot(np.arange(len(truth)), truth, color="#3b4452", lw=1, label="truth")
-        axes.plot(steps, row["series"]["naive"], color=PALETTE[4], ls=":", lw=1.2, label="last season again")
-        for place, run in enumerate(row["series"]["networks"]):
-            told = label(row["variant"]) + ", alone" if place == 0 else None
+        axes.plot(np.arange(-len(before), 0), before, color=INK, lw=1)
+        axes.plot(np.arange(len(truth)), truth, color=INK, lw=1, label="truth")
+        axes.plot(steps, row["series"]["naive"], color=PALETTE[4], ls=":", lw=1.4, label="last season again")
+        for number, run in enumerate(row["series"]["networks"]):
+            told = label(row["variant"]) + ", alone" if number == 0 else None
             axes.plot(steps, run, color=PALETTE[0], lw=1, alpha=0.8, label=told)
-        axes.axvline(0, color="#9aa3af", lw=0.8)
+        axes.axvline(0, color=FAINT, lw=0.8)
         known = np.concatenate([before, truth])
         low, high = known.min(), known.max()
         axes.set_ylim(low - 0.5 * (high - low), high + 0.5 * (high - low))  # a run that leaves these leaves the page
         axes.set_xlabel(f"steps from {row['from']}")
-        axes.legend(frameon=False, fontsize=8)
-        mean = np.mean(row["errors"])
-        alt = (
-            f"{label(row['system'])}: the network continued the series for {row['steps']} steps whose truth is known "
-            f"with an RMSE of {mean:.1f}; the last season repeated has {row['naive_error']:.1f}."
-        )
-        show(figure, alt, study.shape_source(row["system"]), row["system"], "continued")
+        legend(figure, axes, narrow)
+        return figure
+
+    row = study.shape_samples["continued"][place]
+    mean = np.mean(row["errors"])
+    alt = (
+        f"{label(row['system'])}: the network continued the series for {row['steps']} steps whose truth is known "
+        f"with an RMSE of {mean:.1f}; the last season repeated has {row['naive_error']:.1f}."
+    )
+    better = "forecasts better than" if mean < row["naive_error"] else "is no better than"
+    lesson = (
+        f"{label(row['system'])}: left alone, fed its own forecasts, the network {better} the last season repeated."
+    )
+    source = study.shape_source(row["system"])
+    show(study, draw, lesson=lesson, alt=alt, source=source, task=row["system"], name="continued")
 
 
 def attention(study: Study) -> None:
     """Where the decoder looked while it wrote."""
-    for row in study.shape_samples["looked"]:
-        if row["system"] != "numbers":
-            continue
-        weights = np.array(row["weights"])
-        figure = Figure(figsize=(5.4, 4.6), dpi=STYLE["dpi"], layout="constrained")
-        axes = figure.subplots()
-        image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
+    for place, row in enumerate(study.shape_samples["looked"]):
+        if row["system"] == "numbers":
+            _attention(study, place)
+
+
+def _attention(study: Study, place: int) -> None:
+    def draw(narrow: bool) -> Figure:
+        row = study.shape_samples["looked"][place]
+        figure, ((axes,),) = panels(narrow, height=3.2, width=5.0)
+        image = axes.imshow(np.array(row["weights"]), cmap="Blues", vmin=0, vmax=1)
         axes.set_xticks(range(len(row["read"])), row["read"], rotation=45, ha="right")
         axes.set_yticks(range(len(row["written"])), row["written"])
-        axes.set_xlabel("read")
-        axes.set_ylabel("written")
+        axes.set(xlabel="read", ylabel="written")
+        axes.grid(False)
         figure.colorbar(image, label="weight", shrink=0.7)
-        firsts = ", ".join(
-            f"{word} at {row['read'][place]}"
-            for word, place in zip(row["written"], weights.argmax(axis=1), strict=True)
-        )
-        alt = f"{label(row['variant'])}: while writing, it looked most: {firsts}."
-        show(figure, alt, study.shape_source(row["system"]), row["system"], f"attention_{row['variant']}")
+        return figure
+
+    row = study.shape_samples["looked"][place]
+    firsts = ", ".join(
+        f"{word} at {row['read'][at]}"
+        for word, at in zip(row["written"], np.array(row["weights"]).argmax(axis=1), strict=True)
+    )
+    alt = f"{label(row['variant'])}: while writing, it looked most: {firsts}."
+    lesson = "With attention each word that is written has its own look back at the words that were read."
+    source, name = study.shape_source(row["system"]), f"attention_{row['variant']}"
+    show(study, draw, lesson=lesson, alt=alt, source=source, task=row["system"], name=name)
 
 
 def exact_by_width(study: Study) -> None:
     """Exact match by the width of the decoder, with and without attention: a panel a test part."""
     rows = study.shapes["found"]["widths"]
     parts = list(dict.fromkeys(row["part"] for row in rows))
-    figure = Figure(figsize=(7.2, 3.4 * len(parts)), dpi=STYLE["dpi"], layout="constrained")
+
+    def draw(narrow: bool) -> Figure:
+        rows = study.shapes["found"]["widths"]
+        figure, grid = panels(narrow, len(parts), 1, height=3.0)
+        for axes, part in zip(grid[:, 0], parts, strict=True):
+            for (data, attended, backend), own in _lines(rows, part).items():
+                style = int(backend == "tensorflow")
+                place = 2 * [row["data"] for row in rows].index(data) + attended
+                widths, means = _means(own)
+                name = _series(data, attended, backend)
+                axes.plot(widths, means, LINES[style], marker=MARKERS[style], color=colour(place), label=name)
+            axes.set(xlabel="units", ylabel="exact match, %", ylim=(-3, 103), title=label(part))
+        handles, names = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper center", ncols=1 if narrow else 2)
+        return figure
+
     told = []
-    for axes, part in zip(np.atleast_1d(figure.subplots(len(parts), 1)), parts, strict=True):
+    for part in parts:
         for (data, attended, backend), own in _lines(rows, part).items():
-            style, name = int(backend == "tensorflow"), "with" if attended else "without"
-            name = f"{label(data)}, {name} attention, {label(backend)}"
-            place = 2 * [row["data"] for row in rows].index(data) + attended
-            widths = [row["units"] for row in own]
-            means = [100 * float(np.mean(row["scores"])) for row in own]
-            axes.plot(widths, means, LINES[style], marker=MARKERS[style], color=colour(place), label=name)
-            points = (f"{mean:.1f} % at {width} units" for mean, width in zip(means, widths, strict=True))
-            told.append(f"{name}, {label(part)}: {', '.join(points)}")
-        axes.set_xlabel("units")
-        axes.set_ylabel("exact match, %")
-        axes.set_ylim(-3, 103)
-        axes.set_title(label(part), fontsize=9)
-        axes.legend(frameon=False, fontsize=7)
-    show(figure, "; ".join(told) + ".", study.shape_source("numbers"), "numbers", "exact_by_width")
+            points = (f"{mean:.1f} % at {width} units" for width, mean in zip(*_means(own), strict=True))
+            told.append(f"{_series(data, attended, backend)}, {label(part)}: {', '.join(points)}")
+    lesson = f"Numbers translated word for word: {_attention_tells(rows)}."
+    alt, source = "; ".join(told) + ".", study.shape_source("numbers")
+    show(study, draw, lesson=lesson, alt=alt, source=source, task="numbers", name="exact_by_width")
+
+
+def _means(rows: list[Row]) -> tuple[list[int], list[float]]:
+    return [row["units"] for row in rows], [100 * float(np.mean(row["scores"])) for row in rows]
+
+
+def _series(data: str, attended: bool, backend: str) -> str:
+    return f"{label(data)}, {'with' if attended else 'without'} attention, {label(backend)}"
+
+
+def _attention_tells(rows: list[Row]) -> str:
+    """At the narrowest width that has both, whether attention writes more of the test part's numbers rightly."""
+    own = [row for row in rows if row["part"] == "test"]
+    sides = {row["attention"]: row for row in sorted(own, key=lambda row: -row["units"])}
+    if sides.keys() != {True, False} or sides[True]["units"] != sides[False]["units"]:
+        return "one answer is right only where every word of it is"
+    more = np.mean(sides[True]["scores"]) - np.mean(sides[False]["scores"])
+    told = "attention writes more of them rightly" if more > 0 else "attention writes no more of them rightly"
+    return f"at {sides[True]['units']} units {told}"
 
 
 def arrives(study: Study) -> None:
     """How much of the answer's error reaches each word read, before training and trained."""
-    figure = Figure(figsize=(7.2, 3.4), dpi=STYLE["dpi"], layout="constrained")
-    told, rows = [], [row for row in study.shapes["found"]["arrives"] if row["system"] == "numbers"]
     titles = {"initial": "before training", "trained": "trained"}
-    for axes, (stage, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
-        for place, row in enumerate(rows):
-            axes.plot(row[stage], marker=".", color=colour(place), label=label(row["variant"]))
-            told.append(f"{title}, {label(row['variant'])}: {100 * row[stage][-1]:.3g} % at the first word")
-        axes.axhline(1, color="#9aa3af", lw=0.8)
-        axes.set_yscale("log")
-        axes.set_xlabel("words before the last one read")
-        axes.set_title(title, fontsize=9)
-    figure.axes[0].set_ylabel("error that arrives / at the last word")
-    figure.axes[0].legend(frameon=False, fontsize=7)
-    show(figure, "; ".join(told) + ".", study.shape_source("numbers"), "numbers", "error_that_arrives")
+
+    def read() -> list[Row]:
+        return [row for row in study.shapes["found"]["arrives"] if row["system"] == "numbers"]
+
+    def draw(narrow: bool) -> Figure:
+        figure, both = panels(narrow, 1, 2, sharey=True)
+        for axes, (stage, title) in zip(both[0], titles.items(), strict=True):
+            for place, row in enumerate(read()):
+                axes.plot(row[stage], marker=".", color=colour(place), label=label(row["variant"]))
+            axes.axhline(1, color=FAINT, lw=0.8)
+            axes.set(yscale="log", xlabel="words before the last one read", title=title)
+        both[0, 0].set_ylabel("error that arrives / at the last word")
+        legend(figure, both[0, 0], narrow)
+        return figure
+
+    told = [
+        f"{title}, {label(row['variant'])}: {100 * row[stage][-1]:.3g} % at the first word"
+        for stage, title in titles.items()
+        for row in read()
+    ]
+    first = {row["variant"]: row["trained"][-1] for row in read()}
+    lesson = "Trained, how much of the answer's error reaches the first word read?"
+    if len(first) > 1:
+        order = sorted(first, key=first.__getitem__)
+        lesson = f"Trained, the {label(order[-1])} passes more error to the first word read than the {label(order[0])}."
+    alt, source = "; ".join(told) + ".", study.shape_source("numbers")
+    show(study, draw, lesson=lesson, alt=alt, source=source, task="numbers", name="error_that_arrives")
 
 
-def _lines(rows: list[dict[str, Any]], part: str) -> dict[tuple[str, bool, str], list[dict[str, Any]]]:
+def _lines(rows: list[Row], part: str) -> dict[tuple[str, bool, str], list[Row]]:
     """The rows of one test part, by data, attention and framework, narrow ones first."""
-    found: dict[tuple[str, bool, str], list[dict[str, Any]]] = {}
+    found: dict[tuple[str, bool, str], list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["units"]):
         if row["part"] == part:
             found.setdefault((row["data"], row["attention"], row["backend"]), []).append(row)
@@ -112,74 +174,116 @@ def _lines(rows: list[dict[str, Any]], part: str) -> dict[tuple[str, bool, str],
 
 def map_of_words(study: Study) -> None:
     """The words that tell most, by their vectors' two main directions, before and after training."""
-    for row in study.shape_samples["vectors"]:
-        if not row["trained"]:
-            continue
-        figure = Figure(figsize=(7.2, 3.8), dpi=STYLE["dpi"], layout="constrained")
+    for place, row in enumerate(study.shape_samples["vectors"]):
+        if row["trained"]:
+            _map_of_words(study, place)
+
+
+def _map_of_words(study: Study, number: int) -> None:
+    def draw(narrow: bool) -> Figure:
+        row = study.shape_samples["vectors"][number]
+        figure, both = panels(narrow, 1, 2, height=3.2)
         positive = np.array(row["map"]["positive"])
-        for axes, when in zip(figure.subplots(1, 2), ("before", "after"), strict=True):
+        for axes, when in zip(both[0], ("before", "after"), strict=True):
             places = np.array(row["map"][when])
             for side, (name, mark) in enumerate((("mostly in negative tweets", "v"), ("mostly in positive ones", "^"))):
                 chosen = (positive > 0.5) == bool(side)
                 axes.scatter(*places[chosen].T, s=14, marker=mark, color=PALETTE[1 - side], label=name)
             for word, place in list(zip(row["map"]["words"], places, strict=True))[:16]:
-                axes.annotate(word, place, fontsize=6, xytext=(2, 2), textcoords="offset points")
-            axes.set_title(f"{when} training", fontsize=9)
-            axes.set_xticks([])
-            axes.set_yticks([])
-        figure.axes[0].legend(frameon=False, fontsize=6, loc="lower left")
-        shares = [f"{100 * row['alike'][when]:.0f} % {when}" for when in ("before", "after")]
-        alt = (
-            f"{label(row['system'])}: of a word's nearest words so many lean its way: {' and '.join(shares)} training."
-        )
-        show(figure, alt, study.shape_source(row["system"]), row["system"], "map_of_words")
+                axes.annotate(word, place, fontsize=8.25, xytext=(2, 2), textcoords="offset points")
+            axes.set(title=f"{when} training", xticks=[], yticks=[])
+        legend(figure, both[0, 0], narrow)
+        return figure
+
+    row = study.shape_samples["vectors"][number]
+    before, after = (row["alike"][when] for when in ("before", "after"))
+    alt = (
+        f"{label(row['system'])}: of a word's nearest words so many lean its way: {100 * before:.0f} % before and "
+        f"{100 * after:.0f} % after training."
+    )
+    moved = (
+        "moves words that lean one way closer together"
+        if after > before
+        else "does not bring words that lean alike together"
+    )
+    lesson = f"{label(row['system'])}: training {moved}."
+    source = study.shape_source(row["system"])
+    show(study, draw, lesson=lesson, alt=alt, source=source, task=row["system"], name="map_of_words")
 
 
 def spelled(study: Study) -> None:
     """Images, and the names that were written for them."""
-    row = next((r for r in study.shape_samples["answers"] if r["system"] == "spelled"), None)
+
+    def found() -> Row | None:
+        return next((row for row in study.shape_samples["answers"] if row["system"] == "spelled"), None)
+
+    row = found()
     if row is None:
         return
-    images = study.shape_task("spelled").tests["test"].x
-    figure = Figure(figsize=(7.2, 2.9), dpi=STYLE["dpi"], layout="constrained")
-    told = []
-    for axes, one in zip(figure.subplots(2, 6).ravel(), row["samples"], strict=False):
-        axes.imshow(images[one["place"]], cmap="Greys")
-        name, right = "".join(one["said"]), "".join(one["expected"])
-        axes.set_title(name + ("" if one["right"] else f" (is {right})"), fontsize=8)
-        told.append(f"{right}: {name}")
-    for axes in figure.axes:
-        axes.set_axis_off()
+
+    def draw(narrow: bool) -> Figure:
+        images = study.shape_task("spelled").tests["test"].x
+        columns = 4 if narrow else 6
+        figure, ((axes,),) = panels(False, height=3.4 if narrow else 2.6, width=NARROW if narrow else WIDE)
+        axes.remove()
+        grid = figure.subplots(12 // columns, columns)
+        for axes, one in zip(grid.ravel(), found()["samples"], strict=False):
+            axes.imshow(images[one["place"]], cmap="Greys")
+            name, right = "".join(one["said"]), "".join(one["expected"])
+            axes.set_title(name + ("" if one["right"] else f"\n(is {right})"))
+        for axes in figure.axes:
+            axes.set_axis_off()
+        return figure
+
+    told = [f"{''.join(one['expected'])}: {''.join(one['said'])}" for one in row["samples"][:12]]
     alt = f"Images and the names written for them: {'; '.join(told)}."
-    show(figure, alt, study.shape_source("spelled"), "spelled", "spelled")
+    wrong = sum(not one["right"] for one in row["samples"][:12])
+    lesson = "An image goes in once; its name comes out letter by letter, " + (
+        f"wrong in {wrong} of the {len(told)} shown." if wrong else f"right in all {len(told)} shown."
+    )
+    source = study.shape_source("spelled")
+    show(study, draw, lesson=lesson, alt=alt, source=source, task="spelled", name="spelled")
 
 
 def unrolling(study: Study) -> None:
     """How graphs and calls grow with the number of steps."""
-    rows = study.unrolling["rows"]
-    figure = Figure(figsize=(7.2, 6.4), dpi=STYLE["dpi"], layout="constrained")
-    told = []
     titles = {
         "nodes": "nodes of the graph",
         "build_growth": "time to build / shortest",
         "memory_mib": "memory, MiB",
         "step_ratio": "time of a call / native",
     }
-    for axes, (key, title) in zip(figure.subplots(2, 2).ravel(), titles.items(), strict=True):
+
+    def lines(key: str) -> list[tuple[int, str, str, list[int], list[float]]]:
+        """Of each way that has the quantity: its place, framework and name, steps and values."""
+        rows, found = study.unrolling["rows"], []
         for place, (framework, way) in enumerate(dict.fromkeys((r["framework"], r["way"]) for r in rows)):
             own = [r for r in rows if (r["framework"], r["way"]) == (framework, way) and r[key]]
             if own:
-                name = f"{label(framework)}, {way}"
-                style = LINES[int(framework == "tensorflow")]
                 steps, values = ([row[name] for row in own] for name in ("steps", key))
+                found.append((place, framework, f"{label(framework)}, {way}", steps, values))
+        return found
+
+    def draw(narrow: bool) -> Figure:
+        figure, grid = panels(narrow, 2, 2, height=2.6)
+        for axes, (key, title) in zip(grid.flat, titles.items(), strict=True):
+            for place, framework, name, steps, values in lines(key):
+                style = LINES[int(framework == "tensorflow")]
                 axes.plot(steps, values, style, marker=".", color=colour(place), label=name)
-                told.append(f"{title}, {name}: {values[0]:g} at {steps[0]} steps, {values[-1]:g} at {steps[-1]}")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlabel("steps")
-        axes.set_title(title, fontsize=9)
-    figure.axes[0].legend(frameon=False, fontsize=7)
-    show(figure, "; ".join(told) + ".", _machine(study.unrolling["machine"]), "shapes", "unrolling")
+            axes.set(xscale="log", yscale="log", xlabel="steps", title=title)
+        legend(figure, grid[0, 0], narrow, 3)
+        return figure
+
+    told = [
+        f"{title}, {name}: {values[0]:g} at {steps[0]} steps, {values[-1]:g} at {steps[-1]}"
+        for key, title in titles.items()
+        for _, _, name, steps, values in lines(key)
+    ]
+    growth = {name: values[-1] / values[0] for _, _, name, _, values in lines("nodes")}
+    grown = [name for name, factor in growth.items() if factor > 2]
+    lesson = f"Written out step by step a graph grows with the sequence ({sequence(grown)}); a loop inside it does not."
+    machine, alt = _machine(study.unrolling["machine"]), "; ".join(told) + "."
+    show(study, draw, lesson=lesson, alt=alt, source=machine, task="shapes", name="unrolling")
 
 
 def _machine(machine: dict[str, Any]) -> str:

@@ -100,7 +100,7 @@ class Tracker:
 
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
-    """Put a report's figures (PNG by name) into the task's experiment, replacing those of an earlier report."""
+    """Put a report's figures (SVG by name) into the task's experiment, replacing those of an earlier report."""
     from . import mlflow_runs
 
     mlflow_runs.log_figures(task, report, figures)

@@ -256,7 +256,7 @@ class Runs:
 
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
-    """Put a report's figures (PNG by name) into the task's experiment, replacing those of an earlier report."""
+    """Put a report's figures (SVG by name) into the task's experiment, replacing those of an earlier report."""
     client, experiment = _connect(task)
     for old in client.search_runs([experiment], f"tags.`study.report` = '{report}'"):
         client.delete_run(old.info.run_id)
@@ -264,6 +264,6 @@ def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
     run = client.create_run(experiment, tags=tags, run_name=f"report {report}").info.run_id
     with tempfile.TemporaryDirectory() as folder:
         for name, data in figures.items():
-            (Path(folder) / f"{name}.png").write_bytes(data)
+            (Path(folder) / f"{name}.svg").write_bytes(data)
         client.log_artifacts(run, folder, "figures")
     client.set_terminated(run, "FINISHED")
