@@ -1,6 +1,7 @@
 """What several test files share."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -250,6 +252,56 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(tmp_path: Path) -> Project:
     """A fresh copy of the project, nothing run."""
     return Project(tmp_path)
+
+
+browser_needed = pytest.mark.skipif(
+    not (which("chromium") and which("chromedriver") and importlib.util.find_spec("selenium")),
+    reason="needs chromium, chromedriver and selenium",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """Headless Chromium that reaches nothing beyond this machine and notes what it asks for."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    for switch in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "disable-dev-shm-usage",
+        "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):
+        options.add_argument(f"--{switch}")
+    options.binary_location = which("chromium")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, Service(which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def asked_for(browser, address: str, width: int) -> set[str]:
+    """Open a page in a window of `width` pixels: what it asked for. It must say nothing to the console and fit in."""
+    browser.get("about:blank")  # after the browser's own first page
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.get(address)
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # no sideways scrolling
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    found = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    return {url for url in found if not url.startswith(("data:", "chrome:"))}
 
 
 @pytest.fixture(scope="module")

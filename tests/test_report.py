@@ -5,53 +5,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from shutil import which
 
 import pytest
-from conftest import Project, needs
+from conftest import Project, asked_for, browser_needed, needs
+
+from rnn_study.support.errors import StudyError
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow", "selenium")
-
-browser_needed = pytest.mark.skipif(
-    not (which("chromium") and which("chromedriver")), reason="needs chromium and chromedriver"
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """Headless Chromium that reaches nothing beyond this machine and notes what it asks for."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    for switch in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "disable-dev-shm-usage",
-        "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(f"--{switch}")
-    options.binary_location = which("chromium")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, Service(which("chromedriver")))
-    yield driver
-    driver.quit()
-
-
-def requested(browser) -> set[str]:
-    import json
-
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
 
 
 # What is smaller than 11 pixels, as it is drawn: text in a picture shrinks with it.
@@ -91,20 +53,10 @@ return [...document.querySelectorAll('.table, pre, figure')]
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_in_a_browser(study, browser, page, figures, width, scheme):
-    browser.get("about:blank")  # after the browser's own first page
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
     scheme = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
     address = (study.folder / "reports" / page).as_uri()
-    browser.get(address)
-    assert browser.get_log("browser") == []
-    assert {url for url in requested(browser) if not url.startswith(("data:", "chrome:"))} == {address}
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # no sideways scrolling
+    assert asked_for(browser, address, width) == {address}
     if width == 1280:
         assert browser.execute_script("return document.documentElement.scrollHeight") <= 6000
     browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
@@ -198,6 +150,28 @@ def test_a_notebook_that_fails_leaves_no_page(project: Project):
     done = project.run("python", "pipelines/reports.py", "comparison", check=False)
     assert done.returncode == 1
     assert not list((project.folder / "reports").glob("*.html"))
+
+
+def test_a_notebook_runs_in_its_own_folder_too(study, tmp_path):
+    """As Jupyter starts it, and shows what the report shows."""
+    target = tmp_path / "parity.ipynb"
+    script = "from pathlib import Path; from rnn_study.reports.page import execute; execute(Path('parity.ipynb'), "
+    study.run("sh", "-c", 'cd notebooks && python -c "$SCRIPT"', SCRIPT=f"{script}Path({str(target)!r}))")
+    assert target.read_bytes() == (study.folder / "reports/parity.ipynb").read_bytes()
+
+
+def test_a_study_is_found_from_below_or_not_at_all(tmp_path, monkeypatch):
+    from rnn_study.reports.study import Study
+
+    (tmp_path / "project/notebooks/old").mkdir(parents=True)
+    (tmp_path / "project/dvc.yaml").touch()
+    for folder in ("project", "project/notebooks", "project/notebooks/old"):
+        monkeypatch.chdir(tmp_path / folder)
+        assert Study().root == tmp_path / "project"
+    monkeypatch.chdir(tmp_path)
+    assert Study(Path("project")).root == Path("project")
+    with pytest.raises(StudyError, match=r"^dvc.yaml: not found here or above: expected to be run in the project's"):
+        Study()
 
 
 def test_a_report_that_is_not_there_is_one_clear_line(project: Project):

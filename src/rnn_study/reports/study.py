@@ -12,6 +12,7 @@ from rnn_study.behaviour.diagnostics import profiles
 from rnn_study.data.prepared import load_task
 from rnn_study.model.task import Task
 from rnn_study.running.run import results
+from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_arrays, read_json
 
 from .wording import label, origin
@@ -19,11 +20,21 @@ from .wording import label, origin
 T = TypeVar("T")
 
 
-class Study:
-    """What the pipeline left under `root`, the project's folder."""
+def project_folder() -> Path:
+    """The folder that holds dvc.yaml: the working directory or the nearest one above it, so that a notebook runs in its
+    own folder too. A StudyError where there is none."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file():
+            return folder
+    raise StudyError("dvc.yaml: not found here or above: expected to be run in the project's folder or in one below it")
 
-    def __init__(self, root: Path = Path(".")):
-        self.root = root
+
+class Study:
+    """What the pipeline left under `root`, the project's folder (None: `project_folder`)."""
+
+    def __init__(self, root: Path | None = None):
+        self.root = root or project_folder()
         self._held: dict[tuple[Path, Callable], Any] = {}
         self._noted: set[Path] | None = None
 
