@@ -1,7 +1,6 @@
 """tune: each cell's settings into tuned/<task>.yaml, every trial into runs/tune-<task>/trials.json; of all tasks and of
 the systems of shapes that ask for it, or of those named."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,7 +29,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
                 for event in watch(tuning.tune(parameters, prepared, executor), f"tune {name}", total):
                     tracker.log(event)
             table = tuning.trials(parameters, prepared)
-            write_json(Path("runs") / f"tune-{name}" / "trials.json", table)
+            write_json(tuning.folder(name) / "trials.json", table)
             experiments.write_tuned(name, tuning.best(parameters, prepared, table))
 
 

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from rnn_study.behaviour.parity.checks import CHECKS
 from rnn_study.model.backend import BACKENDS
 from rnn_study.running.run import code
-from rnn_study.running.run.results import FILES
+from rnn_study.running.run.store import PUBLISHED
 
 REPORTS = ("comparison", "gradients", "long_range", "parity", "sequence_shapes")
 FRONTIERS = ("adding", "menu", "permuted_mnist")  # of the tiny study
@@ -154,7 +154,7 @@ def test_everything_promised_is_there(study):
                 assert low <= found["mean"]["test"] <= high
                 for seed in (0, 1):
                     folder = study.folder / f"runs/{task}-{backend}/{cell}/seed-{seed}"
-                    assert {path.name for path in folder.iterdir()} == set(FILES)
+                    assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
     for source in ("mnist", "tweets", "glove", "airline"):
         assert (study.folder / f"data/raw/{source}/provenance.json").is_file()
     rows = json.loads((study.folder / "metrics/parity.json").read_text())
@@ -206,7 +206,7 @@ def test_what_the_gradient_report_rests_on_is_there(study):
         for name, found in table["cells"].items():
             assert len(found["outcomes"]) == len(found["seeds"]) == len(found["norm_99"])
             folder = study.folder / f"runs/{problem}-pytorch/{name}/seed-0"
-            assert {path.name for path in folder.iterdir()} == set(FILES)
+            assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
     table = json.loads((study.folder / "metrics/ablate/adding.json").read_text())
     assert table["cells"]["lstm-window"]["change"] == {"window": 3, "clip_times": 1.0}
     assert table["cells"]["lstm-window"]["of"] == "lstm"
@@ -253,7 +253,7 @@ def test_what_the_report_of_sequence_shapes_rests_on_is_there(study):
     for (system, backend, variant), row in scores.items():
         assert row["interval"][0] <= row["mean"] <= row["interval"][1]
         folder = study.folder / f"runs/shapes-{backend}/{system}-{backend}/{variant}/seed-0"
-        assert {path.name for path in folder.iterdir()} == set(FILES)
+        assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
     assert scores["airline_shifted", "pytorch", "vanilla"]["examples"] == 46
     page = (study.folder / "reports/sequence_shapes.html").read_text()
     assert "Not run: MNIST by rows, LSTM(30), RMSprop, Airline passengers" in page
@@ -273,7 +273,7 @@ def test_what_the_long_range_report_rests_on_is_there(study):
     assert {r["steps"] for r in found["adding"]["generalisation"]} == {6, 18}
     for place in ("budget/vanilla-irnn/T-4/seed-1", "width/ugrnn/T-6/seed-0", "mixed/vanilla/T-6/seed-0"):
         folder = study.folder / "runs/frontier-adding" / place
-        assert {path.name for path in folder.iterdir()} == set(FILES)
+        assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
     pixels = found["permuted_mnist"]
     assert sorted(pixels["order"]["16"]) == list(range(16))
     assert pixels["provenance"][0]["origin"] == "embedded"

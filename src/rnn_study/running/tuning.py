@@ -10,6 +10,7 @@ file that Optuna's own tools open; deleting it changes no result.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from rnn_study.support.errors import StudyError
 from .events import Event, in_order
 from .executor import Executor
 from .experiments import TUNES, Settings, spec
-from .run import results
+from .run import results, store
 from .run.spec import RunSpec
 
 STORAGE = "sqlite:///optuna.db"
@@ -96,8 +97,16 @@ def _ask(study: optuna.Study, config: Config, task: Task, search: _Search) -> op
     return study.ask(_space(config, task.name, search.cell))
 
 
+def folder(task: str) -> Path:
+    """Where the pipeline keeps what the searches for the settings of `task` tried."""
+    return Path("runs") / f"tune-{task}"
+
+
 def tune(config: Config, task: Task, executor: Executor) -> Iterator[Event]:
-    """Search for every cell of `task`, the rounds of all searches together; yields the events of the trials' runs."""
+    """Search for every cell of `task`, the rounds of all searches together; yields the events of the trials' runs.
+
+    Each trial's files go to <cell>/search-<n>/trial-<n> in `folder`, searches counted from 1 and trials from 0.
+    """
     studies = _open(task, _searches(config, task))
     for start in range(0, config.tuning.trials, config.tuning.round):
         size = min(config.tuning.round, config.tuning.trials - start)
@@ -109,8 +118,10 @@ def tune(config: Config, task: Task, executor: Executor) -> Iterator[Event]:
         for event in executor.stream(list(dict.fromkeys(specs))):
             yield event
             events.append(event)
-        for (study, _, trial), run in zip(asked, in_order(specs, events), strict=True):
+        for (study, search, trial), run in zip(asked, in_order(specs, events), strict=True):
             study.tell(trial, results.read_summary(run.folder)["scores"]["validation"])
+            place = Path(search.cell) / f"search-{search.number + 1}" / f"trial-{trial.number}"
+            store.publish(run.folder, folder(task.name) / place)
 
 
 Trials = dict[str, list[list[dict[str, float]]]]  # of each cell its searches, of each its trials

@@ -22,6 +22,8 @@ from . import code, results, train
 from .spec import RunSpec
 
 ROOT = Path(".run-store")
+SPEC = "spec.json"  # what determined the run, see `RunSpec`
+PUBLISHED = (*results.FILES, SPEC)
 
 
 @cache
@@ -81,7 +83,7 @@ def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> P
     unfinished = Path(tempfile.mkdtemp(dir=ROOT, prefix=".unfinished-"))
     try:
         results.write(result, unfinished)
-        write_json(unfinished / "spec.json", asdict(spec))
+        write_json(unfinished / SPEC, asdict(spec))
         write_json(unfinished / "timing.json", {"seconds": seconds})  # never published: a clock is no result
         os.rename(unfinished, ROOT / run)
     except OSError:
@@ -93,9 +95,9 @@ def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> P
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Put a stored run's files at `target` as hard links, so that they lie on disk once."""
+    """Put a stored run's files, `PUBLISHED`, at `target` as hard links, so that they lie on disk once."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in results.FILES:
+    for name in PUBLISHED:
         (target / name).unlink(missing_ok=True)
         try:
             os.link(folder / name, target / name)
