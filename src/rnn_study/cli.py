@@ -1,4 +1,4 @@
-"""The command `rnn-study`: switch between the studies, empty the run store, compare with another machine, draw."""
+"""The command `rnn-study`: switch between the studies, empty the run store, compare with another machine, draw, publish."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -74,6 +74,15 @@ def figure(
     with figures.style(), atomic(target) as file:
         drawn.savefig(file, format=target.suffix.removeprefix("."))
     print(target)
+
+
+@app.command()
+def readme() -> None:
+    """Write what the finished study answers into README.md, between its marks."""
+    from rnn_study.reports import readme
+
+    changed = readme.write(Path("."))
+    print(f"{readme.README}: {'headline written' if changed else 'headline is as it was'}")
 
 
 def main() -> None:
