@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: study test lint ui clean
+.PHONY: study test lint ui site clean
 .DEFAULT_GOAL := study
 
 # Built anew when the lock or the project's metadata changes.
@@ -29,6 +29,10 @@ lint: $(VENV)/.ready
 ui: $(VENV)/.ready
 	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
 
+# Static pages of the finished study and the documents.
+site: $(VENV)/.ready
+	rnn-study site
+
 # Everything the study made; data that was fetched, the environment and the lock stay.
 clean:
-	rm -rf runs reports data/prepared .run-store mlflow.db* mlartifacts optuna.db*
+	rm -rf runs reports site data/prepared .run-store mlflow.db* mlartifacts optuna.db*

@@ -77,6 +77,15 @@ def figure(
 
 
 @app.command()
+def site() -> None:
+    """Put the finished study's reports and the documents into site/, as static pages."""
+    from rnn_study.reports import site
+
+    pages = site.build(Path("."), Path("site"))
+    print(f"site: {pages} pages; open site/{site.FRONT}")
+
+
+@app.command()
 def readme() -> None:
     """Write what the finished study answers into README.md, between its marks."""
     from rnn_study.reports import readme
