@@ -1,12 +1,13 @@
 """reports: run every notebook, or those named, into reports/<name>.ipynb and the page reports/<name>.html; without
-names the page reports/index.html too, which links them and shows the study's figures at a glance."""
+names the page reports/index.html too, which links them and shows the study's figures at a glance, and
+reports/explore.html, to play with trained networks."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rnn_study.reports import page
+from rnn_study.reports import explore, page
 from rnn_study.reports.study import Study
 from rnn_study.running.tracking import log_figures
 from rnn_study.support import stage
@@ -22,6 +23,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
             log_figures(task, name, figures)
     if not names:
         page.render_index(sources, Study(), REPORTS / "index.html")
+        explore.render(Study(), REPORTS / "explore.html")
 
 
 if __name__ == "__main__":
