@@ -27,7 +27,14 @@ def needs(*modules: str) -> pytest.MarkDecorator:
 
 
 # Files whose tests look at the one tiny study.
-STUDY = ("test_config.py", "test_pipeline.py", "test_report.py", "test_runs_table.py", "test_tracking.py")
+STUDY = (
+    "test_config.py",
+    "test_explore.py",
+    "test_pipeline.py",
+    "test_report.py",
+    "test_runs_table.py",
+    "test_tracking.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)

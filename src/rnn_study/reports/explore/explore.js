@@ -8,12 +8,12 @@ const MOMENTS = { initial: "before training", trained: "trained" };
 const momentLabel = (name) => MOMENTS[name] || `after ${name}`;
 const GATES = {
   lstm: { i: "input gate i: how much of what is new enters", f: "forget gate f: how much of the memory stays", o: "output gate o: how much of the memory shows" },
-  gru: { r: "reset gate r: how much of the old state the candidate sees", z: "update gate z: how much of the old state stays" },
+  gru: { r: "reset gate r: how much a candidate sees", z: "update gate z: how much of the old state stays" },
   ugrnn: { g: "gate g: how much of the old state stays" },
 };
 
 // The first numbers add up to much more than 1, which is what guessing answers.
-const state = { problem: DATA.problems[0].name, cell: "", seed: 0, moment: "trained", numbers: 22, steps: 0, first: 0, second: 0, sentence: "", answer: 0, look: 0, relative: false, value: "share" };
+const state = { problem: DATA.problems[0].name, cell: "", seed: 0, moment: "trained", numbers: 22, steps: 0, first: 0, second: 0, sentence: "", typing: false, answer: 0, look: 0, relative: false, value: "share" };
 const problemOf = (name) => DATA.problems.find((one) => one.name === name);
 const problem = () => problemOf(state.problem);
 const chosen = () => problem().cells.find((one) => one.name === state.cell) || problem().cells[0];
@@ -60,7 +60,11 @@ const cueOf = (of, words) => words.reduce((last, word, place) => (Object.hasOwn(
 
 // The sentence to compute, and what is wrong with the one that was typed.
 function readSentence() {
-  const of = problem(), words = split(state.sentence), unknown = [...new Set(words.filter((word) => !isWord(of, word)))];
+  const of = problem(), words = split(state.sentence), last = words[words.length - 1];
+  // A word that is still being typed is no fault yet.
+  const unfinished = state.typing && last && !isWord(of, last) && of.words.some((word) => word.startsWith(last));
+  if (unfinished && !/\s$/.test(state.sentence)) words.pop();
+  const unknown = [...new Set(words.filter((word) => !isWord(of, word)))];
   if (unknown.length) return { fault: `Not among the task's words: ${unknown.map((word) => `“${word}”`).join(", ")}.` };
   if (!words.length) return { fault: "Type at least one word." };
   if (words.length > WORDS_AT_MOST) return { fault: `${words.length} words: at most ${WORDS_AT_MOST}.` };
@@ -161,31 +165,35 @@ function renderSliders(of) {
   slider("steps", state.steps, 4, 4 * of.steps);
   slider("first", state.first + 1, 1, state.steps - 1);
   slider("second", state.second + 1, 2, state.steps);
-  $("trained-on").textContent = `All three were trained on ${of.steps} steps, with a mark in each half.`.replace("three", ["", "", "two", "three", "four"][of.cells.length] || "");
+  $("trained-on").textContent = `The cells were trained on ${of.steps} steps, with a mark in each half.`;
 }
 
 function renderSentence(of) {
-  const { fault, words } = readSentence();
+  const { fault } = readSentence();
   $("fault").textContent = fault || "";
   $("sentence").setAttribute("aria-invalid", Boolean(fault));
   if (document.activeElement !== $("sentence")) $("sentence").value = state.sentence;
-  const before = state.sentence.slice(0, state.sentence.length - (state.sentence.match(/\S*$/)?.[0].length || 0));
+  const before = state.sentence.replace(/\S*$/, "");
   $("offered").replaceChildren(...of.words.slice(1).map((word) => element("option", { value: before + word })));
-  $("answer").replaceChildren(...of.classes.map((answer, k) => element("option", { value: k }, answer)));
+  if (!$("answer").options.length) offer(of);
   $("answer").value = state.answer;
+}
+
+// What changes the sentence, made once, so that a button keeps the focus.
+function offer(of) {
   const button = (label, act) => {
     const made = element("button", { type: "button" }, label);
-    made.addEventListener("click", () => (say(act()), update()));
+    made.addEventListener("click", () => ((state.typing = false), say(act()), update()));
     return made;
   };
-  const sound = words || read;
+  $("answer").replaceChildren(...of.classes.map((answer, k) => element("option", { value: k }, answer)));
   $("examples").replaceChildren(
-    button("One clause more", () => longer(of, sound).join(" ")),
-    button("One clause fewer", () => shorter(sound).join(" ")),
-    button("Subject: one ↔ many", () => sound.map((word) => twin(of, word)).join(" ")),
+    button("One clause more", () => longer(of, read).join(" ")),
+    button("One clause fewer", () => shorter(read).join(" ")),
+    button("Subject: one ↔ many", () => read.map((word) => twin(of, word)).join(" ")),
     ...of.sentences.map((sentence, k) => button(`Example ${k + 1}`, () => sentence)),
   );
-  $("words").replaceChildren(...of.words.slice(1).map((word) => button(word, () => `${state.sentence.trim()} ${word}`.trim())));
+  $("words").replaceChildren(...of.words.slice(1).map((word) => button(word, () => `${state.sentence} ${word}`.trim())));
 }
 
 const longer = (of, words) => [...words, "and", ...of.clause.map((kind) => kind[words.length % kind.length])];
@@ -232,7 +240,8 @@ function listen() {
   on("steps", "input", ({ value }) => (stretch(Number(value)), update()));
   for (const which of ["first", "second"]) on(which, "input", ({ value }) => (setMark(which, Number(value) - 1), update()));
   on("draw", "click", () => ((state.numbers += 1), update()));
-  on("sentence", "input", ({ value }) => (say(value), update()));
+  on("sentence", "input", ({ value }) => ((state.typing = true), say(value), update()));
+  on("sentence", "change", ({ value }) => ((state.typing = false), say(value), update()));
   on("answer", "change", ({ value }) => ((state.answer = Number(value)), update()));
   on("look", "input", ({ value }) => ((state.look = Number(value) - 1), renderLook()));
   on("relative", "change", ({ checked }) => ((state.relative = checked), update()));

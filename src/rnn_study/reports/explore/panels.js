@@ -5,7 +5,6 @@ const here = () => ({ step: state.look, word: worded(now.of) ? ` (“${read[stat
 const atStep = (step) => (worded(now.of) ? `“${read[step]}”` : `step ${step + 1}`);
 const cueStep = () => (worded(now.of) ? cueOf(now.of, read) : state.first);
 const main = () => now.rows.find((row) => row.chosen) || now.rows[0];
-const when = () => momentLabel(state.moment);
 
 function renderRead() {
   const { of, xs, T } = now;
@@ -28,12 +27,13 @@ function renderError() {
   const before = state.moment === "initial" ? null : computed(now.of.name, row.name, state.seed, "initial", now.xs, now.y);
   const lost = row.found.flow.length > 1 ? row.found.flow[0] / row.found.flow[now.T - 2] : 1;
   $("error-caption").textContent =
-    `The lower a curve, the less of the answer's mistake is felt at that step: the norm of dL/dz on a log axis, ${when()}. ` +
+    "The lower a curve, the less of the answer's mistake is felt at that step (norm of dL/dz, log axis).";
+  $("arrives").textContent =
     `In the ${row.label}, ${percent(lost)} of the error one step before the loss arrives at the first step.`;
   const curves = now.rows.map((one) => ({ ...one, values: flowOf(one.found) }));
   const key = (one) => {
     const sample = element("svg", { width: 34, height: 10, "aria-hidden": "true" });
-    sample.append(element("path", { d: "M0 5L34 5", class: one.class, stroke: one.colour, "stroke-dasharray": one.dash }));
+    sample.append(element("path", { d: "M0 5L34 5", class: one.class, stroke: one.colour, "stroke-dasharray": one.chosen ? "" : one.dash }));
     return element("span", one.chosen ? { class: "chosen" } : {}, sample, one.label);
   };
   const keys = curves.map((one) => key({ ...one, class: one.chosen ? "line chosen" : "line" }));
@@ -83,15 +83,23 @@ function answerOf({ outputs }) {
   return { share: shares[now.y], said: `“${now.of.classes[best]}”, ${percent(shares[best])}` };
 }
 
+// The same sentence for who hears the page and for the picture's description.
+function tell(parts) {
+  const said = `${momentLabel(state.moment)}: ${parts.join("; ")}.`;
+  $("said").textContent = said;
+  return said;
+}
+
 function renderAnswers() {
   const rows = now.rows.map((row) => ({ ...row, value: row.found.outputs[0] }));
   if (worded(now.of)) {
     const answers = now.rows.map((row) => ({ ...row, ...answerOf(row.found) })), asked = now.of.classes[now.y];
-    $("answers-caption").textContent = `The bar is the probability of “${asked}”, the text the likeliest answer, ${when()}.`;
-    drawVerbs($("answers"), answers, answers.map((row) => `${row.label} answers ${row.said}`).join("; "));
+    $("answers-caption").textContent = `The bar is the probability of “${asked}”, the text the likeliest answer.`;
+    drawVerbs($("answers"), answers, tell(answers.map((row) => `${row.label} answers ${row.said}`)));
   } else {
-    $("answers-caption").textContent = `The longer the line, the further the answer is from the truth, ${when()}.`;
-    drawAnswers($("answers"), rows, now.y[0], `Truth ${now.y[0].toFixed(2)}; ${rows.map((row) => `${row.label} ${row.value.toFixed(2)}`).join("; ")}`);
+    $("answers-caption").textContent = "The longer the line, the further the answer is from the truth; 1 is what guessing answers.";
+    const answers = rows.map((row) => `${row.label} answers ${row.value.toFixed(2)}`);
+    drawAnswers($("answers"), rows, now.y[0], tell([...answers, `the truth is ${now.y[0].toFixed(2)}`]));
   }
 }
 
@@ -104,7 +112,7 @@ function renderTraining() {
   $("training-caption").textContent = accuracy
     ? `Share of right answers on the validation part by epoch: higher is better. The circle is where you are, ${row.label}, epoch ${epoch}: ${score}.`
     : `Error (RMSE) on the validation part by epoch: lower is better. The circle is where you are, ${row.label}, epoch ${epoch}: ${score}.`;
-  drawTraining($("training"), curves, { chance: of.chance, percent: accuracy, dot }, `Validation score by epoch; ${row.label}, ${when()}: ${score}`);
+  drawTraining($("training"), curves, { chance: of.chance, percent: accuracy, dot }, `Validation score by epoch; ${row.label}, ${momentLabel(state.moment)}: ${score}`);
 }
 
 const VALUES = {

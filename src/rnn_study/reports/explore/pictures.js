@@ -60,6 +60,7 @@ function shown(value) {
 function percent(share) {
   if (!Number.isFinite(share)) return "–";
   if (share > 0 && share < 0.001) return "<0.1 %";
+  if (share >= 10) return `${shown(share)} times`;
   return share < 0.1 ? `${Number((100 * share).toFixed(1))} %` : `${Math.round(100 * share)} %`;
 }
 
@@ -123,22 +124,25 @@ function drawError(host, curves, past, about) {
     picture.add("path", { d: path(logs(values).map((value, step) => [picture.x(step), y(value)])), "clip-path": "url(#inside)", ...more });
   if (past) draw(past, { class: "line past", stroke: curves.find((one) => one.chosen).colour });
   for (const one of [...curves].sort((a, b) => a.chosen - b.chosen)) {
-    draw(one.values, { class: one.chosen ? "line chosen" : "line", stroke: one.colour, "stroke-dasharray": one.dash, "data-cell": one.name });
+    draw(one.values, { class: one.chosen ? "line chosen" : "line", stroke: one.colour, "stroke-dasharray": one.chosen ? "" : one.dash, "data-cell": one.name });
   }
   distances(picture, bottom);
   return picture;
 }
 
-// A row of units by steps, each a pixel between the colours `low` and `high` ([r, g, b]) for 0 and 1.
-function pixels(rows, low, high) {
+// The colour ([r, g, b]) of a value in 0..1 between `stops`, which are evenly spaced.
+function mixed(value, stops) {
+  const place = clamp(value, 0, 1) * (stops.length - 1), from = Math.min(Math.floor(place), stops.length - 2);
+  return stops[from].map((part, k) => part + (place - from) * (stops[from + 1][k] - part));
+}
+
+// Values in 0..1, a row of units a step, as an image: a column a step, each value a pixel.
+function pixels(rows, stops) {
   const made = document.createElement("canvas"), units = rows[0].length;
   [made.width, made.height] = [rows.length, units];
   const context = made.getContext("2d"), image = context.createImageData(rows.length, units);
   rows.forEach((row, step) =>
-    row.forEach((value, unit) => {
-      const rgb = low.map((from, k) => from + value * (high[k] - from));
-      image.data.set([...rgb, 255], 4 * (unit * rows.length + step));
-    }),
+    row.forEach((value, unit) => image.data.set([...mixed(value, stops), 255], 4 * (unit * rows.length + step))),
   );
   context.putImageData(image, 0, 0);
   return made.toDataURL();
@@ -152,7 +156,7 @@ function drawStrips(host, strips, colours, about) {
     const y = place * (band + title + 6);
     picture.write(MARGIN.left, y + 14, name);
     const size = { x: MARGIN.left, y: y + title, width: picture.column * T, height: band };
-    picture.add("image", { href: pixels(rows, ...colours), preserveAspectRatio: "none", class: "strip", ...size });
+    picture.add("image", { href: pixels(rows, colours), preserveAspectRatio: "none", class: "strip", ...size });
     picture.add("rect", { class: "frame", ...size });
     picture.write(MARGIN.left - 6, y + title + band / 2, "units", { class: "small", "text-anchor": "end" });
   });
@@ -160,17 +164,18 @@ function drawStrips(host, strips, colours, about) {
   return picture;
 }
 
-// Answers on a line from 0 to 2, the truth across all of them. rows: {label, colour, chosen, value}.
+// Answers on a line from 0 to 2, longer where one is beyond, the truth across all of them. rows: {label, colour, chosen, value}.
 function drawAnswers(host, rows, truth, about) {
   const picture = canvas(host, rows.length * 34 + 44, about), left = 92, right = 48;
-  const x = (value) => left + (clamp(value, 0, 2) / 2) * (picture.width - left - right);
+  const values = rows.map((row) => row.value), low = clamp(Math.min(0, ...values), -2, 0), high = clamp(Math.max(2, ...values), 2, 4);
+  const x = (value) => left + ((clamp(value, low, high) - low) / (high - low)) * (picture.width - left - right);
   const bottom = rows.length * 34 + 22;
   picture.add("line", { class: "truth", x1: x(truth), x2: x(truth), y1: 18, y2: bottom });
   picture.write(x(truth), 12, `truth ${truth.toFixed(2)}`, { class: "small strong", "text-anchor": "middle" });
   rows.forEach((row, place) => {
     const y = 36 + place * 34;
     picture.write(0, y + 4, row.label, row.chosen ? { class: "strong" } : {});
-    picture.add("line", { class: "grid", x1: x(0), x2: x(2), y1: y, y2: y });
+    picture.add("line", { class: "grid", x1: x(low), x2: x(high), y1: y, y2: y });
     picture.add("line", { class: "miss", x1: x(truth), x2: x(row.value), y1: y, y2: y, stroke: row.colour });
     picture.add("circle", { cx: x(row.value), cy: y, r: row.chosen ? 7 : 5, fill: row.colour });
     picture.write(picture.width, y + 4, row.value.toFixed(2), { "text-anchor": "end", ...(row.chosen && { class: "strong" }) });
@@ -194,7 +199,7 @@ function drawVerbs(host, rows, about) {
 
 // Validation score by epoch. curves: {points [[epoch, score]], colour, dash, chosen}; dot: the chosen moment.
 function drawTraining(host, curves, { chance, percent: inPercent, dot }, about) {
-  const height = 190, picture = canvas(host, height, about), left = 40, right = 10, top = 10, bottom = height - 40;
+  const height = 190, picture = canvas(host, height, about), left = 46, right = 10, top = 10, bottom = height - 40;
   const points = curves.flatMap((one) => one.points), last = Math.max(...points.map(([epoch]) => epoch), 1);
   const high = inPercent ? 1 : Math.max(...points.map(([, score]) => score), chance * 1.2);
   const x = (epoch) => left + (epoch / last) * (picture.width - left - right);
@@ -208,7 +213,7 @@ function drawTraining(host, curves, { chance, percent: inPercent, dot }, about) 
   picture.write(picture.width - right, y(chance) + 15, "guessing", { class: "small", "text-anchor": "end" });
   for (const one of [...curves].sort((a, b) => a.chosen - b.chosen)) {
     const d = path(one.points.map(([epoch, score]) => [x(epoch), y(score)]));
-    picture.add("path", { class: one.chosen ? "line chosen" : "line", d, stroke: one.colour, "stroke-dasharray": one.dash });
+    picture.add("path", { class: one.chosen ? "line chosen" : "line", d, stroke: one.colour, "stroke-dasharray": one.chosen ? "" : one.dash });
   }
   if (dot) picture.add("circle", { class: "dot", cx: x(dot[0]), cy: y(dot[1]), r: 7 });
   const gap = Math.max(1, Math.ceil(last / 8));
