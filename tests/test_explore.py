@@ -19,7 +19,7 @@ from rnn_study.model.network import Embedding, Layer, Network, shapes
 from rnn_study.model.reference import Tree, forward, run
 from rnn_study.model.task import Batch
 from rnn_study.reports import explore
-from rnn_study.reports.explore.export import KNOWN, SEEDS
+from rnn_study.reports.explore.content import KNOWN, SEEDS, moments, plain
 
 __all__ = ["browser"]
 
@@ -381,17 +381,16 @@ def test_the_page_of_a_study_computes_with_its_weights(study, browser):
 def test_a_network_of_a_study_that_the_page_would_not_compute_is_left_out(study):
     """A variant with an option that its weights do not show, here another activation, has another profile."""
     from rnn_study.model.cells import CELLS
-    from rnn_study.reports.explore import export
     from rnn_study.reports.study import Study
 
     whole, found = Study(study.folder), {}
     task = whole.prepared("adding")
     for seed in (0, 1):
-        network = export.plain(task, "lstm", whole.ablation("adding")["cells"]["lstm"]["units"][0])
-        found[seed] = export._moments(whole, task, network, seed)
+        network = plain(task, "lstm", whole.ablation("adding")["cells"]["lstm"]["units"][0])
+        found[seed] = moments(whole, task, network, seed)
         assert set(found[seed]) == {"initial", "epoch 1", "trained"}
         flow = whole.profiles("adding")["lstm"]["trained"]["flow"]
         flow[seed] += 0.1
-        assert set(export._moments(whole, task, network, seed)) == {"initial", "epoch 1"}
+        assert set(moments(whole, task, network, seed)) == {"initial", "epoch 1"}
     assert shapes(network).keys() == found[0]["initial"][1].keys()
     assert set(KNOWN) <= set(CELLS)

@@ -1,6 +1,6 @@
 """The page that a reader plays with: trained networks, run forward and back in the browser. What it holds comes from
-`export`; `network.js` has the equations, `pictures.js` draws, `panels.js` says what is
-drawn where, `explore.js` answers the reader's controls."""
+`content`; `network.js` has the equations, `pictures.js` draws, `panels.js` says what is drawn where,
+`explore.js` answers the reader's controls."""
 
 import json
 from importlib import resources
@@ -12,7 +12,7 @@ import jinja2
 from rnn_study.reports.study import Study
 from rnn_study.support.files import atomic
 
-from .export import Entry, entry, export
+from .content import Entry, entry, export
 
 __all__ = ["Entry", "entry", "export", "render", "write"]
 

@@ -100,7 +100,7 @@ def _trees(folder: Path, task: Task, network: Network, seed: int) -> Iterator[tu
     yield profiles.TRAINED, results.read_summary(folder)["best_epoch"], results.read_weights(folder)
 
 
-def _moments(study: Study, task: Task, network: Network, seed: int) -> dict[str, tuple[int, Tree]]:
+def moments(study: Study, task: Task, network: Network, seed: int) -> dict[str, tuple[int, Tree]]:
     """Those moments at which the plain network is the one that the study looked at: a variant may have options that
     its weights do not show, and the page would compute another network."""
     looked, found = study.profiles(task.name)[network.layers[0].cell], {}
@@ -129,14 +129,14 @@ def _untrained(task: Task, network: Network, tree: Tree) -> float:
 
 def _run(study: Study, task: Task, network: Network, seed: int) -> Entry | None:
     """None where no moment of the run can be shown."""
-    moments = _moments(study, task, network, seed)
-    if not moments:
+    found = moments(study, task, network, seed)
+    if not found:
         return None
     rows = results.read_history(_folder(study, task, network, seed))
     curve = [(int(row["epoch"]), _score(row["validation_score"])) for row in rows]
-    if profiles.INITIAL in moments:
-        curve.insert(0, (0, _score(_untrained(task, network, moments[profiles.INITIAL][1]))))
-    return Entry(seed, curve, moments)
+    if profiles.INITIAL in found:
+        curve.insert(0, (0, _score(_untrained(task, network, found[profiles.INITIAL][1]))))
+    return Entry(seed, curve, found)
 
 
 def _cells(study: Study, task: Task) -> Iterator[dict[str, Any]]:
