@@ -29,7 +29,7 @@ def needs(*modules: str) -> pytest.MarkDecorator:
 # Files whose tests look at the one tiny study.
 STUDY = (
     "test_config.py",
-    "test_explore.py",
+    "test_explore_study.py",
     "test_pipeline.py",
     "test_report.py",
     "test_runs_table.py",
@@ -306,6 +306,11 @@ def asked_for(browser, address: str, width: int) -> set[str]:
     browser.get(address)
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # no sideways scrolling
+    return requested(browser)
+
+
+def requested(browser) -> set[str]:
+    """What the browser asked for since this was last looked at."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     found = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
     return {url for url in found if not url.startswith(("data:", "chrome:"))}

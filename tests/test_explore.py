@@ -1,13 +1,11 @@
 """The page to play with: what it computes is what the oracle computes, and a browser shows it as it should."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import needs
-from test_report import browser, browser_needed, requested
+from conftest import browser_needed, needs, requested
 
 from rnn_study.behaviour.diagnostics.linear import error_flow, unroll
 from rnn_study.behaviour.diagnostics.profile import words as by_word
@@ -15,13 +13,11 @@ from rnn_study.data.problems import adding
 from rnn_study.data.problems.agreement import OWNERS, SUBJECTS, THINGS, VERBS
 from rnn_study.data.tasks.agreement import CLASSES, COUNTRIES, SENTENCES, vocabulary
 from rnn_study.model.init import draw
-from rnn_study.model.network import Embedding, Layer, Network, shapes
+from rnn_study.model.network import Embedding, Layer, Network
 from rnn_study.model.reference import Tree, forward, run
 from rnn_study.model.task import Batch
 from rnn_study.reports import explore
-from rnn_study.reports.explore.content import KNOWN, SEEDS, moments, plain
-
-__all__ = ["browser"]
+from rnn_study.reports.explore.content import KNOWN
 
 pytestmark = [needs("selenium", "IPython"), browser_needed]
 
@@ -291,7 +287,7 @@ def test_nothing_is_asked_for_and_nothing_sticks_out(browser, page, width):
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
         assert browser.execute_script(SMALL) == []
     assert browser.get_log("browser") == []
-    asked_for = {url for url in requested(browser) if not url.startswith(("data:", "chrome:"))}
+    asked_for = requested(browser)
     assert asked_for == {page.as_uri()}
 
 
@@ -337,60 +333,3 @@ def test_equal_content_gives_equal_bytes(networks, tmp_path):
     for name in ("one", "two"):
         explore.write(content(networks), tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_of_a_study(study, browser, width):
-    """Whatever cells, seeds and sizes it has."""
-    page = study.folder / "reports/explore.html"
-    show(browser, page, width)
-    data = json.loads(browser.execute_script("return document.getElementById('data').textContent"))
-    assert [problem["name"] for problem in data["problems"]] == ["adding", "agreement"]
-    for problem in data["problems"]:
-        assert [cell["name"] for cell in problem["cells"]] == ["vanilla", "lstm", "ugrnn"]
-        for cell in problem["cells"]:
-            assert [one["seed"] for one in cell["seeds"]] == [0, 1][:SEEDS]
-            for one in cell["seeds"]:
-                assert {"initial", "epoch 1", "trained"} == {moment["name"] for moment in one["moments"]}
-                assert one["curve"][0][0] == 0
-        choose(browser, "problem", problem["name"])
-        assert browser.execute_script("return document.querySelectorAll('#error .line').length") == 4
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    assert browser.get_log("browser") == []
-    assert {url for url in requested(browser) if not url.startswith(("data:", "chrome:"))} == {page.as_uri()}
-    assert page.stat().st_size < 2_000_000
-
-
-def test_the_page_of_a_study_computes_with_its_weights(study, browser):
-    """The prediction that the run wrote down for the first test sequence."""
-    from rnn_study.data.prepared import load_task
-    from rnn_study.running.run import results
-
-    show(browser, study.folder / "reports/explore.html")
-    for problem in ("adding", "agreement"):
-        task = load_task(study.folder / f"data/prepared/{problem}.npz")
-        part = task.tests["test"]
-        length = None if part.mask is None else int(part.mask[0].sum())
-        y = part.y[0].tolist()
-        for cell in ("vanilla", "lstm", "ugrnn"):
-            folder = results.run_folder(study.folder / "runs", problem, "pytorch", cell, 1)
-            found = asked(browser, problem, cell, 1, "trained", part.x[0][:length].tolist(), y)
-            np.testing.assert_allclose(found["outputs"], results.read_predictions(folder)["test"][0], atol=1e-5)
-
-
-def test_a_network_of_a_study_that_the_page_would_not_compute_is_left_out(study):
-    """A variant with an option that its weights do not show, here another activation, has another profile."""
-    from rnn_study.model.cells import CELLS
-    from rnn_study.reports.study import Study
-
-    whole, found = Study(study.folder), {}
-    task = whole.prepared("adding")
-    for seed in (0, 1):
-        network = plain(task, "lstm", whole.ablation("adding")["cells"]["lstm"]["units"][0])
-        found[seed] = moments(whole, task, network, seed)
-        assert set(found[seed]) == {"initial", "epoch 1", "trained"}
-        flow = whole.profiles("adding")["lstm"]["trained"]["flow"]
-        flow[seed] += 0.1
-        assert set(moments(whole, task, network, seed)) == {"initial", "epoch 1"}
-    assert shapes(network).keys() == found[0]["initial"][1].keys()
-    assert set(KNOWN) <= set(CELLS)

@@ -257,7 +257,8 @@ def drawn(monkeypatch):
     figures = []
 
     def note(study, draw, *, lesson, alt, source, task, name):
-        assert len(draw(True).axes) == len((figure := draw(False)).axes)
+        figure = draw(False)
+        assert len(draw(True).axes) == len(figure.axes)
         figures.append(
             SimpleNamespace(figure=figure, axes=figure.axes, alt=alt, source=source, place=(task, name), lesson=lesson)
         )

@@ -1,4 +1,4 @@
-"""The command `rnn-study`: switch between the studies, empty the run store, compare with another machine, draw, publish."""
+"""The command `rnn-study`: switch studies, empty the run store, compare with another machine, draw, publish."""
 
 from enum import StrEnum
 from pathlib import Path

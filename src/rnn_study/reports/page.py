@@ -101,6 +101,7 @@ PAGES = {
     "long_range": "how far back",
     "sequence_shapes": "sequence shapes",
     "parity": "parity",
+    "explore": "explore",
     "glossary": "glossary",
 }
 _CONTENTS = 4  # headings from which on a page has a list of them
