@@ -31,6 +31,7 @@ while (texts.nextNode()) {
 }
 return found;
 """
+FOLDED = ("index.html", "glossary.html", "long_range.html", "parity.html")  # what is no longer than a reader scrolls
 CUT = """
 return [...document.querySelectorAll('.table, pre, figure')]
   .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1).map(one => one.textContent.slice(0, 60));
@@ -57,7 +58,7 @@ def test_a_page_in_a_browser(study, browser, page, figures, width, scheme):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
     address = (study.folder / "reports" / page).as_uri()
     assert asked_for(browser, address, width) == {address}
-    if width == 1280:
+    if width == 1280 and page in FOLDED:
         assert browser.execute_script("return document.documentElement.scrollHeight") <= 6000
     browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

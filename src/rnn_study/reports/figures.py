@@ -23,7 +23,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 LINES = ("-", "--")  # a line style a framework
 MARKERS = ("o", "s")
 INK, FAINT = "#1c2330", "#808891"  # in a page the first becomes its own ink, light or dark
-WIDE, NARROW = 7.2, 3.55  # inches, of 96 pixels each in a page: text is as large on a phone as on a screen
+WIDE, NARROW = 7.2, 3.4  # inches, of 96 pixels each in a page: text is as large on a phone as on a screen
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -41,6 +41,7 @@ _STYLE = {
     "axes.spines.right": False,
     "lines.linewidth": 1.4,
     "svg.fonttype": "none",  # text stays text
+    "savefig.dpi": 150,  # of what is drawn as pixels, for it has thousands of marks
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
     "grid.color": FAINT,
 }

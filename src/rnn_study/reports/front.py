@@ -197,8 +197,10 @@ def body(study: Study, doors: Sequence[tuple[str, str, str]]) -> str:
         links = "".join(
             f'<li><a href="{escape(href)}">{escape(title)}</a>: {escape(text)}</li>' for href, title, text in doors
         )
-        explore = '<p><a href="explore.html">Play with trained networks</a>: their memory, step by step, on your own sentence.</p>'
-        pieces.append(f'<h2 id="reports">Reports</h2>{explore}<ul class="doors">{links}</ul>')
+        explore = (
+            '<a href="explore.html">Play with trained networks</a>: see what they keep, on a sentence of your own.'
+        )
+        pieces.append(f'<h2 id="reports">Reports</h2><p>{explore}</p><ul class="doors">{links}</ul>')
         pieces.append('<h2 id="cells">The cells</h2>')
         cells = study.cells(_PROBLEM)
         show(

@@ -8,6 +8,7 @@ import numpy as np
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, SENTENCES, TRAINED
 from rnn_study.behaviour.gradients.quantities import RETAINED, with_interval
 from rnn_study.data.prepared import unpack_texts
+from rnn_study.reports.display import folded
 from rnn_study.reports.parity import through_time, through_time_table
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import label, sequence
@@ -192,10 +193,16 @@ def words_found(study: Study, task: str) -> list[str]:
 
 
 def sentences(study: Study, task: str) -> None:
-    """Every sentence of the task's part of that name: gradient by word and memory kept."""
+    """Every sentence of the task's part of that name: gradient by word and memory kept; all but the first folded."""
     prepared = study.prepared(task)
     known = unpack_texts(prepared.extras["words"], prepared.extras["words_offsets"])
     part = prepared.tests[SENTENCES]
-    for place, (ids, mask, answer) in enumerate(zip(part.x, part.mask, part.y, strict=True)):
-        text = [known[word] for word in ids[mask]]
-        plots.words(study, task, place, text, str(prepared.extras["classes"][answer]))
+
+    def draw(place: int) -> None:
+        text = [known[word] for word in part.x[place][part.mask[place]]]
+        plots.words(study, task, place, text, str(prepared.extras["classes"][part.y[place]]))
+
+    draw(0)
+    with folded("the other sentences"):
+        for place in range(1, len(part.y)):
+            draw(place)

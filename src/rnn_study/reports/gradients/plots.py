@@ -12,6 +12,7 @@ from rnn_study.reports.study import Study
 from rnn_study.reports.wording import label, sequence
 
 _THEORY = (0.8, 0.9, 1.0)  # kernels a Q of a linear RNN, drawn as dotted lines
+_UPDATES = 150  # points of a curve by update: more than that no screen shows
 _TITLES = {INITIAL: "before training", TRAINED: "trained"}
 
 
@@ -252,7 +253,8 @@ def gates(study: Study, task: str) -> None:
             saturated = study.profiles(task)[cell][TRAINED]["saturated"]
             for g, name in enumerate(names):
                 left, right = saturated[:, g].reshape(-1, 2).T
-                scatter.plot(right, left, "o", markersize=3, alpha=0.4, color=colour(g), label=name)
+                marks = {"markersize": 3, "alpha": 0.4, "rasterized": True}
+                scatter.plot(right, left, "o", color=colour(g), label=name, **marks)
             scatter.plot([0, 1], [1, 0], color=FAINT, linewidth=0.8)
             scatter.set(
                 xlabel=f"share of time above {RIGHT}",
@@ -292,11 +294,12 @@ def health(study: Study, task: str) -> None:
         for column, cell in enumerate(cells):
             runs = study.updates(task, cell)
             length = min(len(run["norms"]) for run in runs)
-            x = np.arange(1, length + 1)
+            seen = slice(0, length, -(-length // _UPDATES))
+            x = np.arange(1, length + 1)[seen]
             for c, (key, name) in enumerate((("norms", "before clipping"), ("clipped_norms", "after"))):
-                found = np.stack([run[key][:length] for run in runs]).astype(float)
+                found = np.stack([run[key][seen] for run in runs]).astype(float)
                 _band(grid[0, column], x, np.where(found > 0, found, np.nan), c, name)
-            ratios = np.stack([run["ratios"][:length] for run in runs]).astype(float)
+            ratios = np.stack([run["ratios"][seen] for run in runs]).astype(float)
             _band(grid[1, column], x, np.where(ratios > 0, ratios, np.nan), 2, None)
             grid[0, column].set(yscale="log", title=label(cell))
             grid[1, column].set(yscale="log", xlabel="update")
