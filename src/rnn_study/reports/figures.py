@@ -160,7 +160,8 @@ def show(study: Study, draw: Draw, *, lesson: str, alt: str, source: str, task: 
     with style(), study.noting() as read:
         pictures = [svg(draw(narrow), f"{key}-{narrow}") for narrow in (False, True)]
     _, _, report, *_ = draw.__module__.split(".")
-    made = f"{source[:1].upper()}{source[1:]}. From {_files(study, read)}. Drawn by {draw.__module__}. Again: "
+    files = f" From {_files(study, read)}." if read else ""
+    made = f"{source[:1].upper()}{source[1:]}.{files} Drawn by {draw.__module__}. Again: "
     told = f'<p id="{escape(key)}-told">{escape(alt)}</p>'
     images = "".join(
         f'<div class="{place}">'
