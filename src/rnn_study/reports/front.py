@@ -209,7 +209,7 @@ def body(study: Study, doors: Sequence[tuple[str, str, str]]) -> str:
             lesson="Gates multiply: what a gate of 1 lets through unchanged can be kept for long.",
             alt="From left to right: what is read and the last state, products with the kernels W and U, gates (σ) and "
             "candidates (tanh), products and sums, the new state. Drawn from the equations that the study runs.",
-            source="src/rnn_study/model/cells.py",
+            source="the equations of src/rnn_study/model/cells.py",
             task="cells",
             name="diagram",
         )
