@@ -383,7 +383,7 @@ def all_reused(project: Project, *script: str) -> bool:
 
 
 def test_an_edited_figure_renders_the_reports_alone(changed):
-    edit(changed, "reports/comparison/plots.py", "alpha=0.12", "alpha=0.2")
+    edit(changed, "reports/comparison/plots.py", "colour(c), alpha=0.12", "colour(c), alpha=0.2")
     assert changed.repro() == ["reports"]
 
 
