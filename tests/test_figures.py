@@ -3,6 +3,7 @@
 import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -11,7 +12,8 @@ from conftest import ROOT, needs
 from matplotlib.figure import Figure
 
 from rnn_study.model.cells import CELLS
-from rnn_study.reports import cell_diagrams, display, figures, glossary
+from rnn_study.reports import cell_diagrams, display, figures, front, glossary
+from rnn_study.reports.gradients import inside, plots
 from rnn_study.reports.study import Study
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import write_json
@@ -262,3 +264,63 @@ def test_a_diagram_names_every_gate_and_reads_from_left_to_right():
     assert {"σ i", "σ f", "tanh g", "σ o", "c\nnew", "h\nnew"} <= lstm.keys()
     assert {"σ r", "σ z", "tanh n", "1 −", "h U + b"} <= gru.keys()
     assert lstm["h\nlast"][0] < lstm["σ f"][0] < lstm["h\nnew"][0]
+
+
+# Lessons say what was measured --------------------------------------------------------------------------------------
+
+
+def test_a_lesson_names_who_has_most_and_who_least():
+    assert (
+        plots.ranked({"lstm": 1.0, "gru": 3.0, "vanilla": 2.0}, "keeps most", "least")
+        == "the GRU keeps most, the LSTM least"
+    )
+    assert plots.ranked({"lstm": 1.0, "gru": 1.0}, "keeps most", "least") == "LSTM and GRU: all alike"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "learned"),
+    [((-1, -2, -6), (-7, 0, -1), True), ((-6, -2, -1), (-7, 0, -1), False)],
+)
+def test_the_front_page_states_who_passes_most_and_whether_that_turned(before, after, learned):
+    """Powers of ten of the error at the first step, of vanilla RNN, LSTM and GRU."""
+    cells = ("vanilla", "lstm", "gru")
+
+    def stages(first, second):
+        flow = {
+            name: np.array([[[0.0, value / 2, value]]]) for name, value in (("initial", first), ("epoch 3", second))
+        }
+        return {name: {"flow": found} for name, found in {**flow, "trained": np.zeros((1, 1, 3))}.items()}
+
+    found = {cell: stages(*values) for cell, *values in zip(cells, before, after, strict=True)}
+    study = SimpleNamespace(
+        profiles=lambda name: found,
+        cells=lambda name: list(cells),
+        gradients={"framework": "pytorch"},
+        ablation=lambda name: {"cells": {cell: {"seeds": [0], "updates": [400]} for cell in cells}},
+        history=lambda *place: [{"validation_score": 0.4}] * 4,
+    )
+    told = front.surprise(study)
+    names = dict(zip(("vanilla RNN", "LSTM", "GRU"), before, strict=True))
+    assert told.startswith(
+        f"Before training the {max(names, key=names.get)} passes most error to the first step and the "
+    )
+    assert "; after 300 updates the LSTM passes most error to the first step and the vanilla RNN least." in told
+    assert told.endswith("What reaches far back is learned.") == learned
+
+
+def test_a_map_says_what_became_of_its_own_runs(monkeypatch):
+    told = []
+    monkeypatch.setattr(inside, "show", lambda study, draw, *, lesson, **words: told.append(lesson))
+    for outcomes in (["stuck", "solved"], ["stuck", "stuck"]):
+        table = {
+            "map": {"learning_rates": [0.1], "clips": [None], "of": "x"},
+            "cells": {"x": {"map": [0, 0], "outcomes": outcomes}},
+        }
+        study = SimpleNamespace(
+            ablation=lambda name, table=table: table, variant=lambda *names: "x", source=lambda name: "data"
+        )
+        inside.clip_map(study, "adding")
+    assert told == [
+        "Learning rate and clipping decide together: runs of this map end as solved and stuck.",
+        "In this map of learning rate and clipping all runs end as stuck.",
+    ]

@@ -740,6 +740,9 @@ def test_graphs_and_calls_are_drawn_by_their_steps(finished, drawn):
         f"{titles[3]}, {static}: 0.75 at 2 steps, 0.32 at 400; {titles[3]}, {loop}: 0.772 at 2 steps, 1.61 at 400."
     )
     assert one.source == f"measured by benchmarks/unrolling.py: cores 2, cpu {MARKUP}"
+    assert (
+        one.lesson == f"Unrolled over more steps there is a graph that grows with the sequence ({static} and {loop})."
+    )
     assert one.place == ("shapes", "unrolling")
     assert {axes.get_yscale() for axes in one.axes} == {"log"}
     styles = {line.get_label(): (line.get_linestyle(), line.get_color()) for line in one.axes[0].get_lines()}

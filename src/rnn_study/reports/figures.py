@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, NullFormatter
 
+from rnn_study.support.files import sha256
+
 from .display import emit
 from .study import Study
 
@@ -103,10 +105,9 @@ def svg(figure: Figure, salt: str) -> str:
 
 
 def _digest(paths: Sequence[Path]) -> str:
-    told = hashlib.sha256()
-    for path in paths:
-        told.update(hashlib.sha256(path.read_bytes()).digest() if len(paths) > 1 else path.read_bytes())
-    return told.hexdigest()[:12]
+    """The beginning of a file's SHA-256; of several files, of theirs one after the other."""
+    digests = [sha256(path) for path in paths]
+    return (digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest())[:12]
 
 
 def _files(study: Study, read: Sequence[Path]) -> str:

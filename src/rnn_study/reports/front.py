@@ -17,7 +17,8 @@ from .study import Study
 from .wording import interval, label, number, origin, sequence
 
 NAME, TITLE = "front", "Can it remember?"
-_PROBLEM, _ONE_MARK = "adding", 0.289  # RMSE of who sees one of the two numbers: the standard deviation of the other
+_PROBLEM = "adding"
+_ONE_MARK = 12**-0.5  # RMSE of who sees one of the two numbers: the standard deviation of the other, uniform in 0 to 1
 _LEAST = -4.0  # powers of ten: less error than that is drawn as none
 
 

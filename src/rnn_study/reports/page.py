@@ -27,7 +27,7 @@ from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
 from . import display, figures, front, glossary
-from .study import Study
+from .study import Study, project_folder
 
 
 def _local_kernel(folder: str) -> type[AsyncKernelManager]:
@@ -161,12 +161,12 @@ def figures_by_task(page: str) -> dict[str, dict[str, bytes]]:
     return dict(found)
 
 
-def redraw(report: str, name: str, root: Path = Path(".")) -> Figure:
+def redraw(report: str, name: str) -> Figure:
     """The figure `name` of `report` alone, drawn anew from the finished study; a StudyError where there is none."""
-    source = root / "notebooks" / f"{report}.ipynb"
+    source = project_folder() / "notebooks" / f"{report}.ipynb"
     with figures.wanting(name) as wanted, redirect_stdout(io.StringIO()), display.collected():
         if report == front.NAME:
-            front.body(Study(root), [])
+            front.body(Study(), [])
         elif source.is_file():
             code = "\n".join(
                 cell.source for cell in nbformat.read(source, as_version=4).cells if cell.cell_type == "code"

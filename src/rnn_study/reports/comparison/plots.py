@@ -147,7 +147,7 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
         f"per cent of the row. Most often, {'; '.join(told)}."
     )
     pairs = {(a, b) for a, b, _ in worst.values()}
-    lesson = f"{label(task)}: each cell has a mistake of its own that it makes most often."
+    lesson = f"{label(task)}: the cells do not all make the same mistake most often."
     if len(pairs) == 1:
         ((a, b),) = pairs
         lesson = f"{label(task)}: every cell makes the same mistake most often, {a} taken for {b}."

@@ -1,5 +1,5 @@
 """What the report of gradient behaviour finds, in sentences. The tutorials' claims are in `contrasts`, its figures
-in `plots`, its tables in `tables`."""
+by distance in `plots`, those of gates and of training in `inside`, its tables in `tables`."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,10 @@ from rnn_study.reports.parity import through_time, through_time_table
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import label, sequence
 
-from . import plots
+from . import inside
 from .contrasts import contrasts_table
-from .plots import clip_map, error_flow, gates, health, lyapunov, retention, singular_values, states_apart, when
+from .inside import clip_map, gates, health
+from .plots import error_flow, lyapunov, retention, singular_values, states_apart, when
 from .tables import Row, as_factor, cures_table, estimate, kernels_table, length, training_table
 
 __all__ = [
@@ -200,7 +201,7 @@ def sentences(study: Study, task: str) -> None:
 
     def draw(place: int) -> None:
         text = [known[word] for word in part.x[place][part.mask[place]]]
-        plots.words(study, task, place, text, str(prepared.extras["classes"][part.y[place]]))
+        inside.words(study, task, place, text, str(prepared.extras["classes"][part.y[place]]))
 
     draw(0)
     with folded("the other sentences"):

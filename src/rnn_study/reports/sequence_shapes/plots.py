@@ -281,7 +281,10 @@ def unrolling(study: Study) -> None:
     ]
     growth = {name: values[-1] / values[0] for _, _, name, _, values in lines("nodes")}
     grown = [name for name, factor in growth.items() if factor > 2]
-    lesson = f"Written out step by step a graph grows with the sequence ({sequence(grown)}); a loop inside it does not."
+    same = [name for name in growth if name not in grown]
+    groups = {"a graph that grows with the sequence": grown, "a graph that does not": same}
+    built = [f"{what} ({sequence(names)})" for what, names in groups.items() if names]
+    lesson = f"Unrolled over more steps there is {' and '.join(built)}."
     machine, alt = _machine(study.unrolling["machine"]), "; ".join(told) + "."
     show(study, draw, lesson=lesson, alt=alt, source=machine, task="shapes", name="unrolling")
 
