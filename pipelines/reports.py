@@ -19,7 +19,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     sources = [NOTEBOOKS / f"{name}.ipynb" for name in names] if names else sorted(NOTEBOOKS.glob("*.ipynb"))
     for name, notebook in page.execute_all(sources, REPORTS):
         page.render(notebook, REPORTS / f"{name}.html")
-        for task, figures in page.figures_by_task((REPORTS / f"{name}.html").read_text(encoding="utf-8")).items():
+        for task, figures in page.figures_by_task(notebook).items():
             log_figures(task, name, figures)
     if not names:
         page.render_index(sources, Study(), REPORTS / "index.html")

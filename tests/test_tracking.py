@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from conftest import Project, needs
@@ -87,7 +88,7 @@ def test_tuning_trials_are_nested(client):
     assert all("final.scores.test" not in run.data.metrics for run in children)
 
 
-def test_the_figures_of_the_reports_are_there(client):
+def test_the_figures_of_the_reports_are_there(client, tmp_path):
     found, _ = runs(client, "airline", "report")
     names = {
         run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id, "figures")} for run in found
@@ -96,6 +97,9 @@ def test_the_figures_of_the_reports_are_there(client):
     expected = {"figures/forecast.svg", "figures/learning-curves.svg", "figures/scores-test.svg"}
     assert expected <= names["report comparison"]
     assert names["report parity"] == {"figures/loss-gaps.svg"}
+    comparison = next(run for run in found if run.info.run_name == "report comparison")
+    picture = client.download_artifacts(comparison.info.run_id, "figures/forecast.svg", tmp_path)
+    assert "viewBox" in ElementTree.parse(picture).getroot().attrib  # a file by itself, unlike what stands in a page
 
 
 def test_a_run_is_logged_once(client, study):

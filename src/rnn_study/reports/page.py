@@ -152,12 +152,17 @@ def render_index(notebooks: list[Path], study: Study, target: Path) -> None:
     write(target.with_name("glossary.html"), "Glossary", glossary.body())
 
 
-def figures_by_task(page: str) -> dict[str, dict[str, bytes]]:
-    """The figures of a report's page: SVG by name, by the task they belong to."""
+def figures_by_task(notebook: NotebookNode) -> dict[str, dict[str, bytes]]:
+    """The figures that `notebook` shows: SVG by name, by the task they belong to.
+
+    From the notebook, for the page's attributes are in lower case, which a file of SVG does not bear.
+    """
     found: dict[str, dict[str, bytes]] = defaultdict(dict)
     pattern = r'<figure id="[^"]*" data-task="([^"]*)" data-name="([^"]*)">.*?<div class="wide">(<svg.*?</svg>)</div>'
-    for task, name, picture in re.findall(pattern, page, flags=re.DOTALL):
-        found[unescape(task)][unescape(name)] = picture.encode()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for task, name, picture in re.findall(pattern, output.get("data", {}).get("text/html", ""), re.DOTALL):
+                found[unescape(task)][unescape(name)] = picture.encode()
     return dict(found)
 
 
