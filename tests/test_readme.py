@@ -4,6 +4,7 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from conftest import ROOT, needs
@@ -19,6 +20,27 @@ def test_the_headline_is_that_of_the_committed_metrics():
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.with_headline(text, readme.headline(Study(ROOT))) == text, "README.md: stale: run: rnn-study readme"
+
+
+def test_the_picture_is_that_of_the_committed_runs():
+    """Its title and the words for who does not see it, counted by hand."""
+    about = json.loads((ROOT / "metrics/frontier/adding.json").read_text())
+    told = []
+    for cell, name in (("vanilla", "vanilla RNN"), ("lstm", "LSTM"), ("gru", "GRU")):
+        counts = []
+        for steps in about["lengths"]:
+            here = [
+                r["solved"] for r in about["runs"] if (r["axis"], r["variant"], r["steps"]) == ("budget", cell, steps)
+            ]
+            counts.append(str(here.count(True)) if here else "none tried")
+        told.append(f"{name} {', '.join(counts[:-1])} and {counts[-1]}")
+    text = (ROOT / "README.md").read_text()
+    words, place = re.search(r"!\[(.*?)\]\((.*?)\)", text.partition("<!-- headline -->")[2]).groups()
+    assert words.startswith(f"Seeds of {about['seeds']} that solved ")
+    assert words.endswith(f" steps: {'; '.join(told)}."), "README.md: stale: run: rnn-study readme"
+    root = ElementTree.parse(ROOT / place).getroot()
+    assert root[0].text == words, f"{place}: stale: run: rnn-study readme"
+    assert root[1].attrib == {"width": "100%", "height": "100%", "fill": "#fff"}
 
 
 def test_the_table_says_what_the_answers_say():

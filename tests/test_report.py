@@ -1,5 +1,6 @@
 """The report and MLflow's UI as a person sees them: in a browser, without a network."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import Project, asked_for, browser_needed, needs
 
+from rnn_study.reports import figures, front
+from rnn_study.reports.study import Study
 from rnn_study.support.errors import StudyError
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow", "selenium")
@@ -31,7 +34,6 @@ while (texts.nextNode()) {
 }
 return found;
 """
-FOLDED = ("index.html", "glossary.html", "long_range.html", "parity.html")  # what is no longer than a reader scrolls
 CUT = """
 return [...document.querySelectorAll('.table, pre, figure')]
   .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1).map(one => one.textContent.slice(0, 60));
@@ -40,7 +42,7 @@ return [...document.querySelectorAll('.table, pre, figure')]
 
 @browser_needed
 @pytest.mark.parametrize(
-    ("page", "figures"),
+    ("page", "count"),
     [
         ("comparison.html", 12),
         ("parity.html", 4),
@@ -53,12 +55,12 @@ return [...document.querySelectorAll('.table, pre, figure')]
 )
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_in_a_browser(study, browser, page, figures, width, scheme):
+def test_a_page_in_a_browser(study, browser, page, count, width, scheme):
     scheme = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
     address = (study.folder / "reports" / page).as_uri()
     assert asked_for(browser, address, width) == {address}
-    if width == 1280 and page in FOLDED:
+    if width == 1280:  # with all folds closed, no longer than a reader scrolls
         assert browser.execute_script("return document.documentElement.scrollHeight") <= 6000
     browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -76,7 +78,7 @@ def test_a_page_in_a_browser(study, browser, page, figures, width, scheme):
         assert 200 < size <= width
         assert "SHA-256" in made or "src/" in made or "drawing" in made
         assert "rnn-study figure " in made
-    assert len(shown) == figures
+    assert len(shown) == count
     if page == "index.html":
         links = browser.execute_script("return [...document.querySelectorAll('.doors a:not(.term)')].map(a => a.href)")
         assert [link.rpartition("/")[2] for link in links] == [
@@ -86,6 +88,34 @@ def test_a_page_in_a_browser(study, browser, page, figures, width, scheme):
             "parity.html",
             "sequence_shapes.html",
         ]
+
+
+@pytest.mark.parametrize("narrow", [True, False])
+def test_the_picture_of_a_study(study, narrow):
+    """One scale of colours for every cell, a dot a seed, an error curve a seed, and what all of them solved in words."""
+    found = Study(study.folder)
+    with figures.wanting("adding-one-figure") as wanted:
+        front.picture(found)
+    with figures.style():
+        drawn = wanted.draw(narrow)
+    (bar,) = (axes for axes in drawn.axes if axes.get_label() == "<colorbar>")
+    assert {image.get_clim() for axes in drawn.axes if axes is not bar for image in axes.get_images()} == {(-4, 0)}
+    labels = bar.get_xticklabels() if narrow else bar.get_yticklabels()
+    assert [text.get_text() for text in labels] == ["0.01 %", "0.1 %", "1 %", "10 %", "100 %"]
+    filled = [
+        [line.get_fillstyle() == "full" for line in axes.get_lines()]
+        for axes in drawn.axes
+        if axes.get_xlabel() == "length of the sequences"
+    ]
+    runs = json.loads((study.folder / "metrics/frontier/adding.json").read_text())["runs"]
+    told = {}
+    for run in runs:
+        if run["axis"] == "budget" and run["variant"] in found.cells("adding"):
+            told.setdefault(run["variant"], []).append(run["solved"])
+    assert sorted(map(sum, filled)) == sorted(sum(told.get(cell, [])) for cell in found.cells("adding"))
+    assert sorted(map(len, filled)) == sorted(len(told.get(cell, [])) for cell in found.cells("adding"))
+    learning = [axes for axes in drawn.axes if axes.get_xlabel() == "updates"]
+    assert [len(axes.get_lines()) for axes in learning] == [3 + 2] * 3  # three levels and two seeds
 
 
 class Texts(HTMLParser):

@@ -309,7 +309,7 @@ EVERYTHING = (
     (sequence_shapes.roommate_table, ()),
     (sequence_shapes.order_table, ()),
     (sequence_shapes.neighbours_table, ()),
-    (sequence_shapes.continued, ()),
+    (sequence_shapes.continued, ("suns",)),
     (sequence_shapes.attention, ()),
     (sequence_shapes.exact_by_width, ()),
     (sequence_shapes.arrives, ()),
@@ -473,11 +473,10 @@ def test_a_claim_stands_beside_what_was_found(finished):
     found = shown(sequence_shapes.show_claims, finished, 5, 7, 4, 6)
     assert found.lists == [
         [
-            "Output of variable length. Claim: an end token ends it. Here: nearly always, 99.9 %.",
-            "MNIST by rows, 150 units. Claim: 98 %. Here: another data set, 91.1 % (88.8 to 93.4 %), 10 seeds; "
-            f"{MARKUP}.",
-            "MNIST by rows, LSTM(30), RMSprop. Claim: what that code reaches. Here: not run in this study, —.",
-            "A series, sequence to sequence, then alone. Claim: it continues the series. Here: better than the season, "
+            "Output of variable length: nearly always. Claim: an end token ends it. 99.9 %.",
+            f"MNIST by rows, 150 units: another data set. Claim: 98 %. 91.1 % (88.8 to 93.4 %), 10 seeds; {MARKUP}.",
+            "MNIST by rows, LSTM(30), RMSprop: not run in this study. Claim: what that code reaches. —.",
+            "A series, sequence to sequence, then alone: better than the season. Claim: it continues the series. "
             "85.76 RMSE, 1 seed.",
         ]
     ]
@@ -597,7 +596,9 @@ def lines(axes):
 
 
 def test_a_continued_series_is_drawn_beside_the_truth(finished, drawn):
-    sequence_shapes.continued(finished)
+    sequence_shapes.continued(finished, "nothing")
+    assert drawn == []
+    sequence_shapes.continued(finished, "suns")
     (one,) = drawn
     assert one.alt == (
         "suns: the network continued the series for 2 steps whose truth is known with an RMSE of 15.0; the last season "
@@ -663,6 +664,15 @@ def test_exact_match_is_drawn_by_width_a_panel_a_part(finished, drawn):
     assert len({colour for _, colour in styles.values()}) == 3  # a colour for data with or without attention
     assert {style for name, (style, _) in styles.items() if "TensorFlow" in name} == {"--"}
     assert {style for name, (style, _) in styles.items() if "PyTorch" in name} == {"-"}
+    found = finished.shapes["found"]
+    found["widths"] = [row for row in found["widths"] if row["data"] == found["widths"][0]["data"]]
+    sequence_shapes.exact_by_width(finished)
+    assert list(lines(drawn[1].axes[0])) == [
+        "without attention, PyTorch",
+        "with attention, PyTorch",
+        "without attention, TensorFlow",
+    ]
+    assert drawn[1].axes[0].get_xticks().tolist() == [8, 48]
 
 
 def test_error_that_arrives_is_drawn_before_and_after_training(finished, drawn):
@@ -813,7 +823,7 @@ def test_the_notebook_asks_for_what_there_is(cells):
         asked.add(function.attr)
         if function.attr == "show_claims":
             claims += words
-        elif function.attr in ("scores_table", "answers_table"):
+        elif function.attr in ("scores_table", "answers_table", "continued"):
             named |= set(words)
         elif function.attr == "diagram":
             diagrams_shown += words
@@ -834,7 +844,7 @@ def test_every_system_is_in_the_notebook_that_is_run(finished, cells, monkeypatc
     text = "".join(one.text for one in found)
     assert all(f"{number}. {systems.SYSTEMS[number][0]}" in text for number in range(1, 26))
     assert "what this study leaves to the real one" in found[0].text
-    assert sum(len(one.alts) for one in found) == 5 + 7
+    assert sum(len(one.alts) for one in found) == 5 + 6
     assert not any({"script", "b", "i"} & set(one.tags) for one in found)
 
 
@@ -867,8 +877,8 @@ def test_the_committed_study_is_shown():
 def test_the_finished_study_is_shown():
     """What needs samples and prepared data, which are not in git."""
     study = Study(ROOT)
-    for name in ("continued", "attention", "map_of_words", "spelled"):
-        found = shown(getattr(sequence_shapes, name), study)
+    for name, *words in (("continued", "sunspots_shifted"), ("attention",), ("map_of_words",), ("spelled",)):
+        found = shown(getattr(sequence_shapes, name), study, *words)
         assert found.alts
         assert all(re.search(r"\w", alt) and "nan" not in alt for alt in found.alts)
     for system in ("numbers", "spelled"):

@@ -42,11 +42,24 @@ def folded(title: str) -> Iterator[None]:
         emit(f'<details class="fold"><summary>{escape(title)}</summary>{"".join(inside)}</details>')
 
 
+@contextmanager
+def beside() -> Iterator[None]:
+    """What is shown meanwhile stands side by side where a page is wide enough, figures as drawn for a phone."""
+    with collected() as inside:
+        yield
+    emit(f'<div class="beside">{"".join(inside)}</div>')
+
+
 def show_headline(sentences: Iterable[tuple[str, str]]) -> None:
-    """Display what a report found, `HEADLINE` times at most: the lesson, and after it how much and how sure."""
+    """Display what a report found, `HEADLINE` times at most; see `show_lessons`."""
+    show_lessons(islice(sentences, HEADLINE))
+
+
+def show_lessons(sentences: Iterable[tuple[str, str]]) -> None:
+    """Display what was found, in a frame: the lesson, and after it how much and how sure."""
     items = "".join(
         f"<li><strong>{escape(lesson)}</strong> {escape(numbers)}</li>" if lesson else f"<li>{escape(numbers)}</li>"
-        for lesson, numbers in islice(sentences, HEADLINE)
+        for lesson, numbers in sentences
     )
     emit(f'<div class="headline"><ul>{items}</ul></div>')
 
@@ -74,8 +87,8 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: st
 def show_findings(study: Study, task: str | None, sentences: Iterable[str]) -> None:
     """Display what was found, in `task` or in none, as a list, escaped, with its data above."""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    about = f"; {data(study.tasks[task])}" if task else ""
-    emit(f'<p class="data">Findings{escape(about)}.</p><ul>{items}</ul>')
+    about = f'<p class="data">Findings; {escape(data(study.tasks[task]))}.</p>' if task else ""
+    emit(f"{about}<ul>{items}</ul>")
 
 
 def show_text(text: str) -> None:

@@ -170,8 +170,9 @@ def show(study: Study, draw: Draw, *, lesson: str, alt: str, source: str, task: 
         + "</div>"
         for place, picture in zip(("wide", "narrow"), pictures, strict=True)
     )
+    again = f"<code>rnn-study figure {escape(report)}/{escape(key)}</code>"
+    origin = f'<details class="made"><summary>its data, its code</summary>{escape(made)}{again}</details>'
     emit(
         f'<figure id="{escape(key)}" data-task="{escape(task)}" data-name="{escape(name)}">'
-        f'<p class="lesson">{escape(lesson)}</p>{images}<figcaption>{told}<p class="made">{escape(made)}'
-        f"<code>rnn-study figure {escape(report)}/{escape(key)}</code></p></figcaption></figure>"
+        f'<p class="lesson">{escape(lesson)}</p>{images}<figcaption>{told}{origin}</figcaption></figure>'
     )

@@ -16,17 +16,17 @@ from .figures import FAINT, colour, panels, show
 from .study import Study
 from .wording import interval, label, number, origin, sequence
 
-NAME, TITLE = "front", "Can it remember?"
-_PROBLEM = "adding"
+NAME, TITLE, PICTURE = "front", "Can it remember?", "one-figure"
+PROBLEM = "adding"
 _ONE_MARK = 12**-0.5  # RMSE of who sees one of the two numbers: the standard deviation of the other, uniform in 0 to 1
-_LEAST = -4.0  # powers of ten: less error than that is drawn as none
+_LEAST = -4  # powers of ten: less error than that is drawn as none
 
 
 def _flows(study: Study, cell: str) -> dict[str, np.ndarray]:
     """By stage of training the error that arrives at each lag, in powers of ten of that at the last step: the median
     over seeds of the mean over sequences."""
     found = {}
-    for stage, profile in study.profiles(_PROBLEM)[cell].items():
+    for stage, profile in study.profiles(PROBLEM)[cell].items():
         flow = np.nanmean(profile["flow"], axis=1)
         found[stage] = np.median(flow - flow[:, :1], axis=0)
     return found
@@ -35,10 +35,10 @@ def _flows(study: Study, cell: str) -> dict[str, np.ndarray]:
 def _curves(study: Study, cell: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of every seed the updates and the validation error after each epoch."""
     backend = study.gradients["framework"]
-    seeds, updates = (study.ablation(_PROBLEM)["cells"][cell][key] for key in ("seeds", "updates"))
+    seeds, updates = (study.ablation(PROBLEM)["cells"][cell][key] for key in ("seeds", "updates"))
     curves = []
     for seed, total in zip(seeds, updates, strict=True):
-        error = np.array([row["validation_score"] for row in study.history(_PROBLEM, backend, cell, seed)])
+        error = np.array([row["validation_score"] for row in study.history(PROBLEM, backend, cell, seed)])
         curves.append((total / len(error) * np.arange(1, len(error) + 1), error))
     return curves
 
@@ -47,7 +47,7 @@ def _stage(study: Study, stage: str) -> str:
     """A stage of training as the picture names it, checkpoints by their updates."""
     if stage in (INITIAL, TRAINED):
         return {INITIAL: "before training", TRAINED: "trained"}[stage]
-    (updates, _), *_ = _curves(study, study.cells(_PROBLEM)[0])
+    (updates, _), *_ = _curves(study, study.cells(PROBLEM)[0])
     return f"after {updates[int(stage.split()[1]) - 1]:.0f} updates"
 
 
@@ -62,28 +62,30 @@ def _arriving(axes: Axes, study: Study, cell: str, named: bool) -> AxesImage:
     axes.set_yticks(np.arange(len(names)) + 0.5, names if named else [""] * len(names))
     axes.set(title=label(cell), xlabel=f"step (the loss is at {steps})")
     axes.grid(False)
-    axes.figure.colorbar(
-        shown, ax=axes, location="bottom", shrink=0.9, aspect=30, label="error that arrives, powers of ten"
-    )
+    return shown
 
 
-def _learning(axes: Axes, study: Study, cell: str, place: int) -> None:
-    goal = study.ablation(_PROBLEM)["goal"]
-    chance = next(iter(study.frontier(_PROBLEM)["chance"].values()))["score"]
+def _learning(axes: Axes, study: Study, cell: str, place: int, narrow: bool, last: bool) -> None:
+    goal = study.ablation(PROBLEM)["goal"]
+    chance = next(iter(study.frontier(PROBLEM)["chance"].values()))["score"]
     for value, name, line in (
         (chance, "saw nothing", ":"),
-        (_ONE_MARK, "saw one number", "-."),
+        (_ONE_MARK, "saw one\nnumber", "-."),
         (goal, "solved", "--"),
     ):
         axes.axhline(value, color=FAINT, linestyle=line, linewidth=1)
-        axes.text(0.98, value + 0.008, name, ha="right", transform=axes.get_yaxis_transform(), fontsize=8.25)
+        across = {"transform": axes.get_yaxis_transform(), "fontsize": 8.25}
+        if narrow:
+            axes.text(0.98, value + 0.008, name, ha="right", **across)
+        elif last:  # below the bar of colours, which has kept the room
+            axes.text(1.04, value, name, va="center", **across).set_in_layout(False)
     for updates, error in _curves(study, cell):
         axes.plot(updates, error, "o-", color=colour(place), markersize=2.5, alpha=0.7, linewidth=1.2)
     axes.set(xlabel="updates", ylim=(0, 0.5), xlim=(0, None), ylabel="error (RMSE)" if place == 0 else "")
 
 
 def _solving(axes: Axes, study: Study, cell: str, place: int) -> None:
-    about = study.frontier(_PROBLEM)
+    about = study.frontier(PROBLEM)
     rows = [run for run in about["runs"] if (run["axis"], run["variant"]) == ("budget", cell)]
     for x, steps in enumerate(about["lengths"]):
         here = sorted((run["seed"], run["solved"]) for run in rows if run["steps"] == steps)
@@ -99,7 +101,7 @@ def _solving(axes: Axes, study: Study, cell: str, place: int) -> None:
 
 def _example(axes: Axes, study: Study) -> None:
     """One sequence of the problem with its two marks."""
-    part = study.prepared(_PROBLEM).tests["test"]
+    part = study.prepared(PROBLEM).tests["test"]
     numbers, marks = part.x[0, :, 0], part.x[0, :, 1] > 0.5
     steps = np.arange(1, len(numbers) + 1)
     axes.bar(steps, numbers, color=[colour(1) if mark else "#9aa3af" for mark in marks], width=0.8)
@@ -114,7 +116,7 @@ def picture(study: Study) -> None:
     """The study in one figure: the problem, and of each cell the error that arrives, learning, and reach."""
 
     def draw(narrow: bool) -> Figure:
-        cells = study.cells(_PROBLEM)
+        cells = study.cells(PROBLEM)
         if narrow:
             figure, column = panels(True, 1 + 3 * len(cells), 1, height=2.2)
             top, grid = column[0, 0], column[1:, 0].reshape(len(cells), 3).T
@@ -126,30 +128,44 @@ def picture(study: Study) -> None:
         _example(top, study)
         for c, cell in enumerate(cells):
             shown = _arriving(grid[0, c], study, cell, named=narrow or c == 0)
-            _learning(grid[1, c], study, cell, c)
+            _learning(grid[1, c], study, cell, c, narrow, cell == cells[-1])
             _solving(grid[2, c], study, cell, c)
         bar = {"location": "bottom", "aspect": 30, "shrink": 0.8} if narrow else {"location": "right", "aspect": 12}
-        figure.colorbar(
-            shown, ax=list(grid[0][-1:] if narrow else grid[0]), label="error that arrives,\npowers of ten", **bar
-        )
+        bar["ticks"] = range(_LEAST, 1)
+        key = figure.colorbar(shown, ax=list(grid[0][-1:] if narrow else grid[0]), label="error that arrives", **bar)
+        key.ax.tick_params(labelrotation=45 if narrow else 0)
+        key.set_ticklabels([f"{100 * 10.0**power:g} %" for power in range(_LEAST, 1)])
         return figure
 
     alt = (
         "At the top one example of the adding problem: the sum of the two marked numbers is asked for, after the last "
         "step. Then a column a cell. The dark and light field: how much error reaches each step, one line a moment of "
         "training, dark where next to none arrives. The curves: every seed's error on new sequences. The dots: a seed "
-        "each, filled where it solved sequences of that length."
+        f"each, filled where it solved sequences of that length. {solved(study)}"
     )
-    source = study.source(_PROBLEM)
-    show(study, draw, lesson=surprise(study), alt=alt, source=source, task=_PROBLEM, name="one-figure")
+    source = study.source(PROBLEM)
+    show(study, draw, lesson=surprise(study), alt=alt, source=source, task=PROBLEM, name=PICTURE)
+
+
+def solved(study: Study) -> str:
+    """How many seeds of each cell solved each length."""
+    about = study.frontier(PROBLEM)
+    told = []
+    for cell in study.cells(PROBLEM):
+        runs = [run for run in about["runs"] if (run["axis"], run["variant"]) == ("budget", cell)]
+        tried = [[run["solved"] for run in runs if run["steps"] == steps] for steps in about["lengths"]]
+        counts = sequence([str(sum(seeds)) if seeds else "none tried" for seeds in tried])
+        told.append(f"{label(cell)} {counts}")
+    lengths = sequence([str(steps) for steps in about["lengths"]])
+    return f"Seeds of {about['seeds']} that solved {lengths} steps: {'; '.join(told)}."
 
 
 def surprise(study: Study) -> str:
     """What the cells do before training, and what they have learned after the last checkpoint."""
-    stages = [stage for stage in study.profiles(_PROBLEM)[study.cells(_PROBLEM)[0]] if stage != TRAINED]
+    stages = [stage for stage in study.profiles(PROBLEM)[study.cells(PROBLEM)[0]] if stage != TRAINED]
     told, orders = [], []
     for stage in dict.fromkeys((stages[0], stages[-1])):
-        arrives = {cell: float(_flows(study, cell)[stage][-1]) for cell in study.cells(_PROBLEM)}
+        arrives = {cell: float(_flows(study, cell)[stage][-1]) for cell in study.cells(PROBLEM)}
         order = sorted(arrives, key=arrives.__getitem__)
         orders.append(order)
         told.append(
@@ -180,7 +196,7 @@ def _glance(study: Study) -> None:
 
 
 def _opening(study: Study) -> Iterator[str]:
-    cells = sequence([label(cell) for cell in study.cells(_PROBLEM)])
+    cells = sequence([label(cell) for cell in study.cells(PROBLEM)])
     yield f"<h1>{escape(TITLE)}</h1>"
     yield (
         f"<p>A recurrent network reads a sequence step by step and answers at the end. Can a {escape(cells)} still use "
@@ -203,7 +219,7 @@ def body(study: Study, doors: Sequence[tuple[str, str, str]]) -> str:
         )
         pieces.append(f'<h2 id="reports">Reports</h2><p>{explore}</p><ul class="doors">{links}</ul>')
         pieces.append('<h2 id="cells">The cells</h2>')
-        cells = study.cells(_PROBLEM)
+        cells = study.cells(PROBLEM)
         show(
             study,
             lambda narrow: diagram(cells, narrow),

@@ -83,4 +83,4 @@ def _link(text: str, left: dict[str, str]) -> str:
         told = left.pop(term)
         return f'<a class="term" href="glossary.html#{anchor(term)}" title="{escape(told)}">{found[1]}</a>{found[2]}'
 
-    return re.sub(rf"(?<![\w-])({words})(s?)(?![\w-])", link, text, flags=re.IGNORECASE)
+    return re.sub(rf"(?<![\w/-])({words})(s?)(?![\w/-])", link, text, flags=re.IGNORECASE)

@@ -1,16 +1,17 @@
-"""The study's questions and answers as the table at the head of the README."""
+"""The study's picture and its questions with their answers, as they stand at the head of the README."""
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
-from . import verdicts
+from . import figures, front, verdicts
 from .study import Study
 from .wording import label
 
-README = Path("README.md")
+README, PICTURE = Path("README.md"), Path("docs/one-figure.svg")
 BEGIN, END = "<!-- headline -->", "<!-- /headline -->"
 _HEADER = ("asked beforehand", "on", "answer", "measured (95 % interval)", "seeds", "fresh seeds would say otherwise")
 
@@ -27,7 +28,8 @@ def _data(study: Study, name: str) -> str:
 
 
 def headline(study: Study) -> str:
-    """What stands between the marks: which study it is and on what data, then a row a question, all in Markdown."""
+    """What stands between the marks, in Markdown: the picture of a study that has its problem, which study it is and on
+    what data, then a row a question."""
     found = verdicts.rows(study)
     data = dict.fromkeys(_data(study, row["of"]) for row in found)
     told = f"The **{study.summary['study']}** study, scores {study.given}. Its data: {'; '.join(data)}."
@@ -43,7 +45,20 @@ def headline(study: Study) -> str:
         for row in found
     ]
     rule = _line(["---"] * len(_HEADER))
-    return "\n".join([told.replace("<", "&lt;"), "", _line(_HEADER), rule, *map(_line, table)])
+    drawn = (study.root / "metrics" / "frontier" / f"{front.PROBLEM}.json").is_file()
+    shown = [f"![{front.solved(study)}]({PICTURE.as_posix()})", ""] if drawn else []
+    return "\n".join([*shown, told.replace("<", "&lt;"), "", _line(_HEADER), rule, *map(_line, table)])
+
+
+def picture(study: Study) -> str:
+    """The picture as a file of SVG by itself, on white: who shows it may have a dark page without saying so."""
+    with figures.wanting(f"{front.PROBLEM}-{front.PICTURE}") as wanted:
+        front.picture(study)
+    with figures.style():
+        drawn = figures.svg(wanted.draw(False), PICTURE.stem)
+    head, mark, rest = drawn.partition(">")
+    title = f"<title>{escape(front.solved(study))}</title>"
+    return f'{head} color="{figures.INK}"{mark}\n{title}\n<rect width="100%" height="100%" fill="#fff"/>{rest}\n'
 
 
 def with_headline(text: str, block: str) -> str:
@@ -56,15 +71,21 @@ def with_headline(text: str, block: str) -> str:
 
 
 def write(root: Path) -> bool:
-    """Write the headline of the finished study in `root` into its README; whether that changed it."""
+    """Write the headline of the finished study in `root` into its README, its picture beside; whether that changed
+    either."""
     for name in ("summary", "verdicts"):
         if not (root / "metrics" / f"{name}.json").is_file():
             raise StudyError(f"metrics/{name}.json: not found: expected those of a finished study; run: make study")
-    path = root / README
-    text = path.read_text(encoding="utf-8")
-    fresh = with_headline(text, headline(Study(root)))
-    if fresh == text:
-        return False
-    with atomic(path) as file:
-        file.write(fresh.encode())
-    return True
+    study, text = Study(root), (root / README).read_text(encoding="utf-8")
+    fresh = {README: with_headline(text, headline(study))}
+    if PICTURE.as_posix() in fresh[README]:
+        fresh[PICTURE] = picture(study)
+    changed = {path: new for path, new in fresh.items() if _held(root / path) != new}
+    for path, new in changed.items():
+        with atomic(root / path) as file:
+            file.write(new.encode())
+    return bool(changed)
+
+
+def _held(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rnn_study.reports.display import show_list, show_origins, show_table, show_text
+from rnn_study.reports.display import show_lessons, show_list, show_origins, show_table, show_text
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import interval, label, number, sequence
 
@@ -19,14 +19,15 @@ _HEAD = (14, 24, 15, 25, 8)  # the systems whose answers head the page
 
 
 def headline(study: Study) -> list[tuple[str, str]]:
-    """Claim and verdict of some systems, each with its figure."""
-    told = []
-    for system in _HEAD:
-        (row,) = _rows(study, system)
-        seeds = f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}" if row["seeds"] else ""
-        note = f"; {row['note']}" if row["note"] else ""
-        told.append((f"{row['system']}: {row['verdict']}.", f"Claim: {row['claim']}. {figure(row)}{seeds}{note}."))
-    return told
+    """What became of the claims about some systems."""
+    return [_told(row) for system in _HEAD for row in _rows(study, system)]
+
+
+def _told(row: Row) -> tuple[str, str]:
+    """Verdict on a system; claim and figure."""
+    seeds = f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}" if row["seeds"] else ""
+    note = f"; {row['note']}" if row["note"] else ""
+    return f"{row['system']}: {row['verdict']}.", f"Claim: {row['claim']}. {figure(row)}{seeds}{note}."
 
 
 def banner(study: Study) -> None:
@@ -55,13 +56,8 @@ def _rows(study: Study, *numbers: int) -> list[Row]:
 
 
 def show_claims(study: Study, *numbers: int) -> None:
-    """Claim, verdict and figure of some systems, a sentence each."""
-    told = []
-    for row in _rows(study, *numbers):
-        seeds = f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}" if row["seeds"] else ""
-        note = f"; {row['note']}" if row["note"] else ""
-        told.append(f"{row['system']}. Claim: {row['claim']}. Here: {row['verdict']}, {figure(row)}{seeds}{note}.")
-    show_list("What is claimed, and what was found", told)
+    """What became of the claims about these systems, in their order."""
+    show_lessons(map(_told, _rows(study, *numbers)))
 
 
 def systems_table(study: Study) -> None:

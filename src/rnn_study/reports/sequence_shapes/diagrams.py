@@ -50,7 +50,7 @@ def diagram(study: Study, name: str) -> None:
     shape = SHAPES[name]
 
     def draw(narrow: bool) -> Figure:
-        figure, ((axes,),) = panels(narrow, height=2.3)
+        figure, ((axes,),) = panels(narrow, height=2.0)
         axes.set_axis_off()
         axes.set_xlim(-0.6, len(shape.reads) - 0.4)
         axes.set_ylim(-0.5, 2.5)

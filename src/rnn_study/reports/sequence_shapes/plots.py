@@ -12,10 +12,11 @@ from rnn_study.reports.wording import label, sequence
 Row = dict[str, Any]
 
 
-def continued(study: Study) -> None:
-    """Each series continued by the network alone."""
-    for place in range(len(study.shape_samples["continued"])):
-        _continued(study, place)
+def continued(study: Study, system: str) -> None:
+    """The series of `system`, continued by the network alone; nothing where it did not run."""
+    for place, row in enumerate(study.shape_samples["continued"]):
+        if row["system"] == system:
+            _continued(study, place)
 
 
 def _continued(study: Study, place: int) -> None:
@@ -95,18 +96,19 @@ def exact_by_width(study: Study) -> None:
                 style = int(backend == "tensorflow")
                 place = 2 * [row["data"] for row in rows].index(data) + attended
                 widths, means = _means(own)
-                name = _series(data, attended, backend)
+                name = _series(data if several else "", attended, backend)
                 axes.plot(widths, means, LINES[style], marker=MARKERS[style], color=colour(place), label=name)
             axes.set(xlabel="units", ylabel="exact match, %", ylim=(-3, 103), title=label(part))
+            axes.set_xticks(sorted({row["units"] for row in rows}))
         handles, names = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=1 if narrow else 2)
         return figure
 
-    told = []
+    told, several = [], len({row["data"] for row in rows}) > 1
     for part in parts:
         for (data, attended, backend), own in _lines(rows, part).items():
             points = (f"{mean:.1f} % at {width} units" for width, mean in zip(*_means(own), strict=True))
-            told.append(f"{_series(data, attended, backend)}, {label(part)}: {', '.join(points)}")
+            told.append(f"{_series(data if several else '', attended, backend)}, {label(part)}: {', '.join(points)}")
     lesson = f"Numbers translated word for word: {_attention_tells(rows)}."
     alt, source = "; ".join(told) + ".", study.shape_source("numbers")
     show(study, draw, lesson=lesson, alt=alt, source=source, task="numbers", name="exact_by_width")
@@ -117,7 +119,9 @@ def _means(rows: list[Row]) -> tuple[list[int], list[float]]:
 
 
 def _series(data: str, attended: bool, backend: str) -> str:
-    return f"{label(data)}, {'with' if attended else 'without'} attention, {label(backend)}"
+    """A line's name; of `data` only where there are several."""
+    attention = f"{'with' if attended else 'without'} attention, {label(backend)}"
+    return f"{label(data)}, {attention}" if data else attention
 
 
 def _attention_tells(rows: list[Row]) -> str:
