@@ -92,7 +92,7 @@ def test_a_page_in_a_browser(study, browser, page, count, width, scheme):
 
 @pytest.mark.parametrize("narrow", [True, False])
 def test_the_picture_of_a_study(study, narrow):
-    """One scale of colours for every cell, a dot a seed, an error curve a seed, and what all of them solved in words."""
+    """One scale of colours for every cell, a dot a seed and length, an error curve a seed."""
     found = Study(study.folder)
     with figures.wanting("adding-one-figure") as wanted:
         front.picture(found)
