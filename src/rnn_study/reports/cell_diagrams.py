@@ -75,20 +75,24 @@ def _columns(ends: Sequence[Node]) -> list[list[Node]]:
 
     last = max(map(visit, ends))
     depth |= dict.fromkeys(ends, last)
+    for read in [node for node in depth if not node.sources]:  # beside who needs it first: no arrow crosses a box
+        depth[read] = min(depth[node] for node in depth if read in map(_whole, node.sources)) - 1
     return [[node for node, column in depth.items() if column == place] for place in range(last + 1)]
 
 
-def _box(axes: Axes, node: Node, x: float, y: float) -> FancyBboxPatch:
+def _box(axes: Axes, node: Node, x: float, y: float, narrow: bool) -> FancyBboxPatch:
     kind = "state" if "," in node.made else "read" if "W" in node.made or "U" in node.made else node.made
-    text = f"{node.made} {node.gate}" if node.made in ("σ", "tanh") else node.made.replace(", ", "\n")
+    text = f"{node.made} {node.gate}" if node.made in ("σ", "tanh") else node.made.replace(",", "")
+    if narrow:
+        text = text.replace(" ", "" if "U" in text or "W" in text or "σ" in text else "\n")
     shade = _COLOURS.get(kind, "#9aa3af")
-    box = FancyBboxPatch((x - 0.34, y - 0.24), 0.68, 0.48, boxstyle="round,pad=0.02", fc=shade + "33", ec=shade)
+    box = FancyBboxPatch((x - 0.36, y - 0.3), 0.72, 0.6, boxstyle="round,pad=0.02", fc=shade + "33", ec=shade)
     axes.add_patch(box)
     axes.text(x, y, text.strip(), ha="center", va="center", fontsize=8.25)
     return box
 
 
-def _draw(axes: Axes, cell: Cell) -> None:
+def _draw(axes: Axes, cell: Cell, narrow: bool) -> None:
     columns = _columns(traced(cell))
     tallest = max(map(len, columns))
     places: dict[Node, tuple[float, float]] = {}
@@ -97,13 +101,16 @@ def _draw(axes: Axes, cell: Cell) -> None:
         gap = tallest / len(column)
         for rank, node in enumerate(sorted(column, key=middle.__getitem__) if x else column[::-1]):
             places[node] = x, gap * (rank + 0.5)
-    boxes = {node: _box(axes, node, *place) for node, place in places.items()}
+    boxes = {node: _box(axes, node, *place, narrow) for node, place in places.items()}
     for node, (x, y) in places.items():
         for source in map(_whole, node.sources):
-            bend = "arc3,rad=0.12" if x - places[source][0] > 1 else "arc3"
+            from_x, from_y = places[source]
+            # past what lies between, on its own side of the middle
+            above = from_y - tallest / 2 or y - from_y
+            bend = f"arc3,rad={-0.25 if above > 0 else 0.25}" if x - from_x > 1 else "arc3"
             ends = {"patchA": boxes[source], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 0}
             arrow = {"arrowstyle": "-|>", "color": INK, "lw": 0.8, "alpha": 0.7, "connectionstyle": bend} | ends
-            axes.annotate("", (x, y), places[source], arrowprops=arrow)
+            axes.annotate("", (x, y), (from_x, from_y), arrowprops=arrow)
     axes.set(xlim=(-0.6, len(columns) - 0.4), ylim=(-0.1, tallest + 0.1), title=cell.label)
     axes.set_axis_off()
 
@@ -112,5 +119,5 @@ def diagram(names: Sequence[str], narrow: bool) -> Figure:
     """Cells below each other, each read from left to right."""
     figure, column = panels(narrow, len(names), 1, height=2.1)
     for axes, name in zip(column[:, 0], names, strict=True):
-        _draw(axes, CELLS[name])
+        _draw(axes, CELLS[name], narrow)
     return figure
