@@ -261,9 +261,11 @@ def test_a_diagram_names_every_gate_and_reads_from_left_to_right():
     lstm, gru = (
         {text.get_text(): text.get_position() for text in axes.texts if text.get_text()} for axes in figure.axes
     )
-    assert {"σ i", "σ f", "tanh g", "σ o", "c\nnew", "h\nnew"} <= lstm.keys()
+    assert {"σ i", "σ f", "tanh g", "σ o", "c new", "h new"} <= lstm.keys()
     assert {"σ r", "σ z", "tanh n", "1 −", "h U + b"} <= gru.keys()
-    assert lstm["h\nlast"][0] < lstm["σ f"][0] < lstm["h\nnew"][0]
+    assert lstm["h last"][0] < lstm["σ f"][0] < lstm["h new"][0]
+    assert lstm["x W + b"][0] == lstm["h U"][0]  # beside the sum that needs both, so that no arrow crosses the other
+    assert lstm["c last"][0] == lstm["σ f"][0]
 
 
 # Lessons say what was measured --------------------------------------------------------------------------------------
