@@ -312,8 +312,8 @@ def test_a_length_added_trains_that_length_alone(changed):
     assert {length: again for length, total, again in told}["4, 6"] == "20"
 
 
-def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
-    """What would differ between two machines or two runs must not stand in an output."""
+def test_no_output_holds_a_path_of_the_machine_a_time_or_a_users_taste(study, tmp_path):
+    """What would differ between two machines, two runs or two users must not stand in an output."""
     secrets = (str(study.folder).encode(), str(ROOT).encode(), str(Path.home()).encode() + b"/")
     locked = YAML(typ="safe").load((study.folder / "dvc.lock").read_text())["stages"]
     for name, stage in locked.items():
@@ -323,10 +323,12 @@ def test_no_output_holds_a_path_of_the_machine_or_a_time(study):
                 if file.is_file():
                     content = file.read_bytes()
                     assert not any(secret in content for secret in secrets), f"{name}: {file}"
-    # reports made at another time are the first ones to the byte
+    # reports made at another time, in another place and by someone who draws otherwise are the first ones to the byte
+    taste = tmp_path / "matplotlibrc"
+    taste.write_text("font.size: 20\nfont.family: serif\nlines.linewidth: 5\naxes.facecolor: red\nsvg.fonttype: path\n")
     files = sorted((study.folder / "reports").iterdir())
     before = [file.read_bytes() for file in files]
-    study.run("python", "pipelines/reports.py")
+    study.run("python", "pipelines/reports.py", TZ="Pacific/Kiritimati", LC_ALL="C", MATPLOTLIBRC=str(taste))
     assert [file.read_bytes() for file in files] == before
     assert len(files) == 2 * len(REPORTS) + 3  # the front page, the page to play with, the glossary
 
