@@ -196,14 +196,14 @@ SMALL = "on scikit-learn's small digits, which the claim is not about"
 ALONE = "48 steps alone from 1957-01; the last season repeated: 20.0"
 PRINTED = "printed: 47.53; repeating the last month: 48.66"
 LEANS = "of a word's nearest words lean its way; {} % before training, chance about a half"
-FRENCH = "gru-attention; unseen numbers, every word right and the end: pytorch {} %, tensorflow {} %"
+FRENCH = "GRU attention, unseen numbers, every word right and the end: PyTorch {} %, TensorFlow {} %"
 FAULTS = "the corrected formula; product twice: off by {} %; through the outputs: off by {} %"
 FULL = "weights by hand name {} of 60 courses in every version, the one with a memory too; "
 FULL += "trained and left alone, {} networks name every course"
 SERIES = "RMSE on the same targets, airline: {} against the GRU's {}"
-POINTS = "points lost: vanilla 5.1, gru 15.3, lstm 13.0; single words by TF-IDF 76.4 %, which lose none"
+POINTS = "points lost: vanilla RNN 5.1, GRU 15.3, LSTM 13.0; single words by TF-IDF 76.4 %, which lose none"
 NARROW = "without attention {} %, as wide"
-TRIED = "vanilla 0/8; lstm 7/8; vanilla-irnn 2/8; vanilla-clip 0/8; lstm-forget-0 1/8"
+TRIED = "vanilla RNN 0 of 8; LSTM 7 of 8; vanilla RNN irnn 2 of 8; vanilla RNN clip 0 of 8; LSTM forget-0 1 of 8"
 REMEDIES = ablated(
     vanilla=solved(0),
     lstm=solved(7),
@@ -468,7 +468,7 @@ def test_a_mean_over_seeds_may_be_that_of_a_framework_alone():
     """One framework that translates is enough; of two the worse one counts."""
     alone = systems.translation(evidence(score("numbers", "gru", 0.995, 0.9, 1)))
     assert (alone.verdict, alone.note) == (
-        *("works", "gru; unseen numbers, every word right and the end: pytorch 99.5 %"),
+        *("works", "GRU, unseen numbers, every word right and the end: PyTorch 99.5 %"),
     )
 
 

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from rnn_study.behaviour.parity.checks import BOUNDS
+from rnn_study.model.cells import CELLS
 
 from .evidence import Evidence
 
 Row = dict[str, Any]
 NOT_RUN = "not run in this study"
 TUTORIAL_RMSE = {"train": 22.93, "test": 47.53}  # of the airline LSTM(4), as its author printed it
+_FRAMEWORKS = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 CLAIMED = 0.98  # accuracy of MNIST by rows, 150 units
 
 
@@ -28,6 +30,12 @@ class Found(NamedTuple):
     unit: str = ""
     seeds: int | None = None
     note: str = ""
+
+
+def _named(variant: str) -> str:
+    """A cell, or a change of it, as one reads it: lstm-forget-0 is LSTM forget-0."""
+    cell, _, change = variant.partition("-")
+    return f"{CELLS[cell].label} {change}".strip()
 
 
 def _scored(row: Row, verdict: str, note: str = "") -> Found:
@@ -160,7 +168,11 @@ def deep(evidence: Evidence) -> Found:
 def stable(evidence: Evidence) -> Found:
     """How many seeds of each thing tried alone solve the adding problem."""
     cells = evidence.ablations
-    told = [f"{name} {sum(c['solved'])}/{len(c['solved'])}" for name, c in cells.items() if not name.startswith("map")]
+    told = [
+        f"{_named(name)} {sum(c['solved'])} of {len(c['solved'])}"
+        for name, c in cells.items()
+        if not name.startswith("map")
+    ]
     solved = sum(any(c["solved"]) for name, c in cells.items() if c.get("of"))
     return Found("measured", float(solved), None, "of the changes solved it in any seed", None, "; ".join(told))
 
@@ -197,8 +209,8 @@ def translation(evidence: Evidence) -> Found:
         return Found(NOT_RUN)
     best = max(rows, key=lambda r: r["mean"])
     both = {r["backend"]: r["mean"] for r in rows if r["variant"] == best["variant"]}
-    note = f"{best['variant']}; unseen numbers, every word right and the end: " + ", ".join(
-        f"{backend} {100 * value:.1f} %" for backend, value in both.items()
+    note = f"{_named(best['variant'])}, unseen numbers, every word right and the end: " + ", ".join(
+        f"{_FRAMEWORKS[backend]} {100 * value:.1f} %" for backend, value in both.items()
     )
     return _scored(best, "works" if min(both.values()) >= 0.99 else "works in part", note)
 
@@ -324,7 +336,7 @@ def word_order(evidence: Evidence) -> Found:
     """Accuracy lost when the words of the test tweets are shuffled, by the cell that loses most."""
     rows = evidence.found["order"]
     most = max(rows, key=lambda row: row["lost"])
-    told = ", ".join(f"{row['cell']} {100 * row['lost']:.1f}" for row in rows)
+    told = ", ".join(f"{CELLS[row['cell']].label} {100 * row['lost']:.1f}" for row in rows)
     note = f"points lost: {told}; single words by TF-IDF {100 * evidence.found['single_words']:.1f} %, which lose none"
     verdict = "order counts" if most["interval"][0] > 0 else "not shown"
     return Found(verdict, most["lost"], most["interval"], "accuracy", most["seeds"], note)
