@@ -16,6 +16,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 study: $(VENV)/.ready
+	rnn-study check
 	dvc repro
 
 test: $(VENV)/.ready

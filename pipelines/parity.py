@@ -19,10 +19,10 @@ def main() -> None:
     with Workers(BACKENDS[0], "parity", 1) as first, Workers(BACKENDS[1], "parity", fork=True) as second:
         parity = Parity({BACKENDS[0]: first, BACKENDS[1]: second})
         for one in tasks:
-            cells = {"float64": parameters.task(one.name).kinds, "float32": short.float32.get(one.name, ())}
+            cells = {"float64": parameters.task(one.name).kinds, "float32": parameters.held("float32", one.name)}
             for dtype, chosen in cells.items():
                 parity.trainings(training(one, cell, dtype, short.updates, short.perturbed) for cell in chosen)
-            chosen = short.defaults.get(one.name, ())
+            chosen = parameters.held("defaults", one.name)
             parity.defaults(training(one, cell, "float64", short.updates, short.perturbed) for cell in chosen)
         parity.layers(problems.options())
         parity.knobs()

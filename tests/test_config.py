@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from rnn_study import config
 from rnn_study.support.errors import StudyError
@@ -312,7 +313,7 @@ FAULTS = {
     "parity of a cell that does not run": (
         "float32: {airline: [lstm]}",
         "float32: {airline: [gnu]}",
-        "parity.float32.airline: got 'gnu': expected a cell of tasks.airline: vanilla, lstm, gru",
+        "parity.float32.airline: got 'gnu': expected a cell: vanilla, lstm, gru, ",
     ),
     "parity of no task": ("float32: {airline: [lstm]}", "float32: {airlines: []}", "parity.float32.airlines"),
     "value over two lines": ("device: auto", 'device: "a\\nb"', r"device: got 'a\nb': "),
@@ -379,6 +380,131 @@ ACCEPTED = {
 def test_what_cannot_work_is_refused(name, tmp_path):
     (tmp_path / "params.yaml").write_text(changed(*ACCEPTED[name]), encoding="utf-8")
     fault_of(tmp_path / "params.yaml")
+
+
+# What no machine bears, and the reason that is given.
+HUGE, LONG, MANY = "its weights and what training keeps of them take", "a batch of", "no machine gets through more"
+SIZES = {
+    "units": ("shapes.numbers.network.units", 10**6, HUGE),
+    "units of a variant": ("tasks.airline.cells.lstm.units", 10**6, HUGE),
+    "units of a dense layer": ("shapes.digits.cells.mlp.dense.0.units", 10**9, HUGE),
+    "a budget": ("tasks.airline.network.parameters", 10**12, MANY),
+    "tokens": ("tasks.tweets.prepare.max_tokens", 10**9, LONG),
+    "steps": ("problems.adding.prepare.steps", 10**9, "sequences of 1,000,000,000 steps take"),
+    "examples": ("problems.adding.prepare.train", 10**9, "sequences of 50 steps take"),
+    "lengths": ("frontier.adding.gpu_lengths", [10**9], "sequences of 1,000,000,000 steps take"),
+    "a batch": ("frontier.adding.training.batch_size", 10**9, LONG),
+    "epochs": ("tasks.airline.training.epochs", 10**30, "expected at most 10,000,000: training would not end"),
+    "updates": ("frontier.adding.training.updates", 10**10, "expected at most 10,000,000: training would not end"),
+    "trials": ("tuning.trials", 10**9, "expected at most 100,000: a search would not end"),
+    "searches": ("tuning.searches", 10**10, MANY),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_size_that_fits_no_machine_is_refused_with_its_reason(name, tmp_path):
+    key, value, reason = SIZES[name]
+    path = tmp_path / "params.yaml"
+    path.write_text(QUICK, encoding="utf-8")
+    parameters = config.read_yaml(path)
+    *way, last = key.split(".")
+    place = parameters
+    for part in way:
+        place = place[int(part) if part.isdigit() else part]
+    place[last] = value
+    with path.open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(parameters, file)
+    first, *_ = config.faults(path)
+    assert first.startswith(f"{path}: {'.'.join(key.split('.')[:2])}")
+    assert reason in first
+
+
+def test_memory_is_counted_as_by_hand(tmp_path, monkeypatch):
+    """One LSTM layer of u units, one number in and out: 4 u (1 + u + 1) and u + 1 weights of 24 bytes each."""
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 10**6, "SC_PAGE_SIZE": 4096}.__getitem__)
+    path, start = tmp_path / "params.yaml", QUICK.rindex("  airline:\n")
+
+    def of(units):
+        path.write_text(QUICK[:start] + QUICK[start:].replace("lstm: {}", f"lstm: {{units: {units}}}", 1))
+        return config.faults(path)
+
+    most = max(units for units in range(6000, 7000) if 24 * (4 * units * (units + 2) + units + 1) <= 4096 * 10**6)
+    assert of(most) == []
+    assert of(most + 1) == [
+        f"{path}: tasks.airline: lstm: its weights and what training keeps of them take 4 GiB: expected at most the 4 "
+        "GiB of this machine"
+    ]
+
+
+@pytest.mark.parametrize("faults", [FAULTS, UNNAMED, ACCEPTED], ids=["faults", "unnamed", "accepted"])
+def test_every_fault_is_told_in_lines(faults, tmp_path):
+    path = tmp_path / "params.yaml"
+    for old, new, *_ in faults.values():
+        path.write_text(changed(old, new), encoding="utf-8")
+        wrong = config.faults(path)
+        assert wrong
+        assert all(line.startswith(str(path)) and "\n" not in line for line in wrong)
+        with pytest.raises(StudyError) as caught:
+            config.load(path)
+        assert str(caught.value) == wrong[0] + f" ({len(wrong) - 1} more: rnn-study check)" * (len(wrong) > 1)
+
+
+def test_all_faults_are_told_at_once(tmp_path):
+    text = QUICK.replace("trials: 8", "trials: 3").replace("depth: 1", "depth: 12", 1).replace("round: 4", "rund: 4")
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace("lstm: {}", "lstm: {clip_by: nothing, clip: 1.0}", 1), encoding="utf-8")
+    told = [line.removeprefix(f"{path}: ") for line in config.faults(path)]
+    assert [line.partition(":")[0] for line in told] == [
+        "tuning.trials",
+        "tuning.round",
+        "tuning.rund",
+        "tasks.mnist_rows.network.depth",
+        "tasks.mnist_rows.cells.lstm",
+    ]
+    assert told[0].startswith("tuning.trials: got 3: expected at least 8: the first ones are drawn at random, and ")
+    assert told[3] == "tasks.mnist_rows.network.depth: got 12: expected at most 8"
+
+
+def test_what_one_section_says_of_another_is_told_at_once(tmp_path):
+    text = QUICK.replace("seed: 1000", "seed: 8").replace(DIGITS, DIGITS.replace("a: lstm", "a: ugrnn"))
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace("float32: {airline: [lstm]}", "float32: {airline: [gnu, gnat]}"), encoding="utf-8")
+    told = [line.removeprefix(f"{path}: ") for line in config.faults(path)]
+    of_parity = [f"parity.float32.airline: got '{cell}'" for cell in ("gnu", "gnat")]
+    expected = ["tuning.seed 8: search with 8", *of_parity, "questions.digits-lstm: a 'ugrnn'"]
+    assert [line for line, start in zip(told, expected, strict=True) if not line.startswith(start)] == []
+
+
+def test_a_cell_taken_out_of_a_task_is_taken_out_of_parity(tmp_path):
+    found = config.load(ROOT / "studies" / "quick.yaml")
+    assert found.held("float32", "airline") == ("lstm",)
+    path, start = tmp_path / "params.yaml", QUICK.rindex("  airline:\n")
+    text = QUICK[:start] + QUICK[start:].replace("lstm: {}, ", "", 1)
+    questions = text.index("\nquestions:")
+    path.write_text(text[:questions] + "\nquestions: {}\n", encoding="utf-8")
+    found = config.load(path)
+    assert found.task("airline").kinds == ("vanilla", "gru")
+    assert found.held("float32", "airline") == ()
+    assert found.held("defaults", "tweets") == ()
+
+
+def test_the_command_tells_every_fault_and_changes_nothing(tmp_path):
+    path = tmp_path / "params.yaml"
+
+    def check(text):
+        path.write_text(text, encoding="utf-8")
+        command = [Path(sys.executable).with_name("rnn-study"), "check"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert [file.name for file in tmp_path.iterdir()] == ["params.yaml"]
+        assert path.read_text() == text
+        return done.returncode, done.stdout, done.stderr
+
+    assert check(QUICK) == (0, "params.yaml: the quick study can run\n", "")
+    code, out, err = check(QUICK.replace("trials: 8", "trials: 3").replace("round: 4", "round: no"))
+    assert (code, out) == (1, "")
+    first, second = err.splitlines()
+    assert first.startswith("error: params.yaml: tuning.trials: got 3: expected at least 8: ")
+    assert second == "error: params.yaml: tuning.round: got 'no': expected a valid integer"
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path):

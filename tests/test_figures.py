@@ -15,6 +15,7 @@ from rnn_study.model.cells import CELLS
 from rnn_study.reports import cell_diagrams, display, figures, front, glossary
 from rnn_study.reports.gradients import inside, plots
 from rnn_study.reports.study import Study
+from rnn_study.statistics.crossed import Estimate
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import write_json
 
@@ -271,43 +272,83 @@ def test_a_diagram_names_every_gate_and_reads_from_left_to_right():
 # Lessons say what was measured --------------------------------------------------------------------------------------
 
 
-def test_a_lesson_names_who_has_most_and_who_least():
-    assert (
-        plots.ranked({"lstm": 1.0, "gru": 3.0, "vanilla": 2.0}, "keeps most", "least")
-        == "the GRU keeps most, the LSTM least"
+def test_a_lesson_names_who_has_most_and_who_least_as_far_as_intervals_part():
+    vanilla, lstm, gru = Estimate(2.0, 1.5, 2.5), Estimate(1.0, 0.5, 1.4), Estimate(3.0, 2.6, 3.5)
+
+    def told(**found):
+        return plots.ranked(found, "most is kept", "least")
+
+    assert told(lstm=lstm, gru=gru, vanilla=vanilla) == "most is kept in the GRU, least in the LSTM"
+    assert told(vanilla=vanilla, gru=Estimate(3.0, 2.5, 3.5), lstm=lstm) == (
+        "most is kept in the vanilla RNN and the GRU, least in the LSTM"
     )
-    assert plots.ranked({"lstm": 1.0, "gru": 1.0}, "keeps most", "least") == "LSTM and GRU: all alike"
+    assert told(vanilla=Estimate(2.0, 1.4, 2.5), gru=gru, lstm=lstm) == (
+        "most is kept in the GRU, least in the vanilla RNN and the LSTM"
+    )
+    apart = "LSTM and GRU do not clearly differ"
+    assert told(lstm=lstm, gru=Estimate(1.5, 1.4, 1.6)) == apart
+    assert told(lstm=lstm, gru=Estimate(1.0, 0.5, 1.4)) == apart
+    assert (
+        told(vanilla=Estimate(2.0, 1.4, 2.6), lstm=lstm, gru=gru) == "vanilla RNN, LSTM and GRU do not clearly differ"
+    )
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "learned"),
-    [((-1, -2, -6), (-7, 0, -1), True), ((-6, -2, -1), (-7, 0, -1), False)],
-)
-def test_the_front_page_states_who_passes_most_and_whether_that_turned(before, after, learned):
-    """Powers of ten of the error at the first step, of vanilla RNN, LSTM and GRU."""
+def quantities(**by_stage):
+    """A study whose vanilla RNN, LSTM and GRU have these values at each stage, each surely."""
     cells = ("vanilla", "lstm", "gru")
-
-    def stages(first, second):
-        flow = {
-            name: np.array([[[0.0, value / 2, value]]]) for name, value in (("initial", first), ("epoch 3", second))
-        }
-        return {name: {"flow": found} for name, found in {**flow, "trained": np.zeros((1, 1, 3))}.items()}
-
-    found = {cell: stages(*values) for cell, *values in zip(cells, before, after, strict=True)}
-    study = SimpleNamespace(
-        profiles=lambda name: found,
+    rows = {
+        (cell, stage): {"value": value, "low": value - 0.1, "high": value + 0.1}
+        for stage, values in by_stage.items()
+        for cell, value in zip(cells, values, strict=True)
+    }
+    return SimpleNamespace(
         cells=lambda name: list(cells),
+        quantity=lambda name, cell, stage, quantity: rows.get((cell, stage)) if quantity == "arrives" else None,
+        profiles=lambda name: dict.fromkeys(cells, dict.fromkeys(("initial", "epoch 3", "trained"))),
         gradients={"framework": "pytorch"},
         ablation=lambda name: {"cells": {cell: {"seeds": [0], "updates": [400]} for cell in cells}},
         history=lambda *place: [{"validation_score": 0.4}] * 4,
     )
-    told = front.surprise(study)
-    names = dict(zip(("vanilla RNN", "LSTM", "GRU"), before, strict=True))
-    assert told.startswith(
-        f"Before training the {max(names, key=names.get)} passes most error to the first step and the "
+
+
+def test_a_lesson_of_distance_says_what_the_table_says():
+    study = quantities(initial=(3, 1, 2), trained=(0, 2, 1))
+    assert plots._lesson(study, "adding", "arrives", "best", "worst") == (
+        "Adding problem: before training best in the vanilla RNN, worst in the LSTM; trained best in the LSTM, worst "
+        "in the vanilla RNN."
     )
-    assert "; after 300 updates the LSTM passes most error to the first step and the vanilla RNN least." in told
-    assert told.endswith("What reaches far back is learned.") == learned
+    assert plots._lesson(study, "adding", "memory", "best", "worst") == (
+        "Adding problem: sequences too short to compare."
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "worst", "learned"), [((-1, -2, -6), "GRU", True), ((-6, -2, -1), "vanilla RNN", False)]
+)
+def test_the_front_page_states_where_error_arrives_and_whether_that_turned(before, worst, learned):
+    """Powers of ten of the error at the first step, of vanilla RNN, LSTM and GRU."""
+    study = quantities(**{"initial": before, "epoch 3": (-7, 0, -1), "trained": (0, -5, 0)})
+    best = "GRU" if worst == "vanilla RNN" else "vanilla RNN"
+    assert front.surprise(study) == (
+        f"Before training the error reaches the first step best in the {best}, worst in the {worst}; after 300 updates "
+        "the error reaches the first step best in the LSTM, worst in the vanilla RNN."
+        + " What reaches far back is learned."
+        * learned
+    )
+
+
+def test_the_word_of_the_largest_share_is_named(monkeypatch):
+    """The mean of the seeds' shares, as the bars show them: a seed with large gradients has no larger say."""
+    told = []
+    monkeypatch.setattr(inside, "show", lambda study, draw, *, lesson, **words: told.append(lesson))
+    gradient = np.array([[[90.0, 10.0, 0.0]], [[1.0, 8.0, 1.0]], [[1.0, 8.0, 1.0]]])  # seeds, sentences, words
+    study = SimpleNamespace(
+        cells=lambda name: ["gru"],
+        profiles=lambda name: {"gru": {"trained": {"gradient": gradient, "keeps": np.zeros((3, 1, 3))}}},
+        source=lambda name: "data",
+    )
+    inside.words(study, "agreement", 0, ["the", "man"], "has")
+    assert told == ["“the man …” (has): the largest share of the answer's gradient goes in the GRU to “man”."]
 
 
 def test_a_map_says_what_became_of_its_own_runs(monkeypatch):

@@ -1,12 +1,12 @@
-"""The command `rnn-study`: switch studies, empty the run store, compare with another machine, draw, publish."""
+"""The command `rnn-study`: switch and check studies, prune the store, compare with another machine, draw, publish."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rnn_study.running.run import store
 from rnn_study.support.errors import StudyError, one_line_errors
 from rnn_study.support.files import atomic
 
@@ -33,8 +33,23 @@ def use(study: Choice) -> None:
 
 
 @app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="such as studies/real.yaml")] = config.PARAMS,
+) -> None:
+    """Say everything that is wrong with params.yaml, before anything runs."""
+    wrong = config.faults(file)
+    for fault in wrong:
+        print(f"error: {fault}", file=sys.stderr)
+    if wrong:
+        raise typer.Exit(1)
+    print(f"{file}: the {config.load(file).study} study can run")
+
+
+@app.command()
 def prune() -> None:
     """Delete the stored runs that the last execution of no stage needs."""
+    from rnn_study.running.run import store
+
     gone = store.prune()
     print(f"{len(gone)} runs deleted from {store.ROOT}")
 

@@ -1,12 +1,43 @@
 """What every model of params.yaml is made of."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def least(bound: int, why: str) -> AfterValidator:
+    """Refuses a number below `bound`, and says why."""
+
+    def checked(value: int) -> int:
+        if value < bound:
+            raise ValueError(f"got {value}: expected at least {bound:,}: {why}")
+        return value
+
+    return AfterValidator(checked)
+
+
+def most(bound: int, why: str) -> AfterValidator:
+    """Refuses a number above `bound`, and says why."""
+
+    def checked(value: int) -> int:
+        if value > bound:
+            raise ValueError(f"got {value}: expected at most {bound:,}: {why}")
+        return value
+
+    return AfterValidator(checked)
+
+
+def refuse(faults: Iterable[str]) -> None:
+    """Raise one ValueError for all `faults`, a line each, if there are any."""
+    if lines := list(faults):
+        raise ValueError("\n".join(lines))
+
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,40}$"  # a folder in every file system
 Fraction = Annotated[float, Field(ge=0.01, le=0.5)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1), most(10**9, "no machine gets through more")]
+Rounds = Annotated[int, Field(ge=1), most(10**7, "training would not end")]  # epochs, updates
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Positive = Annotated[float, Field(gt=0)]

@@ -1,10 +1,11 @@
 """The length frontier: generated problems at every length, nothing tuned."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from .base import Count, Model, Positive, Rate, Seed
+from .base import Count, Model, Positive, Rate, Rounds, Seed, refuse
 from .tasks import Ablated
 
 GENERATED = Literal["adding", "copy_memory", "temporal_order", "delayed_recall", "parity", "menu", "agreement"]
@@ -35,7 +36,7 @@ class FrontierTraining(Model):
     """The same for every cell, but for what a variant says itself."""
 
     batch_size: Count
-    updates: Count  # at most: a run that has not solved the problem by then is censored
+    updates: Rounds  # at most: a run that has not solved the problem by then is censored
     learning_rate: Rate
     clip: Positive | None
     goal: (
@@ -44,7 +45,7 @@ class FrontierTraining(Model):
 
 
 class DrawnTraining(FrontierTraining):
-    check: Count  # updates between two looks at the validation part
+    check: Rounds  # updates between two looks at the validation part
 
     @model_validator(mode="after")
     def _whole(self) -> "DrawnTraining":
@@ -94,19 +95,18 @@ class FrontierParams(Ablated):
         grid = [*self.lengths, *self.gpu_lengths]
         if grid != sorted(set(grid)):
             raise ValueError(f"lengths {self.lengths}, gpu_lengths {self.gpu_lengths}: expected rising numbers")
+        refuse(self._walk_faults())
+        return self
+
+    def _walk_faults(self) -> Iterator[str]:
         for name, variant in self.variants.items():
             if variant.bidirectional:
-                raise ValueError(
-                    f"{name}: bidirectional: expected a network that reads forward, whose memory has an end"
-                )
+                yield f"{name}: bidirectional: expected a network that reads forward, whose memory has an end"
         for name, ablation in self.ablated.items():
             if ablation.seeds == 1:
-                raise ValueError(f"ablations: {name}: seeds 1: expected 2 or more, one has no spread to compare")
+                yield f"ablations: {name}: seeds 1: expected 2 or more, one has no spread to compare"
             if ablation.clip_times:
-                raise ValueError(
-                    f"ablations: {name}: clip_times {ablation.clip_times}: expected clip, no norm is known"
-                )
-        return self
+                yield f"ablations: {name}: clip_times {ablation.clip_times}: expected clip, no norm is known"
 
 
 class DrawnFrontier(FrontierParams):
@@ -119,9 +119,11 @@ class ImageFrontier(FrontierParams):
 
     @model_validator(mode="after")
     def _squares(self) -> "ImageFrontier":
-        for steps in [*self.lengths, *self.gpu_lengths]:
-            if int(steps**0.5 + 0.5) ** 2 != steps:
-                raise ValueError(f"lengths: got {steps}: expected squares, one step for each pixel of an image")
+        refuse(
+            f"lengths: got {steps}: expected squares, one step for each pixel of an image"
+            for steps in [*self.lengths, *self.gpu_lengths]
+            if int(steps**0.5 + 0.5) ** 2 != steps
+        )
         if self.generalise:
             raise ValueError("generalise: expected none, images have one size")
         return self

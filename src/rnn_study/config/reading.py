@@ -1,7 +1,9 @@
-"""YAML files, whose faults are one clear line."""
+"""YAML files, whose faults are one clear line each, and what is wrong with what they hold."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
 from rnn_study.support.errors import StudyError
@@ -25,3 +27,46 @@ def read_yaml(path: Path) -> object:
         raise StudyError(f"{where}: {problem}: expected YAML, each key once") from None
     except OSError as error:
         raise StudyError(f"{path}: {error.strerror}: expected a YAML file here") from None
+
+
+def _place(value: object, fault: ErrorDetails) -> Iterator[str]:
+    """The keys that lead to a fault, without the tags that pydantic puts between those of a union."""
+    *way, last = fault["loc"] or ("",)
+    tagged = False  # a tag may be a key as well
+    for part in way:
+        if isinstance(value, dict) and (part not in value or (part == value.get("kind") and not tagged)):
+            tagged = True
+            continue
+        value, tagged = value[part], False
+        yield str(part)
+    if fault["type"] == "missing" or not isinstance(value, dict) or last in value:
+        yield str(last)
+
+
+_BOUNDS = {
+    "greater_than": "expected more than {gt}",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than": "expected less than {lt}",
+    "less_than_equal": "expected at most {le}",
+}
+
+
+def _lower(text: str) -> str:
+    return (text[:1].lower() + text[1:]).replace("input should be", "expected")
+
+
+def told(value: object, faults: Sequence[ErrorDetails]) -> Iterator[str]:
+    """What pydantic found wrong with `value`, a line each: `: key: got 3: expected ...`."""
+    for fault in faults:
+        key = ".".join(_place(value, fault))
+        place = f": {key}" if key else ""
+        if fault["type"] == "extra_forbidden":
+            yield f"{place}: unknown key: expected the keys of studies/quick.yaml"
+        elif fault["type"] == "missing":
+            yield f"{place}: missing"
+        elif fault["type"] == "value_error":
+            for line in fault["msg"].removeprefix("Value error, ").splitlines():
+                yield f"{place}: {_lower(line)}"
+        else:
+            expected = _BOUNDS.get(fault["type"], "").format(**fault.get("ctx", {}))
+            yield f"{place}: got {fault['input']!r}: {expected or _lower(fault['msg'])}"

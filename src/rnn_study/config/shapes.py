@@ -80,9 +80,9 @@ class Language(Model):
     classifies: ClassVar[bool] = True
     of: Literal["alice", "tweets"]
     unit: Literal["characters", "words"]
-    symbols: Annotated[int, Field(ge=1000)] | None  # of the text, from its start; null: all
-    vocabulary: Annotated[int, Field(ge=10)]  # characters or words that are told apart
-    window: Annotated[int, Field(ge=2)]  # steps that the gradient reaches back
+    symbols: Annotated[Count, Field(ge=1000)] | None  # of the text, from its start; null: all
+    vocabulary: Annotated[Count, Field(ge=10)]  # characters or words that are told apart
+    window: Annotated[Count, Field(ge=2)]  # steps that the gradient reaches back
     held_out: Fraction  # of the text, its end: the validation part, and as much again for the test
     inputs: Count  # width of the vectors, drawn at random
     seed: Seed
@@ -94,7 +94,7 @@ class Menu(Model):
     kind: Literal["menu"]
     classifies: ClassVar[bool] = True
     version: Literal["weather", "cycle", "both"]
-    days: Annotated[int, Field(ge=2)]
+    days: Annotated[Count, Field(ge=2)]
     train: Count  # sequences
     validation: Count
     test: Count
@@ -107,10 +107,10 @@ class TweetsTutorial(Model):
     kind: Literal["tweets_tutorial"]
     classifies: ClassVar[bool] = True
     version: Literal["coded", "embedded", "cleaned"]  # as it runs; embedding restored; stop words and lemmas too
-    tweets: Annotated[int, Field(ge=20)]  # so many, drawn at random, or all there are
+    tweets: Annotated[Count, Field(ge=20)]  # so many, drawn at random, or all there are
     test: Fraction
-    words: Annotated[int, Field(ge=10)]  # the most frequent ones
-    tokens: Annotated[int, Field(ge=1)]  # cut off before (!) these many last ones, padded after
+    words: Annotated[Count, Field(ge=10)]  # the most frequent ones
+    tokens: Count  # cut off before (!) these many last ones, padded after
     seed: Seed
 
 

@@ -1,11 +1,12 @@
 """The tasks, and the generated problems: data, network, training, and what runs."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
-from .base import NAME, Count, Fraction, Model, Positive, Rate, Seed
+from .base import NAME, Count, Fraction, Model, Positive, Rate, Rounds, Seed, refuse
 from .variants import Ablation, Answers, Map, Variant
 
 
@@ -20,7 +21,7 @@ class Tweets(Model):
     validation: Fraction  # share of the distinct tweets
     test: Fraction  # share of the distinct tweets
     seed: Seed  # of the split
-    vocabulary: Annotated[int, Field(ge=10)]  # rows of the table, padding and [UNK] among them
+    vocabulary: Annotated[Count, Field(ge=10)]  # rows of the table, padding and [UNK] among them
     max_tokens: Count  # tokens after these are cut off
 
     @model_validator(mode="after")
@@ -41,7 +42,7 @@ class Airline(Model):
 
 class Adding(Model):
     classifies: ClassVar[bool] = False
-    steps: Annotated[int, Field(ge=2)]  # T
+    steps: Annotated[Count, Field(ge=2)]  # T
     train: Count  # sequences
     validation: Count
     test: Count
@@ -61,7 +62,7 @@ class Agreement(Model):
 class NetworkParams(Model):
     """The architecture, the same for every cell. Exactly one of `parameters` and `units` sets the width."""
 
-    parameters: Annotated[int, Field(ge=10)] | None  # budget, embedding apart; the width of each cell is solved
+    parameters: Annotated[Count, Field(ge=10)] | None  # budget, embedding apart; the width of each cell is solved
     units: Count | None  # equal width
     depth: Annotated[int, Field(ge=1, le=8)]
     finetune: bool  # train the embedding, where there is one
@@ -76,12 +77,12 @@ class NetworkParams(Model):
 
 class Training(Model):
     batch_size: Count
-    epochs: Count  # at most
-    patience: Count  # epochs without a better validation score before training stops
+    epochs: Rounds  # at most
+    patience: Rounds  # epochs without a better validation score before training stops
 
 
 class TaskTuning(Model):
-    epochs: Count
+    epochs: Rounds
     examples: Count | None  # of the training part, from its start; null: all
 
 
@@ -100,17 +101,17 @@ class Grid(Model, Generic[P]):
     def _possible(self) -> "Grid[P]":
         if not self.cells:
             raise ValueError("expected at least one cell")
-        self._check("cells", self.cells)
+        refuse(self._faults("cells", self.cells))
         return self
 
-    def _check(self, key: str, variants: dict[str, Variant]) -> None:
+    def _faults(self, key: str, variants: dict[str, Variant]) -> Iterator[str]:
         for name, variant in variants.items():
             fault = f"got the name {name!r}: expected small letters, digits, - and _"
             if re.fullmatch(NAME, name):
                 of = self.network.depth, self.training.batch_size, self.prepare.classifies, self.answers
                 fault = variant.clash() or variant.fault(name, *of)
             if fault:
-                raise ValueError(f"{key}.{name}: {fault}")
+                yield f"{key}.{name}: {fault}"
 
     @property
     def answers(self) -> Answers:
@@ -171,20 +172,25 @@ class Ablated(Grid[P], Generic[P]):
 
     @model_validator(mode="after")
     def _ablations_possible(self) -> "Ablated[P]":
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)}: expected each seed once")
-        for key, count in self.counts().items():
-            if count and count > len(self.seeds):
-                raise ValueError(f"{key}: got {count}: expected at most {len(self.seeds)}, as many as seeds")
-        for label, ablation in self.ablations.items():
-            for cell in ablation.of:
-                if cell not in self.cells:
-                    raise ValueError(f"ablations.{label}: of {cell!r}: expected one of {', '.join(self.cells)}")
+        refuse(self._seed_faults())
+        refuse(
+            f"ablations.{label}: of {cell!r}: expected one of {', '.join(self.cells)}"
+            for label, ablation in self.ablations.items()
+            for cell in ablation.of
+            if cell not in self.cells
+        )
         clash = self.cells.keys() & self.ablated.keys()
         if clash:
             raise ValueError(f"ablations: {min(clash)} is in cells as well: expected another name")
-        self._check("ablations", self.ablated)
+        refuse(self._faults("ablations", self.ablated))
         return self
+
+    def _seed_faults(self) -> Iterator[str]:
+        if len(set(self.seeds)) < len(self.seeds):
+            yield f"seeds {list(self.seeds)}: expected each seed once"
+        for key, count in self.counts().items():
+            if count and count > len(self.seeds):
+                yield f"{key}: got {count}: expected at most {len(self.seeds)}, as many as seeds"
 
     @property
     def ablated(self) -> dict[str, Ablation]:

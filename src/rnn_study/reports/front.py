@@ -13,6 +13,7 @@ from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
 from . import display, verdicts
 from .cell_diagrams import diagram
 from .figures import FAINT, colour, panels, show
+from .gradients.plots import estimates, ranked
 from .study import Study
 from .wording import interval, label, number, origin, sequence
 
@@ -23,12 +24,12 @@ _LEAST = -4  # powers of ten: less error than that is drawn as none
 
 
 def _flows(study: Study, cell: str) -> dict[str, np.ndarray]:
-    """By stage of training the error that arrives at each lag, in powers of ten of that at the last step: the median
-    over seeds of the mean over sequences."""
+    """By stage of training the error that arrives at each lag, in powers of ten of that one step from the end: the
+    median over seeds of the mean over sequences."""
     found = {}
     for stage, profile in study.profiles(PROBLEM)[cell].items():
         flow = np.nanmean(profile["flow"], axis=1)
-        found[stage] = np.median(flow - flow[:, :1], axis=0)
+        found[stage] = np.median(flow - flow[:, 1:2], axis=0)
     return found
 
 
@@ -163,17 +164,13 @@ def solved(study: Study) -> str:
 def surprise(study: Study) -> str:
     """What the cells do before training, and what they have learned after the last checkpoint."""
     stages = [stage for stage in study.profiles(PROBLEM)[study.cells(PROBLEM)[0]] if stage != TRAINED]
-    told, orders = [], []
+    told, worst = [], []
     for stage in dict.fromkeys((stages[0], stages[-1])):
-        arrives = {cell: float(_flows(study, cell)[stage][-1]) for cell in study.cells(PROBLEM)}
-        order = sorted(arrives, key=arrives.__getitem__)
-        orders.append(order)
-        told.append(
-            f"{_stage(study, stage)} the {label(order[-1])} passes most error to the first step and the "
-            f"{label(order[0])} least"
-        )
+        found = estimates(study, PROBLEM, stage, "arrives")
+        worst.append(min(found, key=found.__getitem__))
+        told.append(f"{_stage(study, stage)} {ranked(found, 'the error reaches the first step best', 'worst')}")
     text = "; ".join(told)
-    turned = len(orders) > 1 and orders[0][0] != orders[1][0]
+    turned = len(worst) > 1 and worst[0] != worst[1]
     return f"{text[:1].upper()}{text[1:]}." + (" What reaches far back is learned." if turned else "")
 
 

@@ -221,8 +221,8 @@ def _by_default(study: Study) -> str:
     for cell in dict.fromkeys(cell for _, cell, _ in study.curves):
         found = [found for (_, other, _), found in study.curves.items() if other == cell]
         worst = max(float(one["defaults"].max()) for one in found)
-        floors = min(float((one["defaults"] / one["floor"]).max()) for one in found)
-        told.append(f"{label(cell)} {worst:.2g} (in every training {float(f'{floors:.0g}'):,.0f} floors or more)")
+        least = min(float((one["defaults"] / one["floor"]).max()) for one in found)
+        told.append(f"{label(cell)} {worst:.2g} (always at least {least:.0e} times what rounding alone moves)")
     return (
         "Left to its own defaults (epsilon, clipping, the number of biases) each framework goes its own way from the "
         f"same weights; at worst the losses were apart by {sequence(told)}."

@@ -242,6 +242,12 @@ class Study:
         """Where the data of a task or problem comes from, from its data card."""
         return self._read(f"metrics/data/{name}.json", read_json)["provenance"]
 
+    def is_generated(self, name: str) -> bool:
+        """Whether any of the data behind a task or problem is; sequences of a problem without a card always are."""
+        if not (self.root / "metrics" / "data" / f"{name}.json").is_file():
+            return True
+        return any(record["generated"] for record in self.provenance(name))
+
     def source(self, name: str) -> str:
         """The data behind a task or problem, for captions."""
         return "data: " + "; ".join(map(origin, self.provenance(name)))

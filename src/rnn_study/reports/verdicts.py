@@ -62,19 +62,22 @@ def sentence(row: Row) -> str:
     return f"{told}{why}; fresh seeds would say otherwise with a chance of {chance(row['otherwise'])}."
 
 
-def headline(row: Row) -> tuple[str, str]:
+def headline(row: Row, generated: bool = False) -> tuple[str, str]:
     """One answer for the head of a page: what holds; then how much, and how sure."""
     claim = row["claim"]
     if claim.split()[0] in ("A", "An", "Over"):
         claim = claim[0].lower() + claim[1:]
-    sure = f"{row['seeds']} seeds; chance that fresh ones say otherwise {chance(row['otherwise'])}"
-    return f"{WORDS[row['verdict']]}: {claim}.", f"{_where(row)}: {estimate(row)}, {sure}."
+    lesson = f"{WORDS[row['verdict']]}: {claim}."
+    if row["verdict"] == "no difference that matters":
+        lesson = f"Asked whether {claim}: no difference that matters, which is {smallest(row)}."
+    sure = f"{row['seeds']} seeds; chance that a repeat with new seeds says otherwise {chance(row['otherwise'])}"
+    return lesson, f"{_where(row)}{' (generated)' * generated}: {estimate(row)}, {sure}."
 
 
 def show_headline(study: Study, *about: str) -> None:
     """The answers, those first that a rerun is likely to give again; which, see `rows`."""
     found = sorted(rows(study, *about), key=lambda row: not _settled(row))
-    display.show_headline(map(headline, found))
+    display.show_headline(headline(row, study.is_generated(row["of"])) for row in found)
 
 
 def _settled(row: Row) -> bool:

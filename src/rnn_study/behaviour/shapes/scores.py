@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from rnn_study.config import Config
 from rnn_study.data.shapes import KINDS
 from rnn_study.model.network import parameter_count
 from rnn_study.model.task import score_of
 from rnn_study.running.run import results
+from rnn_study.statistics.shares import share
 
 from .trained import System
 
@@ -23,8 +26,6 @@ def scores(systems: Iterable[System]) -> list[Row]:
             runs = system.folders[backend][variant]
             for part in task.tests:
                 found = system.score(backend, variant, part)
-                low, high = found.interval()[1:]
-                most = 1.0 if task.score_name == "accuracy" else float("inf")
                 rows.append(
                     {
                         "system": system.name,
@@ -34,7 +35,7 @@ def scores(systems: Iterable[System]) -> list[Row]:
                         "score": task.score_name,
                         "unit": task.unit,
                         "mean": found.value,
-                        "interval": [max(low, 0.0), min(high, most)],
+                        "interval": _interval(system, backend, variant, part),
                         "seeds": len(runs),
                         "examples": len(task.tests[part].y),
                         "parameters": parameter_count(system.networks[variant], embedding=False),
@@ -42,6 +43,16 @@ def scores(systems: Iterable[System]) -> list[Row]:
                     }
                 )
     return rows
+
+
+def _interval(system: System, backend: str, variant: str, part: str) -> list[float]:
+    """That of the score within what a score can be; Wilson's of one seed that is right or wrong in each example, which
+    is not sure where all examples are alike."""
+    marks = system.marks(backend, variant, part)
+    if len(marks) == 1 and system.task.score_name == "accuracy" and np.isin(marks, (0, 1)).all():
+        return list(share(int(marks.sum()), marks.size)[1:])
+    low, high = system.score(backend, variant, part).interval()[1:]
+    return [max(low, 0.0), min(high, 1.0 if system.task.score_name == "accuracy" else float("inf"))]
 
 
 def baselines(config: Config, systems: Iterable[System]) -> dict[str, dict[str, float]]:

@@ -333,13 +333,14 @@ def attention(evidence: Evidence) -> Found:
 
 
 def word_order(evidence: Evidence) -> Found:
-    """Accuracy lost when the words of the test tweets are shuffled, by the cell that loses most."""
+    """Points of accuracy lost when the words of the test tweets are shuffled, by the cell that loses most."""
     rows = evidence.found["order"]
     most = max(rows, key=lambda row: row["lost"])
     told = ", ".join(f"{CELLS[row['cell']].label} {100 * row['lost']:.1f}" for row in rows)
     note = f"points lost: {told}; single words by TF-IDF {100 * evidence.found['single_words']:.1f} %, which lose none"
     verdict = "order counts" if most["interval"][0] > 0 else "not shown"
-    return Found(verdict, most["lost"], most["interval"], "accuracy", most["seeds"], note)
+    points = [100 * bound for bound in most["interval"]]
+    return Found(verdict, 100 * most["lost"], points, "points", most["seeds"], note)
 
 
 # number: what it is, what is claimed of it, where the tutorials say it, and the figure.

@@ -233,7 +233,7 @@ def search_curve(study: Study, task: str) -> None:
 
     alt = (
         f"{label(task)}: the best validation score to expect of so many trials drawn from those that were made (Dodge "
-        "et al. 2019), a curve a cell and search. A curve that still rises would gain from more trials."
+        "et al. 2019), a curve a cell and search. A curve that has not levelled off would gain from more trials."
     )
     gains = {
         cell: max((abs(curve[-1] - curve[-2]) for curve in curves(cell) if len(curve) > 1), default=0.0)

@@ -9,6 +9,7 @@ from rnn_study.behaviour.diagnostics.profiles import BINS, INITIAL, LEFT, RIGHT,
 from rnn_study.reports.figures import FAINT, colour, legend, panels, show
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import label, sequence
+from rnn_study.statistics.crossed import over_seeds
 
 from .plots import band, ranked
 
@@ -97,10 +98,10 @@ def health(study: Study, task: str) -> None:
         "update relative to the weights; the median over seeds with the range as a band, to the shortest run's end."
     )
     clipped = {
-        cell: float(np.mean([(run["clipped_norms"] < run["norms"]).mean() for run in study.updates(task, cell)]))
+        cell: over_seeds([(run["clipped_norms"] < run["norms"]).mean() for run in study.updates(task, cell)]).interval()
         for cell in cells
     }
-    lesson = f"{label(task)}: {ranked(clipped, 'has its gradient clipped most often', 'least often')}."
+    lesson = f"{label(task)}: {ranked(clipped, 'gradients are clipped most often', 'least often')}."
     show(study, draw, lesson=lesson, alt=alt, source=study.source(task), task=task, name="health")
 
 
@@ -140,6 +141,12 @@ def clip_map(study: Study, problem: str) -> None:
     show(study, draw, lesson=lesson, alt=alt, source=study.source(problem), task=problem, name="clip-map")
 
 
+def _shares(stage: dict[str, np.ndarray], sentence: int, text: Sequence[str]) -> np.ndarray:
+    """Of every seed (seeds, words) the share of the answer's gradient that goes to each word."""
+    gradient = stage["gradient"][:, sentence, : len(text)]
+    return gradient / gradient.sum(axis=1, keepdims=True)
+
+
 def words(study: Study, task: str, sentence: int, text: Sequence[str], answer: str) -> None:
     """For each cell, the share of the answer's gradient that goes to each word, and how much memory is kept there."""
     cells = study.cells(task)
@@ -151,8 +158,7 @@ def words(study: Study, task: str, sentence: int, text: Sequence[str], answer: s
         found = {cell: study.profiles(task)[cell][TRAINED] for cell in cells}
         figure, column = panels(narrow, 1 + bool(keeping), 1, height=2.0, sharex=True)
         for c, cell in enumerate(cells):
-            gradient = found[cell]["gradient"][:, sentence, : len(text)]
-            shares = gradient / gradient.sum(axis=1, keepdims=True)
+            shares = _shares(found[cell], sentence, text)
             width = 0.8 / len(cells)
             places = x + (c + 0.5) * width - 0.4
             column[0, 0].bar(places, shares.mean(axis=0), width, color=colour(c), label=label(cell))
@@ -169,7 +175,7 @@ def words(study: Study, task: str, sentence: int, text: Sequence[str], answer: s
         f"“{' '.join(text)}”, asked for “{answer}”: above, the share of the answer's gradient that goes to each word, "
         "a bar a cell, mean over seeds; below, the mean share of its memory that a cell keeps at each word."
     )
-    most = {cell: text[int(found[cell]["gradient"][:, sentence, : len(text)].mean(axis=0).argmax())] for cell in cells}
+    most = {cell: text[int(_shares(found[cell], sentence, text).mean(axis=0).argmax())] for cell in cells}
     told = sequence([f"in the {label(cell)} to “{word}”" for cell, word in most.items()])
-    lesson = f"“{' '.join(text)} …” ({answer}): most of the answer's gradient goes {told}."
+    lesson = f"“{' '.join(text)} …” ({answer}): the largest share of the answer's gradient goes {told}."
     show(study, draw, lesson=lesson, alt=alt, source=study.source(task), task=task, name=f"words-{sentence}")

@@ -1,6 +1,6 @@
 """Figures of gradient behaviour by distance from the loss: error, spectra, memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +10,7 @@ from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
 from rnn_study.reports.figures import FAINT, INK, colour, legend, panels, show
 from rnn_study.reports.study import Study
 from rnn_study.reports.wording import label, sequence
+from rnn_study.statistics.crossed import Estimate
 
 _THEORY = (0.8, 0.9, 1.0)  # kernels a Q of a linear RNN, drawn as dotted lines
 TITLES = {INITIAL: "before training", TRAINED: "trained"}
@@ -20,22 +21,35 @@ def when(stage: str) -> str:
     return TITLES.get(stage, f"after {stage}" if stage else "")
 
 
-def ranked(values: dict[str, float], many: str, few: str) -> str:
-    """Which cell has the largest value and which the least, in words; `many` and `few` are what they do."""
-    names = sorted(values, key=values.__getitem__, reverse=True)
-    if len(names) < 2 or values[names[0]] == values[names[-1]]:
-        return f"{sequence([label(name) for name in names])}: all alike"
-    return f"the {label(names[0])} {many}, the {label(names[-1])} {few}"
+def ranked(found: dict[str, Estimate], best: str, worst: str) -> str:
+    """In which cells a figure is largest and in which least, in words; `best` and `worst` say what that means.
+
+    Cells whose intervals overlap with that of the first, or of the last, share its place; where these meet none has it.
+    """
+    first, last = max(found.values()), min(found.values())
+    top = [cell for cell, one in found.items() if one.high >= first.low]
+    bottom = [cell for cell, one in found.items() if one.low <= last.high]
+    if set(top) & set(bottom):
+        return f"{sequence([label(cell) for cell in found])} do not clearly differ"
+    told = (f"{words} in {_cells(cells)}" for words, cells in ((best, top), (worst, bottom)))
+    return ", ".join(told)
 
 
-def _lesson(study: Study, task: str, value: Callable[[dict[str, np.ndarray]], float], many: str, few: str) -> str:
-    """`ranked` before training and after."""
-    told = []
-    for stage in (INITIAL, TRAINED):
-        found = {cell: value(study.profiles(task)[cell][stage]) for cell in study.cells(task)}
-        told.append(f"{when(stage)} {ranked(found, many, few)}")
-    text = "; ".join(told) + "."
-    return f"{label(task)}: {text}"
+def _cells(names: Sequence[str]) -> str:
+    return sequence([f"the {label(name)}" for name in names])
+
+
+def estimates(study: Study, task: str, stage: str, quantity: str) -> dict[str, Estimate]:
+    """A quantity of every cell that has it."""
+    rows = {cell: study.quantity(task, cell, stage, quantity) for cell in study.cells(task)}
+    return {cell: Estimate(row["value"], row["low"], row["high"]) for cell, row in rows.items() if row}
+
+
+def _lesson(study: Study, task: str, quantity: str, best: str, worst: str) -> str:
+    """`ranked` before training and after, by the figures that stand below the picture."""
+    stages = {stage: estimates(study, task, stage, quantity) for stage in (INITIAL, TRAINED)}
+    told = [f"{when(stage)} {ranked(found, best, worst)}" for stage, found in stages.items() if found]
+    return f"{label(task)}: {'; '.join(told) or 'sequences too short to compare'}."
 
 
 def band(axes: Axes, x: np.ndarray, curves: np.ndarray, c: int, name: str | None, style: str = "-") -> None:
@@ -65,39 +79,32 @@ def _by_stage(
 
 
 def error_flow(study: Study, task: str) -> None:
-    """The norm of dL/dz by distance from the loss, relative to the last step."""
+    """The norm of dL/dz by distance from the loss, relative to one step before the last."""
 
     def draw(axes: Axes, stage: dict[str, np.ndarray], c: int, name: str) -> None:
         flow = np.nanmean(stage["flow"], axis=1)
-        band(axes, np.arange(flow.shape[1]), flow - flow[:, :1], c, name)
+        band(axes, np.arange(1, flow.shape[1]), flow[:, 1:] - flow[:, 1:2], c, name)
 
     def flow(narrow: bool) -> Figure:
-        labels = {"xlabel": "steps back from the loss", "ylabel": "log₁₀ ‖dL/dz‖, last step = 0"}
+        labels = {"xlabel": "steps back from the loss", "ylabel": "log₁₀ ‖dL/dz‖, first lag = 0"}
         figure = _by_stage(study, task, narrow, draw, **labels)
         for axes in figure.axes:
             low, high = axes.get_ylim()
             lags = np.arange(study.profiles(task)[study.cells(task)[0]][INITIAL]["flow"].shape[2])
             for scale in _THEORY:
                 name = "linear RNN, a = 0.8, 0.9, 1" if scale == _THEORY[0] else None
-                axes.plot(lags, lags * np.log10(scale), ":", color=FAINT, linewidth=1, label=name)
+                axes.plot(lags[1:], lags[:-1] * np.log10(scale), ":", color=FAINT, linewidth=1, label=name)
             axes.set_ylim(max(low, -12), min(high, 4))
         legend(figure, figure.axes[0], narrow)
         return figure
 
     alt = (
-        f"{label(task)}: how large the error is that reaches each step, by distance from the loss, before and after "
-        "training, on a logarithmic axis; a colour a cell, the median over seeds with the range as a band, theory for "
-        "a linear RNN whose recurrent kernel is a times an orthogonal matrix dotted."
+        f"{label(task)}: how large the error is that reaches each step, by distance from the loss, as a share of what "
+        "reaches the step before the last; before and after training, on a logarithmic axis; a colour a cell, the "
+        "median over seeds with the range as a band, theory for a linear RNN whose recurrent kernel is a times an "
+        "orthogonal matrix dotted."
     )
-    lesson = _lesson(
-        study,
-        task,
-        lambda stage: float(
-            np.median(np.nanmean(stage["flow"], axis=1)[:, -1] - np.nanmean(stage["flow"], axis=1)[:, 0])
-        ),
-        "passes most of the error to the first step",
-        "least",
-    )
+    lesson = _lesson(study, task, "arrives", "the error reaches the first step best", "worst")
     show(study, flow, lesson=lesson, alt=alt, source=study.source(task), task=task, name="error-flow")
 
 
@@ -161,13 +168,7 @@ def singular_values(study: Study, task: str) -> None:
         f"{label(task)}: singular values of the product of Jacobians by distance, a column a cell, before and after "
         "training; the whole spectrum light, its middle half darker, the largest black, 1/e dotted; below 1e-12 cut."
     )
-    lesson = _lesson(
-        study,
-        task,
-        lambda stage: float(np.median(stage["singular"].max(axis=2)[:, -1])),
-        "keeps its most lasting direction best over the whole sequence",
-        "worst",
-    )
+    lesson = _lesson(study, task, "memory", "the most lasting direction lasts longest", "shortest")
     show(study, draw, lesson=lesson, alt=alt, source=study.source(task), task=task, name="singular-values")
 
 
@@ -195,13 +196,7 @@ def lyapunov(study: Study, task: str) -> None:
         f"{label(task)}: Lyapunov exponents, largest first, a panel a cell, from before training (faint) to trained "
         "(strong); above zero nearby states part, far below they are forgotten at once; cut at -8."
     )
-    lesson = _lesson(
-        study,
-        task,
-        lambda stage: float(np.median(stage["exponents"].max(axis=1))),
-        "lets nearby states part most, or meet slowest",
-        "makes them meet fastest",
-    )
+    lesson = _lesson(study, task, "exponent", "nearby states part most, or meet slowest,", "meet fastest")
     show(study, draw, lesson=lesson, alt=alt, source=study.source(task), task=task, name="lyapunov")
 
 
@@ -221,11 +216,5 @@ def retention(study: Study, task: str) -> None:
         f"{label(task)}: how much of an input of some steps ago a linear read-out finds in the last state, before and "
         "after training, a colour a cell; 1 is all of it."
     )
-    lesson = _lesson(
-        study,
-        task,
-        lambda stage: float(np.nanmean(np.clip(stage["retention"], 0, 1))),
-        "holds most of what was read in its last state",
-        "least",
-    )
+    lesson = _lesson(study, task, "retained", "the last state tells most of what was read", "least")
     show(study, retained, lesson=lesson, alt=alt, source=study.source(task), task=task, name="retention")

@@ -135,7 +135,11 @@ def updates_by_length(study: Study, problem: str) -> None:
         here = {row["variant"]: row["median_updates"] for row in shared if row["steps"] == steps}
         order = sorted(here, key=here.__getitem__)
         first, last = label(order[0]), label(order[-1])
-        lesson = f"{label(problem)}: at {steps} steps the {first} needs fewest updates, the {last} most."
+        few, many = (f"{here[name]:,.0f}" for name in (order[0], order[-1]))
+        lesson = (
+            f"{label(problem)}: of the cells that solved {steps} steps the {first} needed fewest updates, {few} in the "
+            f"median, the {last} most, {many}."
+        )
     show(study, draw, lesson=lesson, alt=alt, source=study.drawn(problem), task=problem, name="updates-by-length")
 
 

@@ -1,0 +1,146 @@
+"""All of params.yaml, and what one of its sections says of another."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rnn_study.model.cells import CELLS
+from rnn_study.support.errors import StudyError
+
+from .base import NAME, Count, Model, Rounds, Scale, Seed, Share, least, most, refuse
+from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
+from .questions import MOST, Question, Reach, Speed
+from .shapes import Shape
+from .tasks import ProblemParams, Problems, TaskParams, Tasks
+
+
+class Data(Model):
+    """Where each raw source comes from. `upstream` means the mirror where RNN_STUDY_MIRROR names one."""
+
+    mnist: Literal["embedded", "upstream"]
+    tweets: Literal["embedded", "upstream"]
+    glove: Literal["embedded", "upstream"]
+    airline: Literal["embedded", "upstream"]
+    vectors: Literal["glove.6B.50d", "glove.6B.100d", "glove.twitter.27B.50d", "glove.twitter.27B.200d"]
+
+
+class Tuning(Model):
+    searches: Count  # for each cell, independent of each other: what one finds is random too
+    trials: Annotated[  # of a search, the same for all cells
+        int,
+        least(8, "the first ones are drawn at random, and what is proposed after them learns from these"),
+        most(100_000, "a search would not end"),
+    ]
+    round: Count  # trials asked for before any of them is told: fixed, so that the search does not depend on cores
+    seed: Seed  # of the sampler and of the trial runs of the first search, the next number of each further one
+    learning_rate: Scale
+    clip: Scale
+    dropout: Share
+
+
+class Parity(Model):
+    """The short trainings in which the frameworks are held against each other, in float64 for every task and cell.
+
+    A cell that a task has no longer is left out by itself: see `Config.held`.
+    """
+
+    updates: Rounds
+    perturbed: Count  # trainings from a start moved by rounding, which set the floor
+    float32: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, once more
+    defaults: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, with each framework's defaults apart
+
+
+class Gradients(Model):
+    """How gradient behaviour is looked at."""
+
+    framework: Literal["pytorch", "tensorflow"]  # whose runs of the tasks are diagnosed, and which trains the problems
+    examples: Count  # sequences of the validation part, the longest ones
+    checkpoints: list[Count]  # epochs after which weights are looked at, besides the initial and the trained
+
+
+class Config(Model):
+    study: Literal["quick", "real"]
+    device: Literal["auto", "cpu", "gpu"]
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=2)]
+    data: Data
+    tuning: Tuning
+    parity: Parity
+    tasks: Tasks
+    gradients: Gradients
+    problems: Problems
+    frontier: Annotated[dict[GENERATED, DrawnFrontier], Field(min_length=1)]
+    images: dict[IMAGES, ImageFrontier]
+    shapes: dict[Annotated[str, Field(pattern=NAME)], Shape]
+    questions: Annotated[dict[str, Question], Field(max_length=MOST)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Config":
+        refuse([*self._seeds_wrong(), *self._names_wrong(), *self._parity_wrong(), *self._questions_wrong()])
+        return self
+
+    def _seeds_wrong(self) -> Iterator[str]:
+        if len(set(self.seeds)) < len(self.seeds):
+            yield f"seeds {list(self.seeds)}: expected each seed once"
+        first, last = self.tuning.seed, self.tuning.seed + self.tuning.searches - 1
+        for seed in self.seeds:
+            if first <= seed <= last:
+                yield f"tuning.seed {first}: search with {seed}: expected a seed not in seeds"
+        if len(self.seeds) % self.tuning.searches:
+            expected = "as many seeds for each search"
+            yield f"tuning.searches {self.tuning.searches}, {len(self.seeds)} seeds: expected {expected}"
+
+    def _names_wrong(self) -> Iterator[str]:
+        for name in self.shapes:
+            if name in (*Tasks.model_fields, *Problems.model_fields):
+                yield f"shapes: {name} is a task or a problem as well: expected another name"
+
+    def _parity_wrong(self) -> Iterator[str]:
+        for key in ("float32", "defaults"):
+            for name, cells in getattr(self.parity, key).items():
+                for cell in cells:
+                    if cell not in CELLS:
+                        yield f"parity.{key}.{name}: got {cell!r}: expected a cell: {', '.join(CELLS)}"
+
+    def _questions_wrong(self) -> Iterator[str]:
+        for name, asked in self.questions.items():
+            if fault := self._fault(asked):
+                yield f"questions.{name}: {fault}"
+
+    def _fault(self, asked: Question) -> str | None:
+        """What `asked` asks of something that is not run."""
+        if isinstance(asked, Reach | Speed):
+            if asked.of not in self.frontiers:
+                return f"of {asked.of}: expected a problem of frontier: {', '.join(self.frontiers)}"
+            params, sides = self.frontiers[asked.of], ("a", "b")
+            for steps in asked.lengths:
+                if steps not in params.lengths:
+                    return f"lengths: got {steps}: expected some of frontier.{asked.of}.lengths"
+            if isinstance(asked, Speed) and asked.smallest > params.training.updates:
+                return f"smallest {asked.smallest:g}: expected at most the budget, {params.training.updates} updates"
+        else:
+            params, sides = self.task(asked.of), ("a",)  # b may be a baseline: the stage that reads these looks
+        for side in sides:
+            if getattr(asked, side) not in params.variants:
+                return f"{side} {getattr(asked, side)!r}: expected one of {', '.join(params.variants)}"
+        return None
+
+    def task(self, name: str) -> TaskParams | ProblemParams | Shape:
+        """What params.yaml says of a task, a problem or a system of shapes; a StudyError where there is none of that
+        name."""
+        if name in self.shapes:
+            return self.shapes[name]
+        known = [*Tasks.model_fields, *Problems.model_fields]
+        if name not in known:
+            raise StudyError(f"task: got {name!r}: expected one of {', '.join(known)}")
+        return getattr(self.problems if name in Problems.model_fields else self.tasks, name)
+
+    def held(self, key: Literal["float32", "defaults"], name: str) -> tuple[str, ...]:
+        """The cells of task `name` whose frameworks are held against each other once more."""
+        kinds = self.task(name).kinds
+        return tuple(cell for cell in getattr(self.parity, key).get(name, ()) if cell in kinds)
+
+    @property
+    def frontiers(self) -> dict[str, FrontierParams]:
+        """What params.yaml says of every problem whose length frontier is looked for."""
+        return self.frontier | self.images
