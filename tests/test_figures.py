@@ -6,13 +6,15 @@ import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
 
 import matplotlib
+import nbformat
 import numpy as np
 import pytest
 from conftest import ROOT, needs
 from matplotlib.figure import Figure
 
 from rnn_study.model.cells import CELLS
-from rnn_study.reports import cell_diagrams, display, figures, front, glossary
+from rnn_study.reports import cell_diagrams, display, figures, front, glossary, verdicts
+from rnn_study.reports.comparison import plots as comparison
 from rnn_study.reports.gradients import inside, plots
 from rnn_study.reports.study import Study
 from rnn_study.statistics.crossed import Estimate
@@ -143,6 +145,37 @@ def test_a_row_of_panels_is_a_column_on_a_phone():
         assert len(lefts) == columns
 
 
+def test_on_a_phone_a_row_and_a_column_share_no_axis():
+    """All panels may: they are in one column, each as high as on a screen."""
+    for narrow, alike in ((False, True), (True, False)):
+        figure, grid = figures.panels(narrow, 2, 2, height=2.0, sharex=True, sharey="row")
+        assert figure.get_figheight() == pytest.approx(4 * 2.0 + 0.3 if narrow else 2 * 2.0 + 0.3)
+        assert grid[0, 0].get_shared_x_axes().joined(grid[0, 0], grid[1, 1])
+        assert grid[0, 0].get_shared_y_axes().joined(grid[0, 0], grid[0, 1]) == alike
+
+
+def test_colours_come_again_after_seven():
+    assert len({figures.colour(place) for place in range(7)}) == 7
+    assert [figures.colour(place) for place in range(7, 14)] == [figures.colour(place) for place in range(7)]
+
+
+@pytest.mark.parametrize(("size", "narrow", "columns"), [(22, True, 2), (23, True, 1), (23, False, 4)])
+def test_long_names_stand_below_each_other_on_a_phone(size, narrow, columns):
+    figure = Figure(figsize=(20, 5), layout="constrained")
+    axes = figure.subplots()
+    for place in range(4):
+        axes.plot([place], label=f"{place}" * size)
+    figures.legend(figure, axes, narrow)
+    figure.draw_without_rendering()
+    assert len({round(text.get_window_extent().x0) for text in figure.legends[0].get_texts()}) == columns
+
+
+def test_each_width_of_a_page_gets_its_picture(tmp_path):
+    """Which is shown is said by its place: the style sheet hides the other."""
+    found = re.findall(r'<div class="(\w+)"><svg[^>]*? width="(\d+)"', shown(Study(tmp_path)))
+    assert found == [("wide", str(round(96 * figures.WIDE))), ("narrow", str(round(96 * figures.NARROW)))]
+
+
 def test_the_figure_that_is_wanted_is_the_only_one_that_is_drawn(tmp_path):
     def never(narrow):
         raise AssertionError("drawn")
@@ -166,6 +199,23 @@ def test_a_figure_of_the_finished_study_is_drawn_alone(monkeypatch):
         page.redraw("gradients", "nothing")
     with pytest.raises(StudyError, match="gradient: not a report: expected one of front, comparison, gradients, "):
         page.redraw("gradient", "adding-error-flow")
+
+
+def test_a_figure_drawn_alone_is_that_of_a_wide_page(tmp_path, monkeypatch):
+    """Of a report's own code, its text left out; what it shows otherwise is not shown."""
+    from rnn_study.reports import page
+
+    (tmp_path / "notebooks").mkdir()
+    shows = "show(None, lambda narrow: ('own', narrow), lesson='', alt='', source='', task='adding', name={!r})"
+    code = [f"from rnn_study.reports.figures import show\nprint('said')\n{shows.format('flow')}", shows.format("x")]
+    cells = [nbformat.v4.new_markdown_cell("# no code"), *map(nbformat.v4.new_code_cell, code)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks/own.ipynb")
+    monkeypatch.setattr(page, "project_folder", lambda: tmp_path)
+    assert page.redraw("own", "adding-flow") == ("own", False)
+    with pytest.raises(StudyError, match=r"^own/flow: no such figure: expected one of adding-flow, adding-x$"):
+        page.redraw("own", "flow")
+    with pytest.raises(StudyError, match=r"^other: not a report: expected one of front, own$"):
+        page.redraw("other", "adding-flow")
 
 
 # Folds, headlines, the glossary --------------------------------------------------------------------------------------
@@ -209,6 +259,35 @@ def test_a_term_is_linked_where_it_is_first_met():
     ids = set(re.findall(r'id="([^"]+)"', glossary.body()))
     assert ids == {glossary.anchor(term) for term in glossary.TERMS}
     assert len(ids) == len(glossary.TERMS)
+
+
+def test_a_cell_of_a_table_bears_its_own_column_s_name():
+    with display.collected() as pieces:
+        display.show_table(["name", "a <b>", "c"], [["row", "1", "2"]], "what")
+    assert re.findall(r"<td.*?</td>", pieces[0]) == ['<td data-label="a &lt;b&gt;">1</td>', '<td data-label="c">2</td>']
+
+
+def test_sources_of_one_title_are_told_apart():
+    about = {"title": "Digits", "origin": "embedded", "generated": False, "complete": True, "rows": {"train": 3}}
+    about |= {"note": "n", "licence": "l", "files": [{"file": MARKUP, "sha256": "0123456789abcdef"}]}
+    with display.collected() as pieces:
+        display.show_origins("quick", [{**about, "source": source} for source in ("one", "two", "one")])
+    assert pieces[0].count("<li>") == 2
+    assert "<script" not in pieces[0]
+    assert "&lt;/script&gt; (SHA-256 0123456789ab…)" in pieces[0]
+
+
+def test_of_two_terms_the_longer_is_linked(monkeypatch):
+    monkeypatch.setattr(glossary, "TERMS", {"state": 'a "word" & <more>', "state of a cell": "the whole"})
+    assert glossary.linked("<p>A state of a cell, a state.</p>") == (
+        '<p>A <a class="term" href="glossary.html#state-of-a-cell" title="the whole">state of a cell</a>, a '
+        '<a class="term" href="glossary.html#state" title="a &quot;word&quot; &amp; &lt;more&gt;">state</a>.</p>'
+    )
+
+
+def test_terms_stand_in_alphabetical_order_whatever_their_case(monkeypatch):
+    monkeypatch.setattr(glossary, "TERMS", {"gate": "g", "RMSE": "r", "LSTM": "l", "seed": "s"})
+    assert re.findall("<dt[^>]*>(.*?)</dt>", glossary.body()) == ["gate", "LSTM", "RMSE", "seed"]
 
 
 # The diagrams of the cells -------------------------------------------------------------------------------------------
@@ -367,3 +446,331 @@ def test_a_map_says_what_became_of_its_own_runs(monkeypatch):
         "Learning rate and clipping decide together: runs of this map end as solved and stuck.",
         "In this map of learning rate and clipping all runs end as stuck.",
     ]
+
+
+def two_stages(before, after):
+    """Profiles of two cells from those of one in the lead and one behind; training turns them."""
+    return {"lstm": {"initial": before, "trained": after}, "gru": {"initial": after, "trained": before}}
+
+
+def looked_at(found, **more):
+    return SimpleNamespace(
+        profiles=lambda task: found, cells=lambda task: list(found), source=lambda task: "data: hand-made", **more
+    )
+
+
+@pytest.fixture
+def stated(monkeypatch):
+    """What figures state, each with its lesson and what one sees; none is drawn."""
+    told = []
+    for module in (inside, plots, comparison):
+        monkeypatch.setattr(module, "show", lambda study, draw, **words: told.append(SimpleNamespace(**words)))
+    return told
+
+
+# Of each the first seed says otherwise than the median of all three.
+AHEAD_AND_BEHIND = [
+    # the last step's share of the first: 10^-1 and 10^-3, mean of two sequences, whatever reaches the last step
+    (plots.error_flow, "flow", [[-9, -12, -9], [-9, -10, -11]], [[0, 0, -4], [0, 0, -2]]),
+    # of each lag the largest of two, at the longest
+    (plots.singular_values, "singular", [[1, 0], [-1, -9]], [[2, 0], [-3, -2]]),
+    (plots.lyapunov, "exponents", [-5, -0.1], [-1, -0.5]),
+    # less than nothing is nothing
+    (plots.retention, "retention", [0.6, -3, np.nan], [0.4, 0, 0]),
+]
+
+
+@pytest.mark.parametrize(
+    ("figure", "most", "least"),
+    [
+        (plots.error_flow, "passes most of the error to the first step", "least"),
+        (plots.singular_values, "keeps its most lasting direction best over the whole sequence", "worst"),
+        (plots.lyapunov, "lets nearby states part most, or meet slowest", "makes them meet fastest"),
+        (plots.retention, "holds most of what was read in its last state", "least"),
+    ],
+)
+def test_a_lesson_is_of_all_seeds_before_training_and_after(figure, most, least, stated):
+    ((key, ahead, behind),) = [given for name, *given in AHEAD_AND_BEHIND if name is figure]
+    ahead, behind = np.array(ahead, float), np.array(behind, float)
+    figure(
+        looked_at(
+            two_stages({key: np.stack([behind, ahead, ahead])}, {key: np.stack([ahead, behind, behind])}),
+        ),
+        "adding",
+    )
+    (found,) = stated
+    assert found.lesson == (
+        f"Adding problem: before training the LSTM {most}, the GRU {least}; trained the GRU {most}, the LSTM {least}."
+    )
+
+
+def test_a_lesson_says_by_which_state_the_error_comes(stated):
+    low, high = np.array([[[0.0, -5.0]]]), np.array([[[-3.0, -1.0]]])
+    stages = {"initial": {"flow_h": low, "flow_c": high}, "trained": {"flow_h": high, "flow_c": low}}
+    plots.states_apart(looked_at({"gru": {"initial": {}}, "lstm": stages}), "adding")
+    plots.states_apart(looked_at({"gru": {"initial": {}}}), "adding")  # shows nothing
+    (found,) = stated
+    assert found.lesson == "Most of the error that reaches the first step comes before training by c and trained by h."
+
+
+def test_a_band_is_the_median_with_the_range_of_seeds_where_there_are_any():
+    axes = Figure().subplots()
+    curves = np.array([[0.0, np.nan, 1.0], [1.0, np.nan, np.nan], [5.0, np.nan, 3.0]])
+    plots.band(axes, np.arange(3), curves, 0, "LSTM")
+    (line,) = axes.get_lines()
+    assert line.get_xydata().tolist() == [[0, 1], [2, 2]]
+    (found,) = axes.collections
+    assert found.get_datalim(axes.transData).extents.tolist() == [0, 0, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("lstm", "gru", "lesson"),
+    [
+        (0.3, 0.1, "training makes gates decide: LSTM open or close their gates fully more often than at the start."),
+        (0.3, 0.3, "training makes gates decide: LSTM and GRU open or close their gates fully more often than"),
+        (0.1, 0.1, "no cell saturates its gates more."),
+    ],
+)
+def test_gates_decide_where_they_are_more_often_below_a_tenth_or_above_nine(lstm, gru, lesson, stated):
+    """Of 20 bins the outer two on either side; all that is gained here is open."""
+
+    def spread(opened):
+        shares = np.zeros((2, 1, 20))
+        shares[:, :, 0] = 0.2 - opened / 2
+        shares[:, :, -2] = opened
+        shares[:, :, 10] = 1 - shares.sum(axis=2)
+        return {"gates": shares}
+
+    found = {name: {"initial": spread(0.2), "trained": spread(value)} for name, value in (("lstm", lstm), ("gru", gru))}
+    inside.gates(looked_at({"vanilla": {"initial": {}}, **found}), "adding")
+    assert stated[0].lesson.startswith(f"Adding problem: {lesson}")
+
+
+def test_who_is_clipped_most_often_is_of_all_seeds(stated):
+    def run(*after):
+        return {"norms": np.full(4, 2.0), "clipped_norms": np.array(after, float)}
+
+    runs = {"lstm": [run(2, 2, 2, 2), run(1, 1, 1, 1)], "gru": [run(1, 2, 2, 2), run(2, 2, 2, 1)]}
+    inside.health(looked_at(runs, updates=lambda task, cell: runs[cell]), "adding")
+    assert stated[0].lesson == ("Adding problem: the LSTM has its gradient clipped most often, the GRU least often.")
+
+
+def test_the_map_counts_no_run_beside_it(stated):
+    table = {
+        "map": {"learning_rates": [0.1], "clips": [None], "of": "x"},
+        "cells": {"x": {"map": [0, 0], "outcomes": ["stuck"]}, "other": {"outcomes": ["solved"]}},
+    }
+    study = looked_at({}, ablation=lambda name: table, variant=lambda *names: "x")
+    inside.clip_map(study, "adding")
+    assert stated[0].lesson == "In this map of learning rate and clipping all runs end as stuck."
+
+
+def test_a_sentence_s_gradient_goes_to_the_word_that_gets_most_over_all_seeds(stated):
+    """Of the sentence that is asked for; what stands behind it was never read."""
+    other = [9, 0, 0, 0]
+    lstm = np.array([[other, [5, 1, 1, 99]], [other, [0, 9, 1, 99]]], float)
+    gru = np.array([[other, [1, 1, 5, 99]], [other, [1, 2, 3, 99]]], float)
+    found = {
+        name: {"trained": {"gradient": gradient, "keeps": np.zeros((2, 2, 4))}}
+        for name, gradient in (("lstm", lstm), ("gru", gru))
+    }
+    inside.words(looked_at(found), "agreement", 1, ["the", "dogs", "near"], "run")
+    assert stated[0].lesson == (
+        "“the dogs near …” (run): most of the answer's gradient goes in the LSTM to “dogs” and in the GRU to “near”."
+    )
+
+
+# Of the comparison
+
+RECORD = {"title": "Series", "origin": "embedded", "generated": False, "complete": True}
+
+
+def compared(found, **more):
+    """A study of the one task `airline`."""
+    return SimpleNamespace(tasks={"airline": {"card": {"provenance": [RECORD]}, **found}}, **more)
+
+
+def backends(*names):
+    return {"backends": {name: {"cells": {cell: {} for cell in ("lstm", "gru")}} for name in names}}
+
+
+def test_a_curve_ends_where_fewer_than_half_of_the_seeds_train_on():
+    runs = [[{"validation_loss": 1.0}] * length for length in (2, 2, 3, 4)]
+    epochs, grid = comparison._curves(compared({}, histories=lambda *place: runs), "airline", "pytorch", "lstm")
+    assert epochs.tolist() == [1, 2, 3]
+    assert np.isfinite(grid).sum(axis=0).tolist() == [4, 4, 2]
+
+
+def test_the_lowest_loss_is_the_lowest_of_a_curve_in_the_mean_of_frameworks(stated):
+    """Not its last, nor in the first framework alone."""
+    losses = {
+        ("pytorch", "lstm"): [3, 1, 9],
+        ("tensorflow", "lstm"): [3, 1, 9],
+        ("pytorch", "gru"): [3, 0.5, 0.5],
+        ("tensorflow", "gru"): [4, 4, 4],
+    }
+    study = compared(
+        backends("pytorch", "tensorflow"),
+        histories=lambda task, backend, cell: [[{"validation_loss": loss} for loss in losses[backend, cell]]],
+    )
+    comparison.learning_curves(study, "airline")
+    assert stated[0].lesson == (
+        "Airline passengers: the LSTM comes to the lowest validation loss, the GRU stays highest."
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "baselines", "lstm", "gru", "told"),
+    [
+        ("rmse", (20.0, 15.0), (10.0, 14.9), (14.0, 15.1), "LSTM beats the best baseline, “second”"),
+        ("rmse", (15.0, 20.0), (10.0, 14.9), (11.0, 12.0), "LSTM and GRU beat the best baseline, “first”"),
+        ("accuracy", (0.6, 0.5), (0.61, 0.7), (0.59, 0.8), "LSTM beats the best baseline, “first”"),
+        ("accuracy", (0.5, 0.6), (0.55, 0.7), (0.4, 0.45), "no cell clearly beats the best baseline, “second”"),
+    ],
+)
+def test_who_beats_a_baseline_has_all_of_its_interval_beyond_the_best(score, baselines, lstm, gru, told, stated):
+    found = {
+        "score": score,
+        "higher_is_better": score == "accuracy",
+        "baselines": {name: {"test": value} for name, value in zip(("first", "second"), baselines, strict=True)},
+        "cells": {name: {"test": {"interval": bounds}} for name, bounds in (("lstm", lstm), ("gru", gru))},
+    }
+    comparison.seed_scores(compared(found), "airline", "test")
+    assert stated[0].lesson == f"Airline passengers, test part: {told}."
+
+
+@pytest.mark.parametrize(
+    ("alike", "lesson"),
+    [
+        (True, "every cell makes the same mistake most often, b taken for a."),
+        (False, "the cells do not all make the same mistake most often."),
+    ],
+)
+def test_the_most_frequent_mistake_is_a_share_of_the_true_class(alike, lesson, stated):
+    """Of two seeds one is always right; a was taken for c more often than b for a, but there are more of a."""
+    truth = np.array([0] * 6 + [1] * 2 + [2] * 2)
+    mistaken = np.array([0] * 4 + [2] * 2 + [1, 0] + [2] * 2)
+    other = mistaken if alike else np.array([0] * 6 + [1] * 2 + [2, 1])
+    outputs = {"lstm": np.eye(3)[np.stack([mistaken, truth])], "gru": np.eye(3)[np.stack([other, truth])]}
+    prepared = SimpleNamespace(
+        parts=lambda: {"test": SimpleNamespace(y=truth)}, extras={"classes": np.array(["a", "b", "c"])}
+    )
+    study = compared(
+        backends("pytorch"), prepared=lambda task: prepared, predictions=lambda task, b, cell, part: outputs[cell]
+    )
+    comparison.confusion_matrix(study, "airline")
+    assert stated[0].lesson == f"Airline passengers: {lesson}"
+    assert "Most often, LSTM takes b for a in 25.0 %; GRU takes " in stated[0].alt
+
+
+@pytest.mark.parametrize(
+    ("shift", "lesson"),
+    [
+        (0, "LSTM forecasts too little in the mean."),
+        (-9, "LSTM and GRU forecast too little in the mean."),
+        (9, "no cell forecasts too little in the mean."),
+    ],
+)
+def test_a_forecast_is_the_median_of_seeds_less_the_truth(shift, lesson, stated):
+    series = np.array([5.0, 100.0, 200.0])
+    errors = {"lstm": [[9, 9], [-1, -4], [-1, -4]], "gru": [[2, 2], [2, 2], [-9, -9]]}
+    extras = {"series": series, "index_test": np.array([1, 2]), "months": np.array(["1960-10", "1960-11", "1960-12"])}
+    study = compared(
+        backends("pytorch"),
+        prepared=lambda task: SimpleNamespace(extras=extras, to_unit=lambda outputs, part: outputs),
+        predictions=lambda task, backend, cell, part: np.array(errors[cell]) + shift + series[1:],
+    )
+    comparison.forecast(study)
+    (found,) = stated
+    assert found.lesson == f"Airline passengers: {lesson}"
+    if not shift:
+        assert "LSTM -2.5 in the mean, 4 at most; GRU +2.0 in the mean, 2 at most, thousand" in found.alt
+        assert "months 1960-11 to 1960-12" in found.alt
+
+
+def test_one_more_trial_would_gain_most_where_a_search_still_rises_last(stated):
+    """The best to expect of two and of three of the scores 0, 0 and 1: 5/9 and 19/27; of 0, 1.1 and 1.1 the curve rises
+    more at first. One trial has no last step, and of two searches the one that rises counts."""
+    trials = {"vanilla": [[7.0]], "gru": [[0.0, 1.1, 1.1]], "lstm": [[0.0, 0.0, 1.0], [5.0, 5.0, 5.0]]}
+    study = compared({"score": "accuracy", "higher_is_better": True}, trials=lambda task: trials)
+    comparison.search_curve(study, "airline")
+    assert stated[0].lesson == "Airline passengers: one more trial would still gain most for the LSTM."
+
+
+# Of the front page
+
+
+def test_what_the_front_page_states_is_of_all_sequences_and_seeds_at_the_last_checkpoint():
+    """The first sequence, the first seed, a lag and a checkpoint between say otherwise."""
+
+    def seen(value, other):
+        return np.array([[[0, other, other]] * 2, *[[[0, other, other], [0, other, 2 * value - other]]] * 2], float)
+
+    def stages(value, other):
+        flow = {"initial": seen(value, other), "epoch 2": seen(other, value), "epoch 4": seen(value, other)}
+        return {name: {"flow": found} for name, found in {**flow, "trained": np.zeros((1, 1, 3))}.items()}
+
+    found = {"lstm": stages(-1, -3), "gru": stages(-3, -1)}
+    study = looked_at(
+        found,
+        gradients={"framework": "pytorch"},
+        ablation=lambda name: {"cells": {"lstm": {"seeds": [0], "updates": [400]}}},
+        history=lambda *place: [{"validation_score": 0.4}] * 4,
+    )
+    assert front.surprise(study) == (
+        "Before training the LSTM passes most error to the first step and the GRU least; after 400 updates the LSTM "
+        "passes most error to the first step and the GRU least."
+    )
+
+
+def frontier():
+    runs = [("budget", "lstm", 10, True), ("budget", "lstm", 10, False), ("budget", "lstm", 20, False)]
+    runs += [("mixed", "lstm", 20, True), ("budget", "gru", 10, True), ("budget", "gru", 10, True)]
+    keys = ("axis", "variant", "steps", "solved")
+    return {"seeds": 2, "lengths": [10, 20], "runs": [dict(zip(keys, run, strict=True)) for run in runs]}
+
+
+def test_seeds_that_solved_a_length_are_counted_among_those_that_tried():
+    study = SimpleNamespace(frontier=lambda name: frontier(), cells=lambda name: ["lstm", "gru"])
+    told = "Seeds of 2 that solved 10 and 20 steps: LSTM 1 and 0; GRU 2 and none tried."
+    assert front.solved(study) == told
+
+
+def test_levels_and_curves_of_learning_stand_where_they_are_measured():
+    """Who sees one number of two misses the other by the standard deviation of what is uniform in 0 to 1."""
+    study = SimpleNamespace(
+        gradients={"framework": "pytorch"},
+        ablation=lambda name: {"goal": 0.04, "cells": {"lstm": {"seeds": [7], "updates": [100]}}},
+        frontier=lambda name: {"chance": {"10": {"score": 0.41}}},
+        history=lambda *place: [{"validation_score": 0.3}, {"validation_score": 0.1}],
+    )
+    axes = Figure().subplots()
+    front._learning(axes, study, "lstm", 0, narrow=False, last=False)
+    *levels, curve = axes.get_lines()
+    deviation = np.std((np.arange(100_000) + 0.5) / 100_000)
+    assert [line.get_ydata()[0] for line in levels] == pytest.approx([0.41, deviation, 0.04], abs=1e-6)
+    assert curve.get_xydata().tolist() == [[50, 0.3], [100, 0.1]]
+
+
+def test_the_example_adds_the_marked_numbers():
+    x = np.array([[[0.25, 1], [0.9, 0], [0.5, 1]]])
+    study = SimpleNamespace(prepared=lambda name: SimpleNamespace(tests={"test": SimpleNamespace(x=x)}))
+    axes = Figure().subplots()
+    front._example(axes, study)
+    assert axes.get_title() == "one example: 0.25 + 0.50 = 0.75"
+
+
+def test_the_front_page_shows_text_from_data_as_text_and_scores_in_their_unit(monkeypatch):
+    for name in ("show_headline", "show_questions"):
+        monkeypatch.setattr(verdicts, name, lambda study: None)
+    for name in ("picture", "show"):
+        monkeypatch.setattr(front, name, lambda *words, **more: None)
+    cells = {"lstm": {"test": {"mean": 0.805, "interval": [0.7, 0.9]}}}
+    task = {"score": "accuracy", "cells": cells, "card": {"provenance": [RECORD | {"title": MARKUP}]}}
+    study = SimpleNamespace(
+        cells=lambda name: ["lstm"], summary={"study": MARKUP}, tasks={"tweets": task}, given="given"
+    )
+    html = front.body(study, [(f"{MARKUP}.html", MARKUP, MARKUP)])
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;a &amp; b&lt;/script&gt;") == 5
+    assert ">80.5 % (70.0 to 90.0 %)</td>" in html

@@ -12,8 +12,10 @@ from scipy import stats
 from test_answers import study as a_study
 from test_report import Texts
 
+from rnn_study.data.prepared import pack_texts
 from rnn_study.model.task import Batch, Task
 from rnn_study.reports import comparison, display, parity, verdicts
+from rnn_study.reports.comparison.tables import worst_tweets
 from rnn_study.reports.study import Study
 from rnn_study.statistics.marks import Scored
 from rnn_study.statistics.summary import task_summary
@@ -355,6 +357,35 @@ def test_a_name_from_data_is_text(tmp_path):
     ):
         assert "<i>A & B</i>" in page.text
         assert "i" not in page.tags
+
+
+def test_the_worst_tweets_are_those_whose_label_got_least_over_cells_and_seeds():
+    """Chances from outputs by softmax, by hand: of three tweets and two classes, log 3 is 3 to 1."""
+    texts, offsets = pack_texts(["right", MARKUP, "mixed"])
+    three = np.log(3)
+    outputs = {
+        # two seeds; the labels are the second, the first and the first class
+        "lstm": [[[0, three], [0, three], [0, 0]], [[0, three], [0, three], [0, three]]],
+        "gru": [[[0, three], [0, three], [three, 0]], [[0, three], [0, three], [0, 0]]],
+    }
+    prepared = SimpleNamespace(
+        extras={"texts_test": texts, "offsets_test": offsets, "classes": np.array(["negative", "positive"])},
+        parts=lambda: {"test": SimpleNamespace(y=np.array([1, 0, 0]))},
+    )
+    record = {"title": "X", "origin": "embedded", "generated": False, "complete": True}
+    task = {"backends": {"pytorch": {"cells": outputs}, "tensorflow": {}}, "card": {"provenance": [record]}}
+    study = SimpleNamespace(
+        tasks={"tweets": task},
+        prepared=lambda name: prepared,
+        predictions=lambda name, backend, cell, part: np.array(outputs[cell], np.float16),
+    )
+    page = shown(lambda: worst_tweets(study, count=2))
+    ((caption, (_, *rows)),) = page.tables
+    assert rows == [
+        ["An &lt;b&gt;LSTM&lt;/b&gt; &amp; more", "negative", "25.0 %"],
+        ["mixed", "negative", "50.0 %"],  # 1/2, 1/4, 3/4 and 1/2
+    ]
+    assert "(PyTorch, all cells and seeds)" in caption
 
 
 # Answers to the questions

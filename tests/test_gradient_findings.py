@@ -1,6 +1,7 @@
 """Sentences and tables of the gradient report, from figures that are made up."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 from test_findings import shown
 
+from rnn_study.data.prepared import pack_texts
 from rnn_study.reports import gradients
 from rnn_study.reports.gradients import contrasts as gradient_contrasts
 from rnn_study.reports.gradients import tables as gradient_tables
@@ -219,6 +221,111 @@ def test_the_error_in_c_is_told_as_a_factor_of_that_in_h():
 @pytest.mark.parametrize("deviation", [1e-12, 0.5])
 def test_theory_says_how_far_it_is_off(deviation):
     assert f"by {deviation:.0e} at most" in gradients.theory(Figures(deviation=deviation))
+
+
+def test_theory_is_off_by_the_worst_of_its_cases():
+    study = Figures(deviation=1e-12)
+    study.gradients["theory"][1]["deviation"] = 3e-4
+    assert "by 3e-04 at most" in gradients.theory(study)
+
+
+def test_an_exponent_whose_interval_holds_zero_is_not_above_it():
+    figures = [
+        figure(cell, stage, "exponent", 0.2, spread)
+        for stage in ("initial", "trained")
+        for cell, spread in (("lstm", 0.3), ("gru", 0.1))
+    ]
+    assert gradients.exponents(Figures(figures=figures), "adding").endswith(", above zero in GRU.")
+
+
+def test_the_longest_sequences_come_first():
+    study = Figures(figures=[figure("lstm", "trained", "memory", 9.0) | {"task": task} for task in ("a", "b", "a")])
+    study.profiles = lambda task: {"lstm": {"initial": {"flow": np.zeros((1, 9, {"a": 5, "b": 7}[task]))}}}
+    assert gradients.order(study) == ["b", "a"]
+
+
+def test_the_health_of_a_training_is_of_all_its_seeds():
+    cell = {
+        "norm_median": [0.5, 1.0, 9.0],
+        "norm_99": [4.0, 8.0, 90.0],
+        "clipped_share": [0.0, 0.25, 0.5],
+        "update_ratio": [0.01, 0.02, 0.5],
+        "outcomes": ["solved", "stuck", "solved"],
+    }
+    study = Figures(figures=[figure("gru", "trained", "memory", 9.0)], cells={"gru": cell})
+    assert gradients.health_findings(study, "adding") == [
+        "GRU: gradient norm 1 in the median update, 8 or more in one update of a hundred, 25 % of updates clipped, "
+        "0.02 of the weights' norm moved by the median update; 2 of 3 runs solved."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ([True, False], "solved in 1 of 2 fields (learning rate 0.1, no clipping), 2 seeds each: a description"),
+        ([False, False], "solved in 0 of 2 fields, 2 seeds each: a description"),
+        ([True], "solved in 1 of 2 fields (learning rate 0.1, no clipping), 1 seed each: a description"),
+    ],
+)
+def test_a_field_of_the_map_counts_as_solved_where_any_seed_did(first, told):
+    study = Figures()
+    study.tables = {
+        "map": {"learning_rates": [0.01, 0.1], "clips": [None, 2.0], "of": "lstm"},
+        "cells": {
+            "x": {"map": [1, 0], "solved": first},
+            "y": {"map": [0, 1], "solved": [False] * len(first)},
+            "beside": {"solved": [True]},
+        },
+    }
+    assert gradients.map_found(study, "adding") == [f"LSTM: {told}, no claim."]
+
+
+def test_a_clip_that_solved_is_told():
+    study = Figures()
+    study.tables = {
+        "map": {"learning_rates": [0.01], "clips": [None, 2.0], "of": "lstm"},
+        "cells": {"x": {"map": [0, 1], "solved": [True, True]}},
+    }
+    assert "solved in 1 of 1 fields (learning rate 0.01, clip 2), 2 seeds" in gradients.map_found(study, "adding")[0]
+
+
+@pytest.fixture
+def sentences():
+    """Two sentences of the words a, b and c, one word to look at in each; all of one cell's gradient, of two seeds."""
+    study = Figures(figures=[figure("lstm", "trained", "memory", 9.0)])
+    words, offsets = pack_texts(["a", "b", "c"])
+    part = SimpleNamespace(
+        x=np.array([[0, 1, 2, 0], [2, 1, 0, 0], [1, 1, 0, 0]]),
+        mask=np.array([[True] * 4, [True, True, True, False], [True, True, False, False]]),
+        y=np.array([1, 0, 1]),
+    )
+    extras = {"words": words, "words_offsets": offsets, "cues": np.array([1, 0]), "classes": np.array(["no", "yes"])}
+    study.prepared = lambda task: SimpleNamespace(extras=extras, tests={"sentences": part})
+    first = np.array([[[2, 4, 1, 1], [3, 1, 0, 99]], [[3, 4, 1, 0], [4, 0, 0, 99]]], float)
+    study.seen = {"lstm": {"trained": {"gradient": first}}}
+    return study
+
+
+def test_a_word_s_share_of_the_gradient_is_of_the_whole_sentence(sentences):
+    """What stands behind it was never read; the interval of 3/4 and 4/4 reaches below nothing, where there is none."""
+    first, second = gradients.words_found(sentences, "agreement")
+    assert first == (
+        "“b”, 2 words before the end, gets of the answer's gradient: LSTM 50 % (50 to 50); an equal share would be "
+        "25 %."
+    )
+    low, high = stats.ttest_1samp([0.75, 1.0], 0).confidence_interval()
+    assert low < 0
+    assert second == (
+        f"“c”, 2 words before the end, gets of the answer's gradient: LSTM 88 % (0 to {100 * high:.0f}); an equal "
+        "share would be 33 %."
+    )
+
+
+def test_every_sentence_is_drawn_in_its_own_words(sentences, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(gradients.inside, "words", lambda study, task, *told: drawn.append(told))
+    gradients.sentences(sentences, "agreement")
+    assert drawn == [(0, ["a", "b", "c", "a"], "yes"), (1, ["c", "b", "a"], "no"), (2, ["b", "b"], "yes")]
 
 
 def outcome(solved, n=8, **more):

@@ -118,9 +118,33 @@ def test_markup_in_a_claim_stays_text_in_the_table(finished):
     assert unescape(html).count("<td>") == 2 * 6
 
 
+def test_markup_in_the_name_of_a_study_stays_text(finished):
+    from rnn_study.reports import readme
+    from rnn_study.reports.study import Study
+
+    study = Study(finished)
+    study.summary["study"] = "<b>"
+    assert readme.headline(study).startswith("The **&lt;b>** study, scores over 3 searches")
+
+
+@pytest.mark.parametrize("name", ["summary", "verdicts"])
+def test_metrics_that_are_not_there_are_one_clear_line(finished, name):
+    from rnn_study.reports import readme
+
+    (finished / f"metrics/{name}.json").unlink()
+    with pytest.raises(StudyError, match=rf"^metrics/{name}.json: not found: expected those of a finished study; run"):
+        readme.write(finished)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["# T\n", "<!-- headline -->", "<!-- /headline --> <!-- headline -->", 2 * "<!-- headline --><!-- /headline -->"],
+    [
+        "# T\n",
+        "<!-- headline -->",
+        "<!-- /headline --> <!-- headline -->",
+        "<!-- /headline --> <!-- headline --><!-- /headline -->",
+        2 * "<!-- headline --><!-- /headline -->",
+    ],
 )
 def test_marks_that_are_not_there_once_are_one_clear_line(finished, text):
     from rnn_study.reports import readme

@@ -1,6 +1,7 @@
 """The report and MLflow's UI as a person sees them: in a browser, without a network."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -226,6 +227,66 @@ def test_what_libraries_say_on_stderr_is_not_in_the_report(tmp_path, monkeypatch
     assert "of the study" in page.text
     assert "of the machine" not in page.text + Path("out.ipynb").read_text()
     assert "A & B" in page.text
+
+
+def text(source: str):
+    """A notebook of that text alone."""
+    import nbformat
+
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)])
+
+
+@pytest.mark.parametrize("first", ["Title", "## Title", "#Title"])
+def test_a_notebook_without_a_title_is_one_clear_line(first):
+    from rnn_study.reports import page
+
+    assert page.title(text("# A title\n\n# Another")) == "A title"
+    with pytest.raises(StudyError, match=f"^notebook: first line '{first}': expected a heading '# Title'$"):
+        page.title(text(first))
+
+
+@pytest.mark.parametrize(("count", "listed"), [(3, []), (4, ["Part 0", "Part 1", "Part 2", "Part 3"])])
+def test_a_page_of_four_parts_lists_them_before_the_first(tmp_path, count, listed):
+    from rnn_study.reports import page
+
+    parts = "".join(f"\n\n## Part {place}\n\nText." for place in range(count))
+    page.render(text(f"# A title\n\nOpening.{parts}"), tmp_path / "x.html")
+    html = (tmp_path / "x.html").read_text()
+    assert re.findall(r'<li><a href="#Part-\d">(.*?)</a></li>', html) == listed
+    if listed:
+        places = [html.index(one) for one in ("Opening.", '<nav class="contents"', "<h2 ")]
+        assert places == sorted(places)
+
+
+def test_a_door_to_a_report_bears_its_first_paragraph(tmp_path, monkeypatch):
+    import nbformat
+
+    from rnn_study.reports import page
+
+    nbformat.write(text("# A title\n\nOne line,\nanother.\n\nMore."), tmp_path / "x.ipynb")
+    monkeypatch.setattr(front, "body", lambda study, doors: str(doors))
+    page.render_index([tmp_path / "x.ipynb"], Study(tmp_path), tmp_path / "index.html")
+    doors = [("x.html", "A title", "One line,\nanother.")]
+    assert str(doors) in (tmp_path / "index.html").read_text()
+    assert "<h1>Glossary</h1>" in (tmp_path / "glossary.html").read_text()
+
+
+def test_a_figure_is_kept_as_it_is_on_a_wide_page_by_its_task():
+    import nbformat
+
+    from rnn_study.reports import page
+
+    shown = "".join(
+        f'<figure id="x" data-task="a &amp; b" data-name="{name}"><div class="wide"><svg>\n{name}</svg></div>'
+        f'<div class="narrow"><svg>small</svg></div></figure>'
+        for name in ("one", "&lt;two&gt;")
+    )
+    notebook = text("# T")
+    output = nbformat.v4.new_output("display_data", data={"text/html": shown})
+    notebook.cells.append(nbformat.v4.new_code_cell(outputs=[output]))
+    assert page.figures_by_task(notebook) == {
+        "a & b": {"one": b"<svg>\none</svg>", "<two>": b"<svg>\n&lt;two&gt;</svg>"}
+    }
 
 
 def free_port() -> int:

@@ -177,6 +177,17 @@ def test_links_to_files_lead_to_the_repository_where_the_project_names_one(proje
     ]
 
 
+def test_of_two_addresses_that_of_the_repository_is_taken(project):
+    path = project / "pyproject.toml"
+    path.write_text(path.read_text() + '\n[project.urls]\nSource = "https://a.org"\nrepository = "https://b.org"\n')
+    assert document(project, "# T\n\n[a](../LICENSE)\n").links[2:] == ["https://b.org/blob/main/LICENSE"]
+
+
+def test_a_page_is_called_as_its_first_heading(project):
+    document(project, "# First & more\n\n## Second\n")
+    assert "<title>First &amp; more" in (project / "site/docs/one.html").read_text()
+
+
 def test_pictures_come_along(project):
     for name in ("docs/a.png", "light.svg", "dark.svg"):
         (project / name).write_bytes(name.encode())
@@ -193,6 +204,7 @@ def test_pictures_come_along(project):
     [
         ("# T\n\n[x](gone.md)\n", "docs/one.md: link 'gone.md': expected a file of the project"),
         ("# T\n\n[x](../../out.md)\n", "docs/one.md: link '../../out.md': expected a file of the project"),
+        ("# T\n\n[x](../..)\n", "docs/one.md: link '../..': expected a file of the project"),
         ("# T\n\n![x](gone.png)\n", "docs/one.md: link 'gone.png': expected a file of the project"),
         (
             "# T\n\n![x](https://example.org/a.png)\n",
