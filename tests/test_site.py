@@ -177,6 +177,19 @@ def test_links_to_files_lead_to_the_repository_where_the_project_names_one(proje
     ]
 
 
+def test_a_link_to_the_project_itself_leads_to_the_repository(project):
+    assert document(project, "# T\n\n[b](..)\n").links[2:] == []  # no address of a repository: none
+    path = project / "pyproject.toml"
+    path.write_text(path.read_text() + '\n[project.urls]\nRepository = "https://example.org/study"\n')
+    assert document(project, "# T\n\n[b](..)\n").links[2:] == ["https://example.org/study/tree/main/."]
+
+
+def test_an_address_in_markup_stays_what_it_was(project):
+    page = document(project, '# T\n\n<a href="https://example.org/?a=1&amp;b=2">x</a>\n')
+    assert page.links[2:] == ["https://example.org/?a=1&b=2"]
+    assert 'href="https://example.org/?a=1&amp;b=2"' in (project / "site/docs/one.html").read_text()
+
+
 def test_of_two_addresses_that_of_the_repository_is_taken(project):
     path = project / "pyproject.toml"
     path.write_text(path.read_text() + '\n[project.urls]\nSource = "https://a.org"\nrepository = "https://b.org"\n')

@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from importlib import resources
 from os.path import normpath
 from pathlib import Path, PurePosixPath
@@ -54,7 +54,7 @@ class _Links:
         """The file of the project that a relative address names, and its fragment with the #."""
         place, mark, fragment = address.partition("#")
         target = Path(normpath(self.document.parent / place)) if place else self.document
-        if target.parts[0] == ".." or not (self.root / target).exists():
+        if target.parts[:1] == ("..",) or not (self.root / target).exists():
             raise StudyError(f"{self.document}: link {address!r}: expected a file of the project")
         return target, mark + fragment
 
@@ -95,7 +95,7 @@ def _in_html(text: str, links: _Links) -> str:
     """Markup in a document, its links and pictures led into the site."""
 
     def led(match: re.Match) -> str:
-        name, address = match.groups()
+        name, address = match[1], unescape(match[2])
         found = links.page(address) if name == "href" else links.picture(address)
         return f'{name}="{escape(found)}"' if found else ""
 
