@@ -115,6 +115,14 @@ def test_the_table_of_some_runs_by_hand(finished):
         assert Path("metrics/runs.csv").read_bytes().decode() == BY_HAND
 
 
+def test_lengths_stand_in_the_order_of_numbers(finished):
+    for steps in (100, 9):
+        place = finished / f"frontier-adding/mixed/lstm/T-{steps}/seed-0"
+        a_run(place, "adding", {"problem": "adding", "steps": steps})
+    found = [row for row in runs_table.rows(finished, Path("metrics")) if row["axis"] == "mixed"]
+    assert [row["length"] for row in found] == [9, 10, 100]
+
+
 def test_no_run_is_one_clear_line(tmp_path):
     with pytest.raises(StudyError) as fault:
         runs_table.rows(tmp_path / "runs", tmp_path)
