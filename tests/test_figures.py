@@ -461,10 +461,12 @@ def looked_at(found, **more):
 
 @pytest.fixture
 def stated(monkeypatch):
-    """What figures state, each with its lesson and what one sees; none is drawn."""
+    """What figures state, each with its lesson and what one sees; none is drawn until it is asked for."""
     told = []
     for module in (inside, plots, comparison):
-        monkeypatch.setattr(module, "show", lambda study, draw, **words: told.append(SimpleNamespace(**words)))
+        monkeypatch.setattr(
+            module, "show", lambda study, draw, **words: told.append(SimpleNamespace(draw=draw, **words))
+        )
     return told
 
 
@@ -563,6 +565,17 @@ def test_the_map_counts_no_run_beside_it(stated):
     study = looked_at({}, ablation=lambda name: table, variant=lambda *names: "x")
     inside.clip_map(study, "adding")
     assert stated[0].lesson == "In this map of learning rate and clipping all runs end as stuck."
+
+
+def test_a_field_of_the_map_says_what_became_of_most_runs_and_how_many_updates_were_clipped(stated):
+    field = {"map": [1, 0], "outcomes": ["solved", "stuck", "stuck"], "clipped_share": [0.0, 0.25, 0.5]}
+    table = {"map": {"learning_rates": [0.1, 1.0], "clips": [None], "of": "x"}, "cells": {"x": field}}
+    study = looked_at({}, ablation=lambda name: table, variant=lambda *names: "x")
+    inside.clip_map(study, "adding")
+    (axes,) = stated[0].draw(False).axes
+    (text,) = axes.texts
+    assert (text.get_text(), text.get_position()) == ("stuck 2/3\n25 % clipped", (0.5, 1.5))
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["0.1", "1"]
 
 
 def test_a_sentence_s_gradient_goes_to_the_word_that_gets_most_over_all_seeds(stated):
