@@ -13,7 +13,7 @@ from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
 from . import display, verdicts
 from .cell_diagrams import diagram
 from .figures import FAINT, colour, panels, show
-from .gradients.plots import estimates, ranked
+from .gradients.plots import apart, estimates, ranked
 from .study import Study
 from .wording import interval, label, number, origin, sequence
 
@@ -167,10 +167,10 @@ def surprise(study: Study) -> str:
     told, worst = [], []
     for stage in dict.fromkeys((stages[0], stages[-1])):
         found = estimates(study, PROBLEM, stage, "arrives")
-        worst.append(min(found, key=found.__getitem__))
+        worst.append(set(apart(found)[1]))
         told.append(f"{_stage(study, stage)} {ranked(found, 'the error reaches the first step best', 'worst')}")
     text = "; ".join(told)
-    turned = len(worst) > 1 and worst[0] != worst[1]
+    turned = len(worst) > 1 and all(worst) and not worst[0] & worst[1]
     return f"{text[:1].upper()}{text[1:]}." + (" What reaches far back is learned." if turned else "")
 
 

@@ -21,18 +21,23 @@ def when(stage: str) -> str:
     return TITLES.get(stage, f"after {stage}" if stage else "")
 
 
-def ranked(found: dict[str, Estimate], best: str, worst: str) -> str:
-    """In which cells a figure is largest and in which least, in words; `best` and `worst` say what that means.
+def apart(found: dict[str, Estimate]) -> tuple[list[str], list[str]]:
+    """The cells in which a figure is largest and those in which it is least.
 
     Cells whose intervals overlap with that of the first, or of the last, share its place; where these meet none has it.
     """
     first, last = max(found.values()), min(found.values())
     top = [cell for cell, one in found.items() if one.high >= first.low]
     bottom = [cell for cell, one in found.items() if one.low <= last.high]
-    if set(top) & set(bottom):
+    return ([], []) if set(top) & set(bottom) else (top, bottom)
+
+
+def ranked(found: dict[str, Estimate], best: str, worst: str) -> str:
+    """`apart` in words; `best` and `worst` say what the largest figure means, and the least."""
+    top, bottom = apart(found)
+    if not top:
         return f"{sequence([label(cell) for cell in found])} do not clearly differ"
-    told = (f"{words} in {_cells(cells)}" for words, cells in ((best, top), (worst, bottom)))
-    return ", ".join(told)
+    return f"{best} in {_cells(top)}, {worst} in {_cells(bottom)}"
 
 
 def _cells(names: Sequence[str]) -> str:
