@@ -24,7 +24,7 @@ def main() -> None:
                 parity.trainings(training(one, cell, dtype, short.updates, short.perturbed) for cell in chosen)
             chosen = parameters.held("defaults", one.name)
             parity.defaults(training(one, cell, "float64", short.updates, short.perturbed) for cell in chosen)
-        parity.layers(problems.options())
+        parity.layers(problems.options(parameters.kinds))
         parity.knobs()
         parity.worked()
         parity.updates()

@@ -18,11 +18,14 @@ def _unrolled(network, tree, ops, x, zeros, mark):
     held = []
     for index, layer in enumerate(network.layers):
         cell, w = CELLS[layer.cell], {name: tree.get(f"layers.{index}.{name}") for name in ("W", "U", "b", "b_rec")}
-        vectors = [tree[f"layers.{index}.{name}"] for name in cell.vectors]
+        vectors = [tree[f"layers.{index}.{vector.name}"] for vector in cell.vectors]
         state, states = tuple(zeros(layer.units) for _ in range(cell.states)), []
         for read in x:
-            a, s = read @ w["W"] + w["b"], state[0] @ w["U"]
-            state = cell.step(ops, state, a, s if w["b_rec"] is None else s + w["b_rec"], *vectors)
+            products = [read @ w["W"] + w["b"]]
+            if w["U"] is not None:
+                s = state[0] @ w["U"]
+                products.append(s if w["b_rec"] is None else s + w["b_rec"])
+            state = cell.step(ops, state, *products, *vectors)
             state = tuple(mark(array) for array in state)
             states.append(state)
         held.append(states)

@@ -180,7 +180,7 @@ questions:
   digits: {claim: An LSTM <reads> better,
     measure: score, of: mnist_rows, a: lstm, b: vanilla, smallest: 0.05}
   season: {claim: An LSTM beats persistence,
-    measure: score, of: airline, a: lstm, b: last month (persistence), smallest: 5.0}
+    measure: score, of: airline, a: lstm, b: last value (persistence), smallest: 5.0}
   reach: {claim: A UGRNN reaches further,
     measure: reach, of: adding, a: ugrnn, b: vanilla, lengths: [4, 6], smallest: 1.0}
   speed: {claim: An LSTM is faster,

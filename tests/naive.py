@@ -2,7 +2,7 @@
 
 import math
 
-STATES = {"vanilla": 1, "lstm": 2, "gru": 1, "ugrnn": 1, "lstm_peephole": 2}
+STATES = {"vanilla": 1, "lstm": 2, "gru": 1, "ugrnn": 1, "lstm_peephole": 2, "indrnn": 1, "mingru": 1, "minlstm": 1}
 CELLS = tuple(STATES)
 
 
@@ -47,6 +47,14 @@ def step(cell, w, state, x):
             reset, keep = sigmoid(both(0, j)), sigmoid(both(1, j))
             proposal = math.tanh(inputs(2, j) + reset * recurrent(2, j))
             new.append(keep * h[j] + (1 - keep) * proposal)
+        elif cell == "indrnn":
+            new.append(max(inputs(0, j) + float(w["u"][j]) * h[j], 0.0))
+        elif cell == "mingru":
+            take = sigmoid(inputs(0, j))
+            new.append((1 - take) * h[j] + take * inputs(1, j))
+        elif cell == "minlstm":
+            keep, take = sigmoid(inputs(0, j)), sigmoid(inputs(1, j))
+            new.append(keep / (keep + take) * h[j] + take / (keep + take) * inputs(2, j))
     return (new, memory) if memory else (new,)
 
 

@@ -8,6 +8,9 @@ import numpy as np
 from rnn_study.behaviour.parity.probes import Problem, Tree
 from rnn_study.data.problems import catalogue
 from rnn_study.model.backend import Backend
+from rnn_study.model.cells import CELLS, Cell, Vector
+from rnn_study.model.network import Dense, Layer, Network, shapes
+from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Batch, Generated
 from rnn_study.running.run import backends
 
@@ -100,3 +103,19 @@ def problem_digest(of: Generated) -> str:
         for array in part:
             total.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return total.hexdigest()
+
+
+def forgetful(backend: str, forgotten: str, decodes: bool) -> None:
+    """A network, or its decoder, whose cell does not use one of its arrays."""
+
+    def step(ops, state, a, s, p):
+        used = {"W": a, "U": s, "p": p}
+        return (ops.tanh(0.5 * state[0] + sum(array for name, array in used.items() if name != forgotten)),)
+
+    CELLS[f"no_{forgotten}"] = Cell("Forgetful", gates=("h",), states=1, step=step, vectors=(Vector("p"),))
+    layers = (Layer(f"no_{forgotten}", 3),)
+    network = Network(2, layers, 2)
+    if decodes:
+        network = Network(2, (), 0, dense=(Dense(3, "tanh"),), steps=4, decoder=Network(5, layers, 5, every_step=True))
+    weights = {name: np.zeros(shape) for name, shape in shapes(network).items()}
+    backends.load(backend).build(network, "cross_entropy", Optimiser(0.1, None), weights, "cpu", "equations")

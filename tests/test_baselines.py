@@ -17,24 +17,30 @@ def scored(task):
 
 def test_seasonal_rules_by_hand():
     series = np.arange(100.0, 116) ** 2
-    found = list(baselines.seasonal_rules(series, np.array([13, 15])).values())
+    found = list(baselines.seasonal_rules(series, np.array([13, 15]), 12).values())
     np.testing.assert_array_equal(found[0], [112**2, 114**2])
     np.testing.assert_array_equal(found[1], [101**2, 103**2])
     np.testing.assert_array_equal(found[2], [101**2 + 112**2 - 100**2, 103**2 + 114**2 - 102**2])
+
+
+def test_without_a_season_there_is_one_rule():
+    (found,) = baselines.seasonal_rules(np.arange(9.0), np.array([3, 8]), 1).items()
+    assert found[0] == "last value (persistence)"
+    np.testing.assert_array_equal(found[1], [2, 7])
 
 
 def test_a_pure_season_with_a_trend_is_forecast_exactly():
     months = np.arange(60)
     series = 3.0 * months + 10 * np.cos(2 * np.pi * months / 12)
     targets = np.arange(20, 60)
-    found = list(baselines.seasonal_rules(series, targets).values())
+    found = list(baselines.seasonal_rules(series, targets, 12).values())
     np.testing.assert_allclose(found[2], series[targets], rtol=1e-12)
     np.testing.assert_allclose(series[targets] - found[1], 36, rtol=1e-9)
 
 
 def test_seasonal_scores_are_root_mean_squares_of_the_test_part():
     series, part = np.arange(40.0), Batch(np.zeros((2, 1, 1)), np.zeros((2, 1)))
-    extras = {"series": series, "index_test": np.array([30, 35])}
+    extras = {"series": series, "index_test": np.array([30, 35]), "season": np.array(12)}
     task = Task("airline", "squared_error", 1, part, part, {"test": part}, extras=extras)
     assert [scores["test"] for scores in scored(task).values()] == [1, 12, 0]
     assert [list(found["test"]) for found in baselines.marks(task).values()] == [[1, 1], [144, 144], [0, 0]]

@@ -22,8 +22,8 @@ def column(*values):
 
 def step(cell, w, state, x):
     """The new state, from the two sums that a step is given."""
-    recurrent = state[0] @ w.U + (0 if w.b_rec is None else w.b_rec)
-    return CELLS[cell].step(OPS, state, x @ w.W + w.b, recurrent, *w.vectors)
+    recurrent = () if w.U is None else (state[0] @ w.U + (0 if w.b_rec is None else w.b_rec),)
+    return CELLS[cell].step(OPS, state, x @ w.W + w.b, *recurrent, *w.vectors)
 
 
 def part(w, index):
@@ -38,7 +38,8 @@ def draw(cell, seed=0, lead=()):
     biases = [rng.normal(size=(*lead, 1, width)) for _ in range(1 + CELLS[cell].recurrent_bias)]
     vectors = tuple(rng.normal(size=(*lead, 1, UNITS)) for _ in CELLS[cell].vectors)
     biases = [*biases, None][:2]
-    w = Weights(rng.normal(size=(*lead, INPUTS, width)), rng.normal(size=(*lead, UNITS, width)), *biases, vectors)
+    W, U = rng.normal(size=(*lead, INPUTS, width)), rng.normal(size=(*lead, UNITS, width))
+    w = Weights(W, U if CELLS[cell].recurrent else None, *biases, vectors)
     state = tuple(rng.normal(size=(*lead, BATCH, UNITS)) for _ in range(CELLS[cell].states))
     return w, state, rng.normal(size=(*lead, BATCH, INPUTS))
 
@@ -74,7 +75,7 @@ def test_a_step_equals_a_loop_over_single_numbers(cell):
     w, state, x = draw(cell)
     found = step(cell, w, state, x)
     arrays = {"W": w.W, "U": w.U, "b": w.b[0]} | ({} if w.b_rec is None else {"b_rec": w.b_rec[0]})
-    arrays |= {name: array[0] for name, array in zip(CELLS[cell].vectors, w.vectors, strict=True)}
+    arrays |= {vector.name: array[0] for vector, array in zip(CELLS[cell].vectors, w.vectors, strict=True)}
     assert len(found) == CELLS[cell].states
     for row in range(BATCH):
         expected = naive.step(cell, arrays, tuple(list(s[row]) for s in state), list(x[row]))

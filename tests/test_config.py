@@ -292,6 +292,11 @@ FAULTS = {
         AIRLINE.replace("batch_size: 8", "batch_size: 1").replace("lstm: {}", "lstm: {norm: batch}"),
         "cells.lstm: norm batch with training.batch_size 1: expected at least 2",
     ),
+    "a recurrent kernel where none is": (
+        CELLS,
+        "cells: {mingru: {recurrent: identity}}",
+        "cells.mingru: recurrent with cell mingru: no recurrent kernel: expected none",
+    ),
     "clipping and not": (
         CELLS,
         "cells: {lstm: {clip: 1.0, clip_by: nothing}}",

@@ -124,11 +124,13 @@ def test_jacobians_are_those_of_finite_differences(cell, options):
         """One step from the states z (n, N, states * H), through the oracle's own network."""
         old = np.split(z, CELLS[cell].states, axis=-1)
         ops = activated(reference.OPS, "tanh")
-        a, s = x[:, t] @ w.W, old[0] @ w.U
+        products = {"a": x[:, t] @ w.W} | ({} if w.U is None else {"s": old[0] @ w.U})
         if layer.norm:
-            a, s = layer.norm("a", t, a), layer.norm("s", t, s)
-        s = s if w.b_rec is None else s + w.b_rec
-        return np.concatenate(CELLS[cell].step(ops, tuple(old), a + w.b, s, *w.vectors), axis=-1)
+            products = {which: layer.norm(which, t, product) for which, product in products.items()}
+        products["a"] = products["a"] + w.b
+        if w.b_rec is not None:
+            products["s"] = products["s"] + w.b_rec
+        return np.concatenate(CELLS[cell].step(ops, tuple(old), *products.values(), *w.vectors), axis=-1)
 
     z = np.concatenate([history[:, t - 1] for history in layer.states], axis=-1)
     size = 1e-6
@@ -143,30 +145,31 @@ def test_a_cell_treats_units_apart_and_calls_its_gates_in_order(cell):
     found, rng, units = CELLS[cell], np.random.default_rng(3), 4
     columns = len(found.gates) * units
     state = tuple(rng.normal(size=(1, units)) for _ in range(found.states))
-    a, s = rng.normal(size=(1, columns)), rng.normal(size=(1, columns))
-    vectors = tuple(rng.normal(size=(1, units)) for _ in found.vectors)
-    before = found.step(reference.OPS, state, a, s, *vectors)
+    a, *rest = rng.normal(size=(1 + found.recurrent, 1, columns))
+    rest += [rng.normal(size=(1, units)) for _ in found.vectors]
+    before = found.step(reference.OPS, state, a, *rest)
     unit = 2
     for moved in range(len(found.gates)):
         other = a.copy()
         other[0, moved * units + unit] += 0.5
-        for one, two in zip(found.step(reference.OPS, state, other, s, *vectors), before, strict=True):
+        for one, two in zip(found.step(reference.OPS, state, other, *rest), before, strict=True):
             assert set(np.flatnonzero(one[0] != two[0])) <= {unit}
     calls = []
 
     def noting(function):
         return lambda values: calls.append((function, values)) or function(values)
 
-    found.step(type(reference.OPS)(*map(noting, reference.OPS)), state, a, s, *vectors)
+    found.step(type(reference.OPS)(*map(noting, reference.OPS)), state, a, *rest)
     kinds = [function for function, _ in calls]
-    for place in range(len(found.gates)):  # the first calls are the gates: each moves with its own columns of a
+    # the first calls are the gates, linear ones last and unheard: each moves with its own columns of a
+    for place in range(min(len(found.gates), len(kinds))):
         calls.clear()
         moved = a.copy()
         moved[0, place * units : (place + 1) * units] += 1.0
-        found.step(type(reference.OPS)(*map(noting, reference.OPS)), state, moved, s, *vectors)
+        found.step(type(reference.OPS)(*map(noting, reference.OPS)), state, moved, *rest)
         again = calls[place][1]
         calls.clear()
-        found.step(type(reference.OPS)(*map(noting, reference.OPS)), state, a, s, *vectors)
+        found.step(type(reference.OPS)(*map(noting, reference.OPS)), state, a, *rest)
         np.testing.assert_allclose(again - calls[place][1], 1.0)
     assert [function for function, _ in calls] == kinds
 
@@ -448,7 +451,8 @@ def test_a_profile_of_any_cell(cell):
     assert found["singular"].shape == (STEPS, 5)
     np.testing.assert_allclose(found["singular"][0], 0, atol=1e-12)
     assert found["exponents"].shape == (n,)
-    assert found["radius"].shape == (len(CELLS[cell].gates),)
+    assert ("radius" in found) == CELLS[cell].recurrent
+    assert len(found.get("radius", CELLS[cell].gates)) == len(CELLS[cell].gates)
     assert ("gates" in found) == bool(sigmoid_gates(cell))
     if "gates" in found:
         np.testing.assert_allclose(found["gates"].sum(axis=1), 1)

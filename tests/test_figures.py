@@ -13,9 +13,12 @@ from conftest import ROOT, needs
 from matplotlib.figure import Figure
 
 from rnn_study.model.cells import CELLS
-from rnn_study.reports import cell_diagrams, display, figures, front, glossary, verdicts
+from rnn_study.reports import front, verdicts
 from rnn_study.reports.comparison import plots as comparison
+from rnn_study.reports.elements import display, figures
+from rnn_study.reports.front import cell_diagrams
 from rnn_study.reports.gradients import inside, plots
+from rnn_study.reports.page import glossary
 from rnn_study.reports.study import Study
 from rnn_study.statistics.crossed import Estimate
 from rnn_study.support.errors import StudyError
@@ -207,7 +210,10 @@ def test_a_figure_drawn_alone_is_that_of_a_wide_page(tmp_path, monkeypatch):
 
     (tmp_path / "notebooks").mkdir()
     shows = "show(None, lambda narrow: ('own', narrow), lesson='', alt='', source='', task='adding', name={!r})"
-    code = [f"from rnn_study.reports.figures import show\nprint('said')\n{shows.format('flow')}", shows.format("x")]
+    code = [
+        f"from rnn_study.reports.elements.figures import show\nprint('said')\n{shows.format('flow')}",
+        shows.format("x"),
+    ]
     cells = [nbformat.v4.new_markdown_cell("# no code"), *map(nbformat.v4.new_code_cell, code)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks/own.ipynb")
     monkeypatch.setattr(page, "project_folder", lambda: tmp_path)
@@ -304,12 +310,16 @@ def value(node, given, size):
             return sources[0] + sources[1]
         case "×":
             return sources[0] * sources[1]
+        case "÷":
+            return sources[0] / sources[1]
         case "1 −":
             return 1 - sources[0]
         case "σ":
             return 1 / (1 + np.exp(-sources[0]))
         case "tanh":
             return np.tanh(sources[0])
+        case "relu":
+            return np.maximum(sources[0], 0)
         case made if made in given:
             return given[made]
         case _:
@@ -320,16 +330,18 @@ def value(node, given, size):
 def test_a_diagram_computes_what_the_cell_computes(name):
     cell, size, rng = CELLS[name], 3, np.random.default_rng(0)
     a, s = rng.normal(size=(2, 4, len(cell.gates) * size))
+    read = (a, s) if cell.recurrent else (a,)
     state = tuple(rng.normal(size=(cell.states, 4, size)))
-    vectors = {vector: rng.normal(size=size) for vector in cell.vectors}
+    vectors = {vector.name: rng.normal(size=size) for vector in cell.vectors}
 
     class Ops:
         tanh = staticmethod(np.tanh)
         sigmoid = staticmethod(lambda x: 1 / (1 + np.exp(-x)))
+        relu = staticmethod(lambda x: np.maximum(x, 0))
 
     given = {"x W + b": a, "h U": s, "h U + b": s, **vectors}
     given |= dict(zip(("h, last", "c, last"), state, strict=False))
-    new = cell.step(Ops, state, a, s, *vectors.values())
+    new = cell.step(Ops, state, *read, *vectors.values())
     nodes = cell_diagrams.traced(cell)
     assert len(nodes) == len(new)
     for node, array in zip(nodes, new, strict=True):
@@ -628,9 +640,7 @@ def test_the_lowest_loss_is_the_lowest_of_a_curve_in_the_mean_of_frameworks(stat
         histories=lambda task, backend, cell: [[{"validation_loss": loss} for loss in losses[backend, cell]]],
     )
     comparison.learning_curves(study, "airline")
-    assert stated[0].lesson == (
-        "Airline passengers: the LSTM comes to the lowest validation loss, the GRU stays highest."
-    )
+    assert stated[0].lesson == ("The series: the LSTM comes to the lowest validation loss, the GRU stays highest.")
 
 
 @pytest.mark.parametrize(
@@ -650,7 +660,7 @@ def test_who_beats_a_baseline_has_all_of_its_interval_beyond_the_best(score, bas
         "cells": {name: {"test": {"interval": bounds}} for name, bounds in (("lstm", lstm), ("gru", gru))},
     }
     comparison.seed_scores(compared(found), "airline", "test")
-    assert stated[0].lesson == f"Airline passengers, test part: {told}."
+    assert stated[0].lesson == f"The series, test part: {told}."
 
 
 @pytest.mark.parametrize(
@@ -673,7 +683,7 @@ def test_the_most_frequent_mistake_is_a_share_of_the_true_class(alike, lesson, s
         backends("pytorch"), prepared=lambda task: prepared, predictions=lambda task, b, cell, part: outputs[cell]
     )
     comparison.confusion_matrix(study, "airline")
-    assert stated[0].lesson == f"Airline passengers: {lesson}"
+    assert stated[0].lesson == f"The series: {lesson}"
     assert "Most often, LSTM takes b for a in 25.0 %; GRU takes " in stated[0].alt
 
 
@@ -688,18 +698,19 @@ def test_the_most_frequent_mistake_is_a_share_of_the_true_class(alike, lesson, s
 def test_a_forecast_is_the_median_of_seeds_less_the_truth(shift, lesson, stated):
     series = np.array([5.0, 100.0, 200.0])
     errors = {"lstm": [[9, 9], [-1, -4], [-1, -4]], "gru": [[2, 2], [2, 2], [-9, -9]]}
-    extras = {"series": series, "index_test": np.array([1, 2]), "months": np.array(["1960-10", "1960-11", "1960-12"])}
+    extras = {"series": series, "index_test": np.array([1, 2]), "dates": np.array(["1960-10", "1960-11", "1960-12"])}
+    extras |= {"season": np.array(12), "step": np.array("month")}
     study = compared(
         backends("pytorch"),
-        prepared=lambda task: SimpleNamespace(extras=extras, to_unit=lambda outputs, part: outputs),
+        prepared=lambda task: SimpleNamespace(extras=extras, unit="thousand", to_unit=lambda outputs, part: outputs),
         predictions=lambda task, backend, cell, part: np.array(errors[cell]) + shift + series[1:],
     )
     comparison.forecast(study)
     (found,) = stated
-    assert found.lesson == f"Airline passengers: {lesson}"
+    assert found.lesson == f"The series: {lesson}"
     if not shift:
         assert "LSTM -2.5 in the mean, 4 at most; GRU +2.0 in the mean, 2 at most, thousand" in found.alt
-        assert "months 1960-11 to 1960-12" in found.alt
+        assert "miss from 1960-11 to 1960-12" in found.alt
 
 
 def test_one_more_trial_would_gain_most_where_a_search_still_rises_last(stated):
@@ -708,7 +719,7 @@ def test_one_more_trial_would_gain_most_where_a_search_still_rises_last(stated):
     trials = {"vanilla": [[7.0]], "gru": [[0.0, 1.1, 1.1]], "lstm": [[0.0, 0.0, 1.0], [5.0, 5.0, 5.0]]}
     study = compared({"score": "accuracy", "higher_is_better": True}, trials=lambda task: trials)
     comparison.search_curve(study, "airline")
-    assert stated[0].lesson == "Airline passengers: one more trial would still gain most for the LSTM."
+    assert stated[0].lesson == "The series: one more trial would still gain most for the LSTM."
 
 
 # Of the front page
@@ -762,7 +773,7 @@ def test_the_front_page_shows_text_from_data_as_text_and_scores_in_their_unit(mo
     for name in ("picture", "show"):
         monkeypatch.setattr(front, name, lambda *words, **more: None)
     cells = {"lstm": {"test": {"mean": 0.805, "interval": [0.7, 0.9]}}}
-    task = {"score": "accuracy", "cells": cells, "card": {"provenance": [RECORD | {"title": MARKUP}]}}
+    task = {"score": "accuracy", "unit": "", "cells": cells, "card": {"provenance": [RECORD | {"title": MARKUP}]}}
     study = SimpleNamespace(
         cells=lambda name: ["lstm"], summary={"study": MARKUP}, tasks={"tweets": task}, given="given"
     )

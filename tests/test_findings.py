@@ -14,8 +14,9 @@ from test_report import Texts
 
 from rnn_study.data.prepared import pack_texts
 from rnn_study.model.task import Batch, Task
-from rnn_study.reports import comparison, display, parity, verdicts
+from rnn_study.reports import comparison, parity, verdicts
 from rnn_study.reports.comparison.tables import worst_tweets
+from rnn_study.reports.elements import display
 from rnn_study.reports.study import Study
 from rnn_study.statistics.marks import Scored
 from rnn_study.statistics.summary import task_summary
@@ -467,12 +468,12 @@ def test_a_chance_is_never_0_or_100(share, text):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({}, "“An LSTM is better”, Airline passengers: it holds, +12.3 points (+5.0 to +20.0), 10 seeds; fresh"),
-        ({"verdict": "opposite"}, "Airline passengers: the opposite holds, +12.3"),
+        ({}, "“An LSTM is better”, The series: it holds, +12.3 points (+5.0 to +20.0), 10 seeds; fresh"),
+        ({"verdict": "opposite"}, "The series: the opposite holds, +12.3"),
         ({"verdict": "no difference that matters"}, ": there is no difference that matters, +12.3"),
         ({"verdict": "open", "seeds": 8}, ": open, +12.3 points (+5.0 to +20.0), 8 seeds; fresh seeds"),
         ({"verdict": "open", "seeds": 7}, ", 7 seeds; a verdict takes 8; fresh seeds would"),
-        ({"part": "hand_labelled"}, "Airline passengers, hand-labelled tweets: it holds"),
+        ({"part": "hand_labelled"}, "The series, hand-labelled tweets: it holds"),
         (REACH, "“An LSTM is better”, Adding problem: it holds"),
         ({"otherwise": 0.001}, "; fresh seeds would say otherwise with a chance of < 1 %."),
         ({"otherwise": 0.234}, "; fresh seeds would say otherwise with a chance of 23 %."),
@@ -624,7 +625,7 @@ def test_frameworks_that_part_further_are_named(tmp_path):
     curves = {"airline/gru/float64": CALM, "airline/lstm/float64": WILD}
     free, *_ = parity.findings(parity_of(tmp_path, [GAP], curves))
     assert "In 1 of 2 trainings of 2 updates the frameworks part further than rounding explains" in free
-    assert "LSTM on Airline passengers in float64" in free
+    assert "LSTM on The series in float64" in free
     assert "GRU" not in free
     assert "no more than" not in free
 

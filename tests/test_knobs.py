@@ -20,6 +20,7 @@ from rnn_study.model.init import SCHEMES, Init, draw
 from rnn_study.model.network import STATISTICS, Layer, Network, is_trained, shapes
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import END, GO, Batch
+from rnn_study.support.errors import StudyError
 
 ADAM = Optimiser(RATE, 2**-3, Adam(BETA, LATE))
 
@@ -124,6 +125,7 @@ def test_truncation_stops_gradients_exactly_at_the_window(cell, masked, backend,
     rng = np.random.default_rng(3)
     network = Network(2, (Layer(cell, 4),), 1, window=3)
     weights = {name: rng.normal(0, 0.5, shape) for name, shape in shapes(network).items()}
+    weights["layers.0.b"] += 2  # no rectifier is closed
     lengths = np.array([7, 5, 2]) if masked else np.array([7, 7, 7])
     mask = np.arange(7) < lengths[:, None] if masked else None
     batch = Batch(rng.normal(size=(3, 7, 2)), rng.normal(size=(3, 1)), mask)
@@ -137,7 +139,7 @@ def test_truncation_stops_gradients_exactly_at_the_window(cell, masked, backend,
 
 
 @pytest.mark.parametrize("bias", [0.0, 1.0, 5.0])
-@pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if "f" in cell.gates])
+@pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if "f" in cell.gates and cell.states == 2])
 @pytest.mark.parametrize("biases", ["zeros", "uniform"])
 def test_the_forget_bias_moves_the_initial_gate_to_its_sigmoid(cell, bias, biases):
     """With nothing to read and no state but a memory of 1, the new memory is the gate."""
@@ -150,6 +152,19 @@ def test_the_forget_bias_moves_the_initial_gate_to_its_sigmoid(cell, bias, biase
     a[..., 4 * gate : 4 * gate + 4] = -1e3  # nothing is taken in
     _, memory = CELLS[cell].step(reference.OPS, (h, c), a, h @ w.U + w.b_rec, *vectors)
     np.testing.assert_allclose(memory, 1 / (1 + np.exp(-bias)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("decodes", [False, True])
+@pytest.mark.parametrize("forgotten", ["W", "U", "p"])
+def test_an_array_that_a_step_forgets_is_named_in_one_line(forgotten, decodes, backend, ask):
+    with pytest.raises(StudyError) as error:
+        ask(stock_worker.forgetful, backend, forgotten, decodes)
+    told = f"cell no_{forgotten}: {forgotten} gets no gradient: expected a step that uses it"
+    assert str(error.value) == f"{told} (recurrent=False where it has no h U)"
+
+
+def test_a_step_that_uses_all_is_let_through(backend, ask):
+    ask(stock_worker.forgetful, backend, "nothing", False)
 
 
 @needs("torch")

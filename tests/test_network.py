@@ -45,12 +45,36 @@ def test_shapes_and_their_order():
         ("vanilla", 2, 150 * (28 + 150 + 1) + 150 * (150 + 150 + 1) + 1510),
         ("lstm", 2, 4 * 150 * (28 + 150 + 1) + 4 * 150 * (150 + 150 + 1) + 1510),
         ("gru", 2, 3 * 150 * (28 + 150 + 2) + 3 * 150 * (150 + 150 + 2) + 1510),
+        # without a recurrent product: W, b and what single units have
+        ("indrnn", 1, 150 * (28 + 1 + 1) + 1510),
+        ("mingru", 1, 2 * 150 * (28 + 1) + 1510),
+        ("minlstm", 2, 3 * 150 * (28 + 1) + 3 * 150 * (150 + 1) + 1510),
     ],
 )
 def test_parameter_counts(cell, depth, expected):
     network = Network(28, (Layer(cell, 150),) * depth, 10)
     assert parameter_count(network, embedding=True) == expected
     assert parameter_count(network, embedding=False) == expected
+
+
+@pytest.mark.parametrize("options", [{"second_bias": True}, {"norm": "layer"}, {"norm": "batch", "norm_steps": 5}])
+def test_a_cell_without_a_recurrent_product_has_nothing_of_it(options):
+    network = Network(3, (Layer("mingru", 4),), 2, **options)
+    own = {"layers.0.W": (3, 8), "layers.0.b": (8,)}
+    if "norm" in options:
+        own["layers.0.gain_a"] = (8,)
+    if "norm_steps" in options:
+        own |= {"layers.0.mean_a": (5, 8), "layers.0.variance_a": (5, 8)}
+    assert shapes(network) == own | {"head.W": (4, 2), "head.b": (2,)}
+
+
+def test_weights_of_single_units_start_where_their_cell_says():
+    u = init.draw(Network(3, (Layer("indrnn", 2000),), 2), np.random.default_rng(0))["layers.0.u"]
+    assert 0 < u.min() < 0.01
+    assert 0.99 < u.max() < 1
+    assert u.mean() == pytest.approx(0.5, abs=0.03)  # 2000 draws: a spread of 0.006
+    peepholes = init.draw(Network(3, (Layer("lstm_peephole", 5),), 2), np.random.default_rng(0))
+    assert not any(peepholes[f"layers.0.p_{gate}"].any() for gate in "ifo")
 
 
 def test_the_embedding_counts_only_where_asked():
@@ -125,7 +149,7 @@ def stack(cell):
     return Network(5, (Layer(cell, 4), Layer(cell, 6)), 3)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if cell.recurrent])
 def test_each_gate_of_a_recurrent_kernel_is_orthogonal(cell):
     tree = init.draw(stack(cell), np.random.default_rng(0))
     for name, units in (("layers.0.U", 4), ("layers.1.U", 6)):

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import math
 import re
 import shutil
 import subprocess
+from datetime import date, timedelta
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,11 @@ from conftest import ROOT, Project, needs
 from ruamel.yaml import YAML
 
 from rnn_study.behaviour.parity.checks import CHECKS
+from rnn_study.data.prepared import load_task
 from rnn_study.model.backend import BACKENDS
 from rnn_study.running.run import code
 from rnn_study.running.run.store import PUBLISHED
+from rnn_study.support.files import read_arrays
 
 REPORTS = ("comparison", "gradients", "long_range", "parity", "sequence_shapes")
 FRONTIERS = ("adding", "menu", "permuted_mnist")  # of the tiny study
@@ -127,8 +132,11 @@ def test_a_notebook_imports_only_what_its_report_depends_on():
         imported = re.findall(r"^(?:from|import) .+$", code, re.M)
         # Whether frameworks agree is no question to seeds; what is found of shapes is exploratory.
         asked = [] if path.stem in ("parity", "sequence_shapes") else ["verdicts"]
-        own = ", ".join(sorted([path.stem, "display", *asked]))
-        assert imported == [f"from rnn_study.reports import {own}", "from rnn_study.reports.study import Study"]
+        assert imported == [
+            f"from rnn_study.reports import {', '.join(sorted([path.stem, *asked]))}",
+            "from rnn_study.reports.elements import display",
+            "from rnn_study.reports.study import Study",
+        ]
         assert all(not cell.get("outputs") for cell in cells), f"{path.name}: outputs are not stripped"
 
 
@@ -256,8 +264,8 @@ def test_what_the_report_of_sequence_shapes_rests_on_is_there(study):
         assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
     assert scores["airline_shifted", "pytorch", "vanilla"]["examples"] == 46
     page = (study.folder / "reports/sequence_shapes.html").read_text()
-    assert "Not run: MNIST by rows, LSTM(30), RMSprop, Airline passengers" in page
-    assert "Trained in PyTorch alone, for the time it takes to compile them: Airline, shifted by one" in page
+    assert "Not run: MNIST by rows, LSTM(30), RMSprop, A series" in page
+    assert "Trained in PyTorch alone, for the time it takes to compile them: The series, shifted by one" in page
 
 
 def test_what_the_long_range_report_rests_on_is_there(study):
@@ -471,3 +479,65 @@ def test_the_store_of_mlflow_is_a_mirror_only(study):
         assert store.is_file()
     finally:
         aside.replace(store)
+
+
+def test_the_weights_work_without_the_project(study):
+    """Every example of docs/use-the-weights.md, as it stands there, where only NumPy and one framework are imported."""
+    text = (ROOT / "docs/use-the-weights.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert ["rnn_study" in block.replace('"rnn_study"', "") for block in blocks] == [False] * 3
+    *said, about = [study.run("python", "-c", block, KERAS_BACKEND="tensorflow").stdout for block in blocks]
+    for line in said:
+        assert float(re.fullmatch(r"at most (\S+) from the stored predictions\n", line)[1]) < 1e-5
+    assert re.fullmatch(r"\[{'cell': 'lstm', 'units': \d+}\] {'lstm': \['i', 'f', 'g', 'o'\]} mnist_rows\n", about)
+
+
+def test_forecasts_are_stored_in_the_series_own_unit(study):
+    folder = study.folder / "runs/airline-pytorch/lstm/seed-1"
+    stored, task = read_arrays(folder / "predictions.npz"), load_task(study.folder / "data/prepared/airline.npz")
+    truth = task.extras["series"][task.extras["index_test"]]
+    error = float(np.sqrt(np.mean((stored["unit/test"] - truth) ** 2)))
+    assert error == pytest.approx(json.loads((folder / "result.json").read_text())["scores"]["test"], rel=1e-9)
+    assert stored["unit/validation"].shape == (12,)
+    assert set(np.load(study.folder / "runs/tweets-pytorch/lstm/seed-1/predictions.npz")) == {"validation", "test"}
+
+
+def test_a_study_of_the_readers_own_series_and_texts_speaks_of_these_alone(changed):
+    """300 decimals of another unit, a week apart, and reviews of two other labels: through every stage to the pages."""
+    days = [date(2015, 1, 5) + timedelta(weeks=week) for week in range(300)]
+    flow = [f"{312.4 + 60 * math.sin(week * math.tau / 52) + 7 * math.sin(week**2):.2f}" for week in range(300)]
+    table = "".join(f"{day};{value}\n" for day, value in zip(days, flow, strict=True))
+    changed.write("data/own/river.csv", "week;flow\n" + table)
+    words = ("crumb", "crust", "loaf", "bun", "rye", "salt", "seed", "oven")
+    texts = [
+        {"review": f"{words[n % 8]} {words[n // 8 % 8]} {words[n // 64]}, {('stale', 'fresh')[n % 2]} &amp; <b>{n}</b>"}
+        | {"verdict": ("meh", "yum")[n % 2]}
+        for n in range(400)
+    ]
+    changed.write("data/own/reviews.jsonl", "".join(json.dumps(row) + "\n" for row in texts))
+    own = "tweets: {file: reviews.jsonl, text: review, label: verdict, title: Reviews of a bakery}, glove: embedded"
+    own += ", airline: {file: river.csv, title: Flow of a river, unit: cubic metres, season: 52, test: '2019-11-01'}"
+    changed.edit("params.yaml", "tweets: embedded, glove: embedded, airline: embedded", own)
+    changed.edit("params.yaml", "look_back: 12, logarithm", "look_back: 26, logarithm")
+    assert "adding" not in {name.partition("@")[2] for name in changed.repro()}
+
+    pages = {path.name: unescape(path.read_text()) for path in (changed.folder / "reports").glob("*.html")}
+    assert len(pages) == 8
+    for name, page in pages.items():
+        for word in ("assenger", "Jenkins", "emoticon", "1949", "Sentiment140"):
+            assert word not in page, f"{name}: {word}"
+    page = pages["comparison.html"]
+    for said in ("Flow of a river (own file, all of it)", "Reviews of a bakery (own file, all of it)", "cubic metres"):
+        assert said in page
+    assert "Beware:" in page  # few of the reviews' words have a vector
+    assert "<b>7</b>" not in (changed.folder / "reports/comparison.html").read_text()
+    assert "in the series from 2015-01-05 to 2020-09-28" in page.replace("Above, the", "in the")
+    assert "seasonal naive" in page
+    card = json.loads((changed.folder / "metrics/data/airline.json").read_text())
+    assert (card["unit"], card["details"]["test"]) == ("cubic metres", ["2019-11-04", "2020-09-28"])
+    assert card["provenance"][0]["rows"] == {"weeks": 300}
+    texts = json.loads((changed.folder / "metrics/data/tweets.json").read_text())
+    assert texts["parts"]["train"]["class_counts"].keys() == {"meh", "yum"}
+    # Another file is noticed.
+    changed.write("data/own/river.csv", "week;flow\n" + table.replace("312", "313", 1))
+    assert "fetch@airline" in json.loads(changed.run("dvc", "status", "--json").stdout)

@@ -15,7 +15,7 @@ pytestmark = needs("IPython")
 
 
 def test_the_headline_is_that_of_the_committed_metrics():
-    from rnn_study.reports import readme
+    from rnn_study.reports.front import readme
     from rnn_study.reports.study import Study
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -91,7 +91,7 @@ def finished(tmp_path):
 
 
 def test_the_headline_of_a_study_by_hand(finished):
-    from rnn_study.reports import readme
+    from rnn_study.reports.front import readme
 
     assert readme.write(finished)
     assert (finished / "README.md").read_text() == (
@@ -110,7 +110,7 @@ def test_the_headline_of_a_study_by_hand(finished):
 def test_markup_in_a_claim_stays_text_in_the_table(finished):
     from markdown_it import MarkdownIt
 
-    from rnn_study.reports import readme
+    from rnn_study.reports.front import readme
     from rnn_study.reports.study import Study
 
     html = MarkdownIt("commonmark").enable("table").render(readme.headline(Study(finished)))
@@ -119,7 +119,7 @@ def test_markup_in_a_claim_stays_text_in_the_table(finished):
 
 
 def test_markup_in_the_name_of_a_study_stays_text(finished):
-    from rnn_study.reports import readme
+    from rnn_study.reports.front import readme
     from rnn_study.reports.study import Study
 
     study = Study(finished)
@@ -129,7 +129,7 @@ def test_markup_in_the_name_of_a_study_stays_text(finished):
 
 @pytest.mark.parametrize("name", ["summary", "verdicts"])
 def test_metrics_that_are_not_there_are_one_clear_line(finished, name):
-    from rnn_study.reports import readme
+    from rnn_study.reports.front import readme
 
     (finished / f"metrics/{name}.json").unlink()
     with pytest.raises(StudyError, match=rf"^metrics/{name}.json: not found: expected those of a finished study; run"):
@@ -147,7 +147,7 @@ def test_metrics_that_are_not_there_are_one_clear_line(finished, name):
     ],
 )
 def test_marks_that_are_not_there_once_are_one_clear_line(finished, text):
-    from rnn_study.reports import readme
+    from rnn_study.reports.front import readme
 
     (finished / "README.md").write_text(text)
     with pytest.raises(StudyError, match=r"^README.md: headline: expected the marks <!-- headline --> and"):

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import Project, asked_for, browser_needed, needs
 
-from rnn_study.reports import figures, front
+from rnn_study.reports import front
+from rnn_study.reports.elements import figures
 from rnn_study.reports.study import Study
 from rnn_study.support.errors import StudyError
 
@@ -157,7 +158,7 @@ def test_text_from_data_is_escaped(capsys):
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
-    from rnn_study.reports import display
+    from rnn_study.reports.elements import display
 
     InteractiveShell.instance()
     with capture_output() as captured:

@@ -17,7 +17,8 @@ from test_report import Texts
 from rnn_study.behaviour.shapes import systems
 from rnn_study.data.prepared import save_task
 from rnn_study.model.task import Batch, Task
-from rnn_study.reports import display, page, sequence_shapes
+from rnn_study.reports import page, sequence_shapes
+from rnn_study.reports.elements import display
 from rnn_study.reports.sequence_shapes import diagrams, plots
 from rnn_study.reports.study import Study
 from rnn_study.support.files import write_json

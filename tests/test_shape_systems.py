@@ -11,6 +11,7 @@ from conftest import ROOT
 from rnn_study.behaviour.parity import worked_examples
 from rnn_study.behaviour.shapes import systems, tutorials
 from rnn_study.behaviour.shapes.evidence import Evidence
+from rnn_study.behaviour.shapes.systems import elsewhere, scored
 from rnn_study.support.files import write_json
 
 NOT_RUN = "not run in this study"
@@ -194,13 +195,13 @@ GRAPH = (
 ENDS = "answers that a network wrote up to its own end token"
 SMALL = "on scikit-learn's small digits, which the claim is not about"
 ALONE = "48 steps alone from 1957-01; the last season repeated: 20.0"
-PRINTED = "printed: 47.53; repeating the last month: 48.66"
+PRINTED = "printed: 47.53; repeating the last value: 48.66"
 LEANS = "of a word's nearest words lean its way; {} % before training, chance about a half"
 FRENCH = "GRU attention, unseen numbers, every word right and the end: PyTorch {} %, TensorFlow {} %"
 FAULTS = "the corrected formula; product twice: off by {} %; through the outputs: off by {} %"
 FULL = "weights by hand name {} of 60 courses in every version, the one with a memory too; "
 FULL += "trained and left alone, {} networks name every course"
-SERIES = "RMSE on the same targets, airline: {} against the GRU's {}"
+SERIES = "RMSE on the same targets, the series: {} against the GRU's {}"
 POINTS = "points lost: vanilla RNN 5.1, GRU 15.3, LSTM 13.0; single words by TF-IDF 76.4 %, which lose none"
 NARROW = "without attention {} %, as wide"
 TRIED = "vanilla RNN 0 of 8; LSTM 7 of 8; vanilla RNN irnn 2 of 8; vanilla RNN clip 0 of 8; LSTM forget-0 1 of 8"
@@ -381,7 +382,7 @@ CASES = [
         windows((HIGH, LOW), (LOW, HIGH)),
         *("the window loses", 80.0, [70.0, 90.0], "rmse", 2),
         SERIES.format("80.0", "50.0") + "; sunspots: 50.0 against the GRU's 80.0. Beyond the window: the study's "
-        "LSTM, which reads 12 months, has 22.0",
+        "LSTM, which reads 12 values, has 22.0",
     ),
     (
         22,
@@ -457,16 +458,16 @@ def test_every_verdict_of_every_system_has_a_case():
 def test_an_excerpt_of_the_images_is_another_data_set():
     """A claim about all of MNIST is not tried on a part of it, nor on what came with this project."""
     for given in (images(complete=False), images("embedded", complete=False)):
-        assert systems.rows_150(given).verdict == "another data set"
+        assert elsewhere.rows_150(given).verdict == "another data set"
     both = images()
     records = both.tasks["mnist_rows"]["card"]["provenance"]
     records.append({"source": "another", "origin": "embedded", "complete": False})
-    assert systems.rows_150(both).verdict == "holds"  # only the images must be whole
+    assert elsewhere.rows_150(both).verdict == "holds"  # only the images must be whole
 
 
 def test_a_mean_over_seeds_may_be_that_of_a_framework_alone():
     """One framework that translates is enough; of two the worse one counts."""
-    alone = systems.translation(evidence(score("numbers", "gru", 0.995, 0.9, 1)))
+    alone = scored.translation(evidence(score("numbers", "gru", 0.995, 0.9, 1)))
     assert (alone.verdict, alone.note) == (
         *("works", "GRU, unseen numbers, every word right and the end: PyTorch 99.5 %"),
     )
@@ -474,8 +475,8 @@ def test_a_mean_over_seeds_may_be_that_of_a_framework_alone():
 
 def test_the_figures_that_the_tutorials_print():
     """Brownlee's LSTM of the airline passengers: train 22.93, test 47.53 RMSE; the RNN of 150 units on MNIST: 98 %."""
-    assert systems.TUTORIAL_RMSE == {"train": 22.93, "test": 47.53}
-    assert systems.CLAIMED == 0.98
+    assert scored.TUTORIAL_RMSE == {"train": 22.93, "test": 47.53}
+    assert elsewhere.CLAIMED == 0.98
     assert "47.53" in systems.SYSTEMS[8][1]
     assert systems.SYSTEMS[5][1] == "98 %"
 
@@ -521,7 +522,7 @@ def test_each_fault_is_told_with_what_it_costs():
         (17, "off by 29.6 % of the true gradient's largest entry"),
         (17, "off by 44.0 %"),
         (16, "probabilities differ by up to 12.0 % from those of a full kernel"),
-        (8, "test RMSE 49.00; repeating the last month 48.66"),
+        (8, "test RMSE 49.00; repeating the last value 48.66"),
         (8, "reproduced so in this row alone; every other row scales by its training part"),
     ]
 
@@ -653,11 +654,11 @@ def test_attention_is_compared_at_the_narrowest_width_too():
         return {"units": units, "attention": attention, "scores": scores, "part": part}
 
     widths = [width(48, True, [1.0]), width(8, True, [0.9, 0.8]), width(8, False, [0.1, 0.2]), width(48, False, [1.0])]
-    note = systems.attention(evidence(*rows, found={"widths": widths})).note
+    note = scored.attention(evidence(*rows, found={"widths": widths})).note
     assert note.endswith("; at 8 units 85.0 % against 15.0 %")
     for left in (widths[:1] + widths[3:], [*widths[:2], widths[3]]):  # one width; the narrowest on one side alone
-        assert systems.attention(evidence(*rows, found={"widths": left})).note == "without attention 100.0 %, as wide"
-    uneven = systems.attention(evidence(*rows, found={"widths": widths[:2] + widths[3:]})).note
+        assert scored.attention(evidence(*rows, found={"widths": left})).note == "without attention 100.0 %, as wide"
+    uneven = scored.attention(evidence(*rows, found={"widths": widths[:2] + widths[3:]})).note
     assert "units" not in uneven  # no two networks are as wide
-    longer = systems.attention(evidence(*rows, found={"widths": [*widths, width(4, True, [0.5], "longer")]})).note
+    longer = scored.attention(evidence(*rows, found={"widths": [*widths, width(4, True, [0.5], "longer")]})).note
     assert longer == note

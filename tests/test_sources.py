@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 
 from rnn_study.config import Data
 from rnn_study.data.sources import SOURCES, airline, corpus, fetch, glove, mnist, tweets
-from rnn_study.data.tokens import SPECIALS, tokenise
+from rnn_study.data.tokens import SPECIALS, plain, tokenise
 
 MIRROR = os.environ.get("RNN_STUDY_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="RNN_STUDY_MIRROR names no mirror of the upstream files")
@@ -92,6 +92,32 @@ def test_no_token_holds_white_space_and_none_is_empty():
 
 
 @pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("don\x92t \x93stop\x94", "do n't “ stop ”"),  # Windows' punctuation, read as Latin-1
+        ("don’t", "do n't"),
+        ("&amp;lt;3 &amp;amp;amp; &quot;", '[HEART] & "'),  # escaped twice, and three times
+        ("cafe\u0301", "café"),
+        ("\ufeffhi \u200bthere\u200c you\u00adth", "hi there youth"),
+        ("x\x00y\x07", "xy"),
+        ("I ❤\ufe0f u", "i ❤ u"),
+        ("👍 👍🏽 👍🏿", "👍 👍 👍"),
+        ("🇫🇷🇩🇪 🇫", "🇫🇷 🇩🇪 🇫"),
+        ("👩\u200d👩\u200d👧x 👩🏽\u200d🚀", "👩\u200d👩\u200d👧 x 👩\u200d🚀"),
+        ("a\u200db \u200d", "a b"),
+        ("→ ✓ ☃!", "→ ✓ ☃ !"),
+    ],
+)
+def test_text_is_read_as_people_write_it(text, tokens):
+    assert tokenise(text) == tokens.split(" ")
+
+
+def test_plain_text_ends_where_nothing_is_escaped():
+    assert plain("&amp;" * 3 + "amp;lt;") == "&&<"
+    assert plain("a &notanentity b & c") == "a &notanentity b & c".replace("&not", "¬")  # as browsers read it
+
+
+@pytest.mark.parametrize(
     "piece",
     [
         *"a1'.:;()@#<3/-_!x",
@@ -122,7 +148,9 @@ def test_tokenising_takes_linear_time(piece):
 
 def test_airline_totals_are_those_of_box_and_jenkins(tmp_path):
     fetch("airline", data(), tmp_path)
-    months, values = airline.read(tmp_path / "airline")
+    found = airline.read(tmp_path / "airline")
+    months, values = found.dates, found.values
+    assert (found.unit, found.season, found.step) == ("thousand passengers", 12, "month")
     assert (months[0], months[11], months[12], months[-1]) == ("1949-01", "1949-12", "1950-01", "1960-12")
     assert values.dtype == np.float64
     # Totals of the years, published with the series.
@@ -383,7 +411,7 @@ def mirrored(monkeypatch, tmp_path):
 @needs_mirror
 def test_mirror_airline_equals_the_embedded_totals(mirrored):
     record, folder = mirrored("airline")
-    assert airline.read(folder)[1].tolist() == list(airline.PASSENGERS)
+    assert airline.read(folder).values.tolist() == list(airline.PASSENGERS)
     assert record["files"][0]["from"] == "mirror:airline/international-airline-passengers.csv"
     assert (record["origin"], record["complete"], record["generated"]) == ("mirror", True, False)
 

@@ -455,7 +455,7 @@ def test_a_mirror_may_be_a_url(server, root, monkeypatch):
     monkeypatch.setenv("RNN_STUDY_MIRROR", f"{server.url}/pub/")
     server.answers["/pub/glove/glove.6B.zip"] = [Answer(glove_zip())]
     record = fetch("glove", data(), root)
-    assert server.asked == [f"/pub/{GLOVE}", "/pub/glove/glove.6B.zip"]
+    assert server.asked == [f"/pub/{GLOVE}", "/pub/glove/glove.6B.zip", "/pub/glove/about.json"]
     assert record["origin"] == "mirror"
     assert record["files"][0]["from"] == "mirror:glove/glove.6B.zip"
     assert server.url not in json.dumps(record)

@@ -95,7 +95,7 @@ def test_the_card_counts_what_the_parts_hold(raw, digits):
     assert found["provenance"][0]["rows"] == {"train": 1437, "test": 360}
 
 
-# Airline passengers
+# The series
 
 MONTHS = [f"{year}-{month:02}" for year in range(1949, 1961) for month in range(1, 13)]
 SERIES = np.array(airline_source.PASSENGERS, float)

@@ -163,7 +163,7 @@ def leave(result: RunResult, folder: Path, watched: Watched) -> None:
     folder.mkdir()
     np.savez(folder / "watched.npz", **{name: np.array(found) for name, found in watched.arrays.items()})
     try:
-        results.write(result, folder)
+        results.write(result, folder, {})
     except ValueError as error:  # a score that JSON does not know
         (folder / "refused.txt").write_text(f"{error}: {result.summary}")
 

@@ -46,6 +46,29 @@ def check(
 
 
 @app.command()
+def run(
+    problem: Annotated[str, typer.Argument(help="a problem of any length, such as adding")],
+    cells: Annotated[str, typer.Option(help="such as lstm,gru; by default the study's")] = "",
+    lengths: Annotated[str, typer.Option(help="steps T, such as 40,80; by default the study's")] = "",
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="runs of each")] = 3,
+    framework: Annotated[str | None, typer.Option(help="pytorch or tensorflow; by default the study's")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="by default the study's", min=1e-6, max=10)] = None,
+    updates: Annotated[int | None, typer.Option(help="at most so many; by default the study's", min=1)] = None,
+) -> None:
+    """Train a problem now, at lengths and with cells of your choice, without an edit of params.yaml."""
+    from rnn_study.behaviour.long_range import own_run
+
+    names = tuple(name.strip() for name in cells.split(",") if name.strip())
+    asked = [word.strip() for word in lengths.split(",") if word.strip()]
+    for word in asked:
+        if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= 100_000):
+            raise StudyError(f"--lengths: got {word!r}: expected whole numbers of 1 to 100000, such as 40,80")
+    steps = tuple(map(int, asked))
+    finished = own_run.run(own_run.Asked(problem, names, steps, seeds, framework, learning_rate, updates))
+    print(f"{len(finished)} runs in {own_run.FOLDER / problem}: weights, curves, predictions of each")
+
+
+@app.command()
 def prune() -> None:
     """Delete the stored runs that the last execution of no stage needs."""
     from rnn_study.running.run import store
@@ -78,7 +101,8 @@ def figure(
     out: Annotated[Path | None, typer.Option(help="svg, png or pdf; by default NAME.svg here")] = None,
 ) -> None:
     """Draw one figure of a report anew, from the finished study."""
-    from rnn_study.reports import figures, page
+    from rnn_study.reports import page
+    from rnn_study.reports.elements import figures
 
     report, _, key = name.partition("/")
     drawn = page.redraw(report, key)
@@ -103,7 +127,7 @@ def site() -> None:
 @app.command()
 def readme() -> None:
     """Write what the finished study answers into README.md, between its marks."""
-    from rnn_study.reports import readme
+    from rnn_study.reports.front import readme
 
     changed = readme.write(Path("."))
     print(f"{readme.README}: {'headline written' if changed else 'headline is as it was'}")

@@ -1,5 +1,5 @@
-"""params.yaml as frozen, strict models: every key is explained in `study.py`, `tasks.py`, `variants.py`, `frontier.py`,
-`shapes.py` or `questions.py`.
+"""params.yaml as frozen, strict models: every key is explained in `study.py`, `data.py`, `tasks.py`, `variants.py`,
+`frontier.py`, `shapes.py` or `questions.py`.
 
 A key that is unknown, missing or out of range is one clear line.
 """
@@ -12,12 +12,13 @@ from rnn_study.support.errors import StudyError
 
 from . import memory
 from .base import Interval
+from .data import Data, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
 from .frontier import FrontierParams
 from .questions import Arrives, Question, Reach, Score, Speed
 from .reading import read_yaml, told
 from .shapes import Digits, Frames, Kind, Language, Menu, Numbers, Series, Shape, Spelled, TweetsTutorial, Vectors
-from .study import Config, Data
-from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
+from .study import Config
+from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tweets
 from .variants import Ablation, Variant
 
 __all__ = [
@@ -38,6 +39,11 @@ __all__ = [
     "Menu",
     "MnistRows",
     "Numbers",
+    "Own",
+    "OwnImages",
+    "OwnSeries",
+    "OwnTexts",
+    "OwnVectors",
     "ProblemParams",
     "Problems",
     "Question",
@@ -48,7 +54,6 @@ __all__ = [
     "Speed",
     "Spelled",
     "TaskParams",
-    "Tasks",
     "Tweets",
     "TweetsTutorial",
     "Variant",

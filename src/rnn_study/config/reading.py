@@ -39,7 +39,7 @@ def _place(value: object, fault: ErrorDetails) -> Iterator[str]:
             continue
         value, tagged = value[part], False
         yield str(part)
-    if fault["type"] == "missing" or not isinstance(value, dict) or last in value:
+    if (fault["type"] == "missing" or last in value) if isinstance(value, dict) else isinstance(last, int):
         yield str(last)
 
 

@@ -9,20 +9,11 @@ from rnn_study.model.cells import CELLS
 from rnn_study.support.errors import StudyError
 
 from .base import NAME, Count, Model, Rounds, Scale, Seed, Share, least, most, refuse
+from .data import Data
 from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
 from .questions import MOST, Question, Reach, Speed
 from .shapes import Shape
 from .tasks import ProblemParams, Problems, TaskParams, Tasks
-
-
-class Data(Model):
-    """Where each raw source comes from. `upstream` means the mirror where RNN_STUDY_MIRROR names one."""
-
-    mnist: Literal["embedded", "upstream"]
-    tweets: Literal["embedded", "upstream"]
-    glove: Literal["embedded", "upstream"]
-    airline: Literal["embedded", "upstream"]
-    vectors: Literal["glove.6B.50d", "glove.6B.100d", "glove.twitter.27B.50d", "glove.twitter.27B.200d"]
 
 
 class Tuning(Model):
@@ -139,6 +130,19 @@ class Config(Model):
         """The cells of task `name` whose frameworks are held against each other once more."""
         kinds = self.task(name).kinds
         return tuple(cell for cell in getattr(self.parity, key).get(name, ()) if cell in kinds)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Every cell that the study runs, in the order of `CELLS`."""
+        grids = [value for section in (self.tasks, self.problems) for _, value in section]
+        grids += [*self.frontiers.values(), *self.shapes.values()]
+        used = {
+            cell
+            for grid in grids
+            for name, one in grid.variants.items()
+            for cell in one.cells(name, grid.network.depth)
+        }
+        return tuple(cell for cell in CELLS if cell in used)
 
     @property
     def frontiers(self) -> dict[str, FrontierParams]:

@@ -33,11 +33,11 @@ class Tweets(Model):
 
 class Airline(Model):
     classifies: ClassVar[bool] = False
-    look_back: Annotated[int, Field(ge=1, le=36)]  # months in a window
+    look_back: Annotated[int, Field(ge=1, le=1000)]  # values in a window
     logarithm: bool
     first_difference: bool
     seasonal_difference: bool
-    validation: Annotated[int, Field(ge=1, le=36)]  # the last months of the training part
+    validation: Annotated[int, Field(ge=1, le=100_000)]  # the last values of the training part
 
 
 class Adding(Model):

@@ -121,6 +121,8 @@ class Variant(Model):
             return "bidirectional in a task that forecasts: expected a classification"
         if self.forget_bias is not None and not any("f" in CELLS[cell].gates for cell in cells):
             return f"forget_bias with cell {', '.join(cells)}: no forget gate: expected none"
+        if self.recurrent is not None and not any(CELLS[cell].recurrent for cell in cells):
+            return f"recurrent with cell {', '.join(cells)}: no recurrent kernel: expected none"
         return None
 
 

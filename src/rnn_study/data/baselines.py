@@ -41,21 +41,21 @@ def _bag_of_words(task: Task) -> Marks:
     }
 
 
-def seasonal_rules(series: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
-    """One-step forecasts (N,) of monthly `series` at indices `targets` by rules that fit nothing."""
-    last, year_ago = series[targets - 1], series[targets - 12]
-    return {
-        "last month (persistence)": last,
-        "same month last year (seasonal naive)": year_ago,
-        "same month last year + last month's change over the year": year_ago + last - series[targets - 13],
-    }
+def seasonal_rules(series: np.ndarray, targets: np.ndarray, season: int) -> dict[str, np.ndarray]:
+    """One-step forecasts (N,) of `series` at indices `targets` by rules that fit nothing."""
+    last = series[targets - 1]
+    found = {"last value (persistence)": last}
+    if season > 1:
+        ago, before = series[targets - season], series[targets - season - 1]
+        found["a season ago (seasonal naive)"] = ago
+        found["a season ago + the last value's change over a season"] = ago + last - before
+    return found
 
 
 def _seasonal(task: Task) -> Marks:
-    series, targets = task.extras["series"], task.extras["index_test"]
-    return {
-        name: {"test": (forecast - series[targets]) ** 2} for name, forecast in seasonal_rules(series, targets).items()
-    }
+    series, targets, season = task.extras["series"], task.extras["index_test"], int(task.extras["season"])
+    rules = seasonal_rules(series, targets, season)
+    return {name: {"test": (forecast - series[targets]) ** 2} for name, forecast in rules.items()}
 
 
 BASELINES: dict[str, Callable[[Task], Marks]] = {

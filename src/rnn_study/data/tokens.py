@@ -4,6 +4,8 @@ A literal "[URL]" in a text is split at its brackets, so a text cannot forge a s
 """
 
 import re
+import unicodedata
+from html import unescape
 
 # What stands for a whole class of strings. [UNK] is for words without a vector; `tokenise` never returns it.
 SPECIALS = (
@@ -14,6 +16,9 @@ SPECIALS = (
 # The first alternative that fits at a place wins and is used up, and none can scan far ahead and then fail
 # again and again: the time is linear in the text.
 _EYES, _END = r"[:;=]['`^-]?", r"(?!\w)"
+_PICTURE = "[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
+_TONE = "[\U0001f3fb-\U0001f3ff]"  # of a skin
+_EMOJI = rf"{_PICTURE}{_TONE}?(?:\u200d{_PICTURE}{_TONE}?)*"  # several, joined, are one
 _TOKEN = re.compile(
     rf"""
       (?P<URL>      (?:https?://|(?<!\w)www\.) \S* [^\s.,!?;:'"()\]] )
@@ -27,12 +32,29 @@ _TOKEN = re.compile(
     | (?P<word>     \d*+ [^\W\d] \w* (?:'\w+){{0,2}} ) # 2nite, don't, o'clock
     | (?P<NUM>      (?:(?<!\w)[-+])? \d+ (?:[.,:]\d+)* )
     | (?P<dots>     \.{{2,}} | … )
+    | (?P<emoji>    [\U0001f1e6-\U0001f1ff]{{2}} | {_EMOJI} )  # two letters of this kind are a flag
+    | \u200d
     | (?P<other>    '(?:s|m|re|ve|ll|d){_END} | \S )  # the 's of 90's and of @user's
     """,
     re.VERBOSE,
 )
+# What controls a device, has no width, or chooses how a character looks or runs.
+_CONTROLS = (*range(0x9), *range(0xE, 0x20), 0x7F)
+_UNSEEN = (0xAD, 0x200B, 0x200C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0xFE00, 0xFE10), 0xFEFF)
+_DROPPED = dict.fromkeys((*_CONTROLS, *_UNSEEN))
+# Windows' punctuation, where text was read as Latin-1.
+_WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") or None for code in range(0x80, 0xA0)}
+_TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
 _ELONGATION = re.compile(r"([^\W\d_])\1{2,}")
 _CONTRACTION = re.compile(r"(.+)(n't|'(?:s|m|re|ve|ll|d))")
+
+
+def plain(text: str) -> str:
+    """`text` as a person sees it: HTML's entities written out, however often they were escaped, letters composed,
+    nothing invisible in it."""
+    while (found := unescape(text)) != text:
+        text = found
+    return unicodedata.normalize("NFC", text.translate(_DROPPED | _WINDOWS))
 
 
 def tokenise(text: str) -> list[str]:
@@ -41,7 +63,7 @@ def tokenise(text: str) -> list[str]:
     "Sooo good, don't miss it @ann! http://x.y" -> so [ELONG] good , do n't miss it [USER] ! [URL]
     """
     tokens: list[str] = []
-    for match in _TOKEN.finditer(text.lower().replace("’", "'")):
+    for match in _TOKEN.finditer(plain(text).lower().replace("’", "'")):
         kind = match.lastgroup
         if kind == "word":
             tokens += _word(match[0])
@@ -49,7 +71,9 @@ def tokenise(text: str) -> list[str]:
             tokens.append("...")
         elif kind == "other":
             tokens.append(match[0])
-        else:
+        elif kind == "emoji":
+            tokens.append(match[0].translate(_TONES))
+        elif kind:  # a joiner that joins nothing has none
             tokens.append(f"[{kind}]")
     return tokens
 

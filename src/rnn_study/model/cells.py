@@ -11,13 +11,16 @@ Glossary (`...` are leading axes that broadcast, seeds for example)
     b      (..., 1, G*H)   bias, given a row axis so that it broadcasts over B
     b_rec  (..., 1, G*H)   the bias beside h U: the GRU's, and every cell's where a second one is asked for
     a, s   (..., B, G*H)   what the input and the old state add up to: a = x W + b, s = h U (+ b_rec)
-    p_*    (..., 1, H)     weights of single units, `Cell.vectors`
+    p_*, u (..., 1, H)     weights of single units, `Cell.vectors`
 
 A step is what comes after the two products: a and s can then be normalised, or multiplied for many steps at once,
 whatever the cell. It treats units alike and apart (unit j of the new state depends on column j of each gate and unit
 j of the old state), and it calls its functions gate by gate in the order of `Cell.gates` before any other: diagnostics
 rely on both, and tests hold every cell to them. `ops.tanh` is the cell's activation; a network may put another
 function in its place.
+
+A cell with `recurrent=False` has no recurrent product: no U, no b_rec, and its step is given no s. What it keeps of the
+old state, it keeps unit by unit.
 
 Variants: the GRU applies its reset gate after the recurrent product (`reset_after` in Keras, the only form in
 PyTorch) and z = 1 keeps the old state.
@@ -26,7 +29,7 @@ PyTorch) and z = 1 keeps the old state.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-Array = Any  # NumPy, PyTorch or TensorFlow: the steps use only + * - and slicing
+Array = Any  # NumPy, PyTorch or TensorFlow: the steps use only + * - / and slicing
 State = tuple[Array, ...]
 
 
@@ -51,10 +54,19 @@ def activated(ops: Ops, activation: str) -> Ops:
     return ops._replace(tanh=ACTIVATIONS[activation](ops))
 
 
+class Vector(NamedTuple):
+    """Weights of single units: their name in the tree, and between which values they are drawn."""
+
+    name: str
+    low: float = 0.0
+    high: float = 0.0
+
+
 class Cell(NamedTuple):
     """A recurrence: its name in reports, its gates in the order of the kernels, the arrays of its state, its step.
 
-    `step(ops, state, a, s, *vectors)` returns the new state.
+    `step(ops, state, a, s, *vectors)` returns the new state; without a recurrent product `step(ops, state, a,
+    *vectors)`.
     """
 
     label: str
@@ -62,7 +74,8 @@ class Cell(NamedTuple):
     states: int
     step: Callable[..., State]
     recurrent_bias: bool = False
-    vectors: tuple[str, ...] = ()
+    recurrent: bool = True
+    vectors: tuple[Vector, ...] = ()
 
 
 def vanilla_step(ops: Ops, state: State, a: Array, s: Array) -> State:
@@ -115,6 +128,28 @@ def lstm_peephole_step(ops: Ops, state: State, a: Array, s: Array, p_i: Array, p
     return (o * ops.tanh(c), c)
 
 
+def indrnn_step(ops: Ops, state: State, a: Array, u: Array) -> State:
+    """Li et al. 2018 (arXiv 1803.04831), eq. 2, with the rectifier: each unit hears itself alone."""
+    return (ops.relu(a + u * state[0]),)
+
+
+def mingru_step(ops: Ops, state: State, a: Array) -> State:
+    """Feng et al. 2024 (arXiv 2410.01201), section 3.1: neither gate nor candidate sees the state."""
+    (h,) = state
+    n = h.shape[-1]
+    z = ops.sigmoid(a[..., :n])
+    return ((1 - z) * h + z * a[..., n:],)
+
+
+def minlstm_step(ops: Ops, state: State, a: Array) -> State:
+    """Feng et al. 2024 (arXiv 2410.01201), section 3.2: f and i normalised to sum to one."""
+    (h,) = state
+    n = h.shape[-1]
+    f = ops.sigmoid(a[..., :n])
+    i = ops.sigmoid(a[..., n : 2 * n])
+    return ((f * h + i * a[..., 2 * n :]) / (f + i),)
+
+
 CELLS = {
     "vanilla": Cell("vanilla RNN", gates=("h",), states=1, step=vanilla_step),
     "lstm": Cell("LSTM", gates=("i", "f", "g", "o"), states=2, step=lstm_step),
@@ -125,6 +160,11 @@ CELLS = {
         gates=("i", "f", "g", "o"),
         states=2,
         step=lstm_peephole_step,
-        vectors=("p_i", "p_f", "p_o"),
+        vectors=(Vector("p_i"), Vector("p_f"), Vector("p_o")),
     ),
+    "indrnn": Cell(
+        "IndRNN", gates=("h",), states=1, step=indrnn_step, recurrent=False, vectors=(Vector("u", 0.0, 1.0),)
+    ),
+    "mingru": Cell("minGRU", gates=("z", "h"), states=1, step=mingru_step, recurrent=False),
+    "minlstm": Cell("minLSTM", gates=("f", "i", "h"), states=1, step=minlstm_step, recurrent=False),
 }

@@ -78,6 +78,7 @@ def _layer(network: Network, index: int, rng: np.random.Generator, init: Init) -
             return KERNELS[choice](rng, *shape)
         return np.concatenate([KERNELS[choice](rng, shape[0], units) for _ in cell.gates], axis=1)
 
+    drawn = {vector.name: (vector.low, vector.high) for vector in cell.vectors if vector.low < vector.high}
     found: dict[str, np.ndarray] = {}
     for name, shape in layer_shapes(network, index).items():
         if name in ("W", "U"):
@@ -86,6 +87,8 @@ def _layer(network: Network, index: int, rng: np.random.Generator, init: Init) -
             found[name] = np.ones(shape)
         elif init.biases == "uniform" and not name.startswith("mean"):
             found[name] = _uniform(rng, units, shape)
+        elif name in drawn:
+            found[name] = rng.uniform(*drawn[name], shape)
         else:
             found[name] = np.zeros(shape)
     if "f" in cell.gates and init.forget_bias is not None:

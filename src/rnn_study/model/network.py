@@ -4,7 +4,7 @@ A weight tree is a flat dict from a dotted name to an array. Kernels stand as (i
 side in the order of `cells.Cell.gates`:
 
     embedding     (V, D)      V words, row 0 is padding
-    layers.0.W    (D, G*H)    layers.0.U (H, G*H)    layers.0.b (G*H,)
+    layers.0.W    (D, G*H)    layers.0.U (H, G*H)    layers.0.b (G*H,)   U where the cell has a recurrent product
     layers.0.b_rec (G*H,)     the GRU's, and every layer's where the network has second biases
     layers.0.p_i  (H,)        what `cells.Cell.vectors` names
     layers.0.gain_a, gain_s (G*H,)                       of normalisation
@@ -75,7 +75,7 @@ class Network:
 
     dropout: the share of a layer's outputs that training zeroes; one mask serves all steps of a sequence (Gal &
     Ghahramani 2016, arXiv 1512.05287).
-    second_bias: every cell has a bias b_rec beside the recurrent product, as in PyTorch.
+    second_bias: every cell has a bias b_rec beside its recurrent product, as in PyTorch.
     activation: a key of `cells.ACTIVATIONS`, in place of the cell's tanh.
     norm: `layer` or `batch`: the products x W and h U are each normalised and multiplied by a gain before the biases
     are added. Over the columns: Ba et al. 2016 (arXiv 1607.06450), eq. 20; over the valid rows of a batch, step by
@@ -173,14 +173,18 @@ def layer_shapes(network: Network, index: int) -> dict[str, tuple[int, ...]]:
     """Shape of every array of one direction of layer `index`, in canonical order."""
     cell, units = CELLS[network.layers[index].cell], network.layers[index].units
     columns = len(cell.gates) * units
-    found = {"W": (network.width(index), columns), "U": (units, columns), "b": (columns,)}
-    if cell.recurrent_bias or network.second_bias:
-        found["b_rec"] = (columns,)
-    found |= dict.fromkeys(cell.vectors, (units,))
+    found = {"W": (network.width(index), columns), "b": (columns,)}
+    if cell.recurrent:
+        found = {"W": found["W"], "U": (units, columns), "b": (columns,)}
+        if cell.recurrent_bias or network.second_bias:
+            found["b_rec"] = (columns,)
+    found |= {vector.name: (units,) for vector in cell.vectors}
+    products = ("a", "s") if cell.recurrent else ("a",)
     if network.norm:
-        found |= dict.fromkeys(("gain_a", "gain_s"), (columns,))
+        found |= {f"gain_{product}": (columns,) for product in products}
     if network.norm == "batch":
-        found |= dict.fromkeys(STATISTICS, (network.norm_steps, columns))
+        statistics = [name for name in STATISTICS if name.endswith(products)]
+        found |= dict.fromkeys(statistics, (network.norm_steps, columns))
     return found
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .display import show_table
-from .figures import FAINT, INK, PALETTE, legend, panels, show
+from .elements.display import show_table
+from .elements.figures import FAINT, INK, PALETTE, legend, panels, show
+from .elements.wording import data, deviation, label, sequence
 from .study import Study
-from .wording import data, deviation, label, sequence
 
 
 def deviations(study: Study) -> None:

@@ -15,7 +15,7 @@ from rnn_study.running.run import results
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_arrays, read_json
 
-from .wording import label, origin
+from .elements.wording import label, origin
 
 T = TypeVar("T")
 

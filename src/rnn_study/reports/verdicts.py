@@ -5,10 +5,10 @@ from typing import Any
 
 from rnn_study.statistics.verdict import ALPHA, DECIDES, POWER
 
-from . import display
-from .display import show_list, show_table
+from .elements import display
+from .elements.display import show_list, show_table
+from .elements.wording import label, p_value
 from .study import Study
-from .wording import label, p_value
 
 Row = dict[str, Any]
 HEADLINE = 0.1  # chance that fresh seeds would say otherwise, below which an answer may head a page

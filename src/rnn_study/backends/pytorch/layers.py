@@ -74,7 +74,7 @@ class Equations(nn.Module):
 
     def __init__(self, network: Network, index: int, make: dict):
         super().__init__()
-        self.network, self.cell = network, CELLS[network.layers[index].cell]
+        self.network, self.cell, self.units = network, CELLS[network.layers[index].cell], network.layers[index].units
         self.ops = activated(OPS, network.activation)
         shapes = layer_shapes(network, index)
         for name, shape in shapes.items():
@@ -123,8 +123,11 @@ class Equations(nn.Module):
         steps, window = x.shape[1], self.network.window
         self.seen = {}
         read = self._normalised("a", x @ self.W, slice(0, steps), valid) + self.b
-        b_rec, vectors = self.arrays.get("b_rec", (None,))[0], [getattr(self, name) for name in self.cell.vectors]
-        state = start or (x.new_zeros(len(x), self.U.shape[0]),) * self.cell.states
+        b_rec, vectors = (
+            self.arrays.get("b_rec", (None,))[0],
+            [getattr(self, vector.name) for vector in self.cell.vectors],
+        )
+        state = start or (x.new_zeros(len(x), self.units),) * self.cell.states
         history = []
         for t, a in enumerate(read.unbind(1)):
             if window and last is None and t == steps - window:
@@ -132,11 +135,14 @@ class Equations(nn.Module):
             elif window and last is not None:
                 here = (last + 1 - window == t)[:, None]
                 state = tuple(torch.where(here, array.detach(), array) for array in state)
-            s = state[0] @ self.U
-            if self.network.norm:
-                now = None if valid is None else valid[:, t : t + 1]
-                s = self._normalised("s", s[:, None], slice(t, t + 1), now)[:, 0]
-            state = self.cell.step(self.ops, state, a, s if b_rec is None else s + b_rec, *vectors)
+            products = (a,)
+            if self.cell.recurrent:
+                s = state[0] @ self.U
+                if self.network.norm:
+                    now = None if valid is None else valid[:, t : t + 1]
+                    s = self._normalised("s", s[:, None], slice(t, t + 1), now)[:, 0]
+                products = (a, s if b_rec is None else s + b_rec)
+            state = self.cell.step(self.ops, state, *products, *vectors)
             history.append(state)
         return history
 

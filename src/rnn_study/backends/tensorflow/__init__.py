@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rnn_study.model.backend import EpochTrace, Pass, require_native
+from rnn_study.model.backend import EpochTrace, Pass, require_native, require_used
 from rnn_study.model.network import Network
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import Batch
 
-from .model import Graph
+from .graph import Graph
 from .runtime import allow_tf32, keras, tf
 
 __all__ = ["allow_tf32"]
@@ -45,6 +45,7 @@ def environment() -> dict[str, str]:
 def build(
     network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str, impl: str
 ) -> _Model:
+    require_used(network)
     if impl == "native":
         require_native(network, "tensorflow")
     rule = optimiser.rule

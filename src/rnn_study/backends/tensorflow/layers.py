@@ -106,7 +106,7 @@ class Equations:
     """A cell of `cells.py`, stepped over time by TensorFlow."""
 
     def __init__(self, network: Network, index: int, dtype: str):
-        self.network, self.cell = network, CELLS[network.layers[index].cell]
+        self.network, self.cell, self.units = network, CELLS[network.layers[index].cell], network.layers[index].units
         self.ops = activated(OPS, network.activation)
         shapes = layer_shapes(network, index)
         fixed = {name: shapes.pop(name) for name in STATISTICS if name in shapes}
@@ -145,15 +145,16 @@ class Equations:
             read = self._over_columns("a", read)
         elif norm == "batch":
             places = tf.minimum(tf.range(steps), self.network.norm_steps - 1)
-            fixed = {name: tf.gather(held[name], places) for name in STATISTICS}
+            fixed = {name: tf.gather(held[name], places) for name in STATISTICS if name in held}
             mean, variance = self._spread(read, counted) if training else (fixed["mean_a"], fixed["variance_a"])
             self.seen = {"mean_a": mean, "variance_a": variance}
             read = self._normalised("a", read, mean[:, None], variance[:, None])
         read = read + held["b"]
         end = tf.fill([rows], steps) if last is None else tf.cast(last, tf.int32) + 1
-        vectors = [held[name] for name in self.cell.vectors]
-        zero = tf.zeros((rows, held["U"].shape[0]), x.dtype)
-        nothing = (tf.zeros(columns, x.dtype),) * (2 if norm == "batch" else 0)
+        vectors = [held[vector.name] for vector in self.cell.vectors]
+        zero = tf.zeros((rows, self.units), x.dtype)
+        measured = norm == "batch" and self.cell.recurrent  # of s, whose statistics only its step knows
+        nothing = (tf.zeros(columns, x.dtype),) * (2 if measured else 0)
 
         def step(before: tuple[tf.Tensor, ...], now: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
             t, a, counts, *known = now
@@ -161,6 +162,8 @@ class Equations:
             if window:
                 here = tf.equal(end - window, t)[:, None]
                 state = tuple(tf.where(here, tf.stop_gradient(array), array) for array in state)
+            if not self.cell.recurrent:
+                return self.cell.step(self.ops, state, a, *vectors)
             s, used = state[0] @ held["U"], ()
             if norm == "layer":
                 s = self._over_columns("s", s)
@@ -171,11 +174,12 @@ class Equations:
                 s = s + held["b_rec"]
             return (*self.cell.step(self.ops, state, a, s, *vectors), *used)
 
-        known = (fixed["mean_s"], fixed["variance_s"]) if norm == "batch" else ()
+        known = (fixed["mean_s"], fixed["variance_s"]) if measured else ()
         start = (first or (zero,) * self.cell.states) + nothing
         found = tf.scan(step, (tf.range(steps), read, counted, *known), start)
-        if norm == "batch":
+        if measured:
             self.seen |= {"mean_s": found[-2], "variance_s": found[-1]}
+        if norm == "batch":
             self.enough = tf.reduce_sum(counted, axis=1) > 1
         return found[: self.cell.states]
 

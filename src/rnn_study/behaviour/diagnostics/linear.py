@@ -25,8 +25,8 @@ class Unrolled:
 
     x (N, T, D), states each (N, T, H): what it read and held. valid (N, T). gates: of each gate with a sigmoid its
     values (N, T, H). by_state, by_a, by_s: derivatives of each new state array for each old one, and for each gate's
-    columns of a and of s. start: the state (N, H) before the first step, each array of it. What lies past a row's end
-    is not to be used.
+    columns of a and of s (of s none where the cell has no recurrent product). start: the state (N, H) before the first
+    step, each array of it. What lies past a row's end is not to be used.
     """
 
     weights: Weights
@@ -54,7 +54,8 @@ class Unrolled:
         return self.by_state[-1][-1]
 
     def _products(self, which: str, t: int) -> np.ndarray:
-        """Derivative of a or s of step t for what it is a product of: (N, G*H, D) or (N, G*H, H), or 1 for N."""
+        """Derivative of a or s of step t for what it is a product of: (N, G*H, D) or (N, G*H, H), or 1 for N. There is
+        an s where the cell has a recurrent product."""
         kernel = self.weights.W if which == "a" else self.weights.U
         if self.norm is None:
             return kernel.T[None]
@@ -67,8 +68,8 @@ class Unrolled:
 
     def jacobian(self, t: int) -> np.ndarray:
         """dz_t / dz_{t-1}: (N, n, n), n the number of state arrays times H, rows the new state."""
-        rows, units = len(self.x), self.weights.U.shape[0]
-        through = self._products("s", t).reshape(-1, len(self.by_s), units, units)
+        rows, units = len(self.x), self.states[0].shape[-1]
+        through = self._products("s", t).reshape(-1, len(self.by_s), units, units) if self.by_s else None
         blocks = []
         for new in range(len(self.states)):
             line = [np.zeros((rows, units, units)) for _ in self.states]
@@ -86,9 +87,9 @@ class Unrolled:
             return [sum(slope[:, t] * part for slope, part in zip(slopes, d, strict=True)) for slopes in moved]
 
         old = sums(self.by_state)
-        d_s, d_a = (np.concatenate(sums(by), axis=-1) for by in (self.by_s, self.by_a))
-        old[0] = old[0] + _through(d_s, self._products("s", t))
-        return tuple(old), _through(d_a, self._products("a", t))
+        if self.by_s:
+            old[0] = old[0] + _through(np.concatenate(sums(self.by_s), axis=-1), self._products("s", t))
+        return tuple(old), _through(np.concatenate(sums(self.by_a), axis=-1), self._products("a", t))
 
     def jacobians(self) -> Iterator[np.ndarray]:
         """`jacobian` of every step, the last one first."""
@@ -112,10 +113,10 @@ def _recording(ops: Ops, heard: list[tuple[str, Array]]) -> Ops:
     return Ops(*(noting(kind, function) for kind, function in ops._asdict().items()))
 
 
-def _heard(cell: Cell, ops: Ops, state: State, a: Array, s: Array, vectors: tuple[Array, ...]) -> dict[str, Array]:
-    """What a step's sigmoids return, by gate."""
+def _heard(cell: Cell, ops: Ops, state: State, read: tuple[Array, ...]) -> dict[str, Array]:
+    """What a step's sigmoids return, by gate; `read`: what it is given besides the state."""
     heard: list[tuple[str, Array]] = []
-    cell.step(_recording(ops, heard), state, a, s, *vectors)
+    cell.step(_recording(ops, heard), state, *read)
     return {gate: value for gate, (kind, value) in zip(cell.gates, heard, strict=False) if kind == "sigmoid"}
 
 
@@ -123,7 +124,8 @@ def sigmoid_gates(name: str) -> tuple[str, ...]:
     """The gates of a cell that are a sigmoid, in order."""
     cell, zero = CELLS[name], np.zeros((1, 1))
     columns = np.zeros((1, len(cell.gates)))
-    return tuple(_heard(cell, OPS, (zero,) * cell.states, columns, columns, (zero,) * len(cell.vectors)))
+    products = (columns, columns) if cell.recurrent else (columns,)
+    return tuple(_heard(cell, OPS, (zero,) * cell.states, (*products, *[zero] * len(cell.vectors))))
 
 
 def _unrolled(
@@ -135,17 +137,24 @@ def _unrolled(
     valid: np.ndarray,
     start: State | None,
 ) -> Unrolled:
-    cell, ops, units = CELLS[name], activated(OPS, activation), w.U.shape[0]
+    cell, ops = CELLS[name], activated(OPS, activation)
+    units = w.b.shape[-1] // len(cell.gates)
     start = start or (np.zeros((len(x), units)),) * cell.states
     states = scan(name, w, x, activation, norm, start=start)
     old = tuple(np.concatenate([first[:, None], h[:, :-1]], axis=1) for first, h in zip(start, states, strict=True))
-    a, s = x @ w.W, old[0] @ w.U
+    products = {"a": x @ w.W} | ({"s": old[0] @ w.U} if cell.recurrent else {})
     if norm is not None:
-        a, s = (np.stack([norm(k, t, p[:, t]) for t in range(x.shape[1])], axis=1) for k, p in (("a", a), ("s", s)))
-    a, s = a + w.b, s if w.b_rec is None else s + w.b_rec
+        products = {
+            which: np.stack([norm(which, t, product[:, t]) for t in range(x.shape[1])], axis=1)
+            for which, product in products.items()
+        }
+    products["a"] = products["a"] + w.b
+    if w.b_rec is not None:
+        products["s"] = products["s"] + w.b_rec
 
-    def slopes(old: State, a: Array, s: Array) -> tuple[np.ndarray, ...]:
-        return tuple(new.imag / _STEP for new in cell.step(ops, old, a, s, *w.vectors))
+    def slopes(old: State, which: str | None = None, column: Array = 0) -> tuple[np.ndarray, ...]:
+        read = [product + column if name == which else product for name, product in products.items()]
+        return tuple(new.imag / _STEP for new in cell.step(ops, old, *read, *w.vectors))
 
     columns = np.repeat(np.eye(len(cell.gates)), units, axis=1) * 1j * _STEP  # of each gate
     return Unrolled(
@@ -154,13 +163,12 @@ def _unrolled(
         x=x,
         states=states,
         valid=valid,
-        gates=_heard(cell, ops, old, a, s, w.vectors),
+        gates=_heard(cell, ops, old, (*products.values(), *w.vectors)),
         by_state=tuple(
-            slopes(tuple(h + 1j * _STEP * (k == moved) for k, h in enumerate(old)), a, s)
-            for moved in range(cell.states)
+            slopes(tuple(h + 1j * _STEP * (k == moved) for k, h in enumerate(old))) for moved in range(cell.states)
         ),
-        by_a=tuple(slopes(old, a + column, s) for column in columns),
-        by_s=tuple(slopes(old, a, s + column) for column in columns),
+        by_a=tuple(slopes(old, "a", column) for column in columns),
+        by_s=tuple(slopes(old, "s", column) for column in columns) if cell.recurrent else (),
         start=start,
     )
 

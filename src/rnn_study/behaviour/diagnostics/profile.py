@@ -20,6 +20,7 @@ MANY = 512  # sequences to fit and score a read-out with
 MANY_MARKED = 6400  # the same where one sequence says something of two steps alone
 SPECTRA = 6  # sequences whose Jacobians are multiplied out: they differ little, and cost most
 _LEAST = np.finfo(float).tiny
+_ROWS = 256  # of which a processor's cache holds all that a step reads
 
 
 class Subject(NamedTuple):
@@ -98,13 +99,31 @@ def _memory_length(singular: np.ndarray) -> float:
     return spectra.memory_length(10 ** singular[1:, 0])
 
 
+def _last(part: Batch) -> np.ndarray:
+    """(N,): each row's last valid step."""
+    return np.full(len(part.y), part.x.shape[1] - 1) if part.mask is None else part.mask.sum(axis=1) - 1
+
+
+def _last_states(network: Network, tree: Tree, part: Batch) -> np.ndarray:
+    """h of the last layer at each row's end, (N, H). In single precision, as the network was trained: these are many, and
+    a read-out does not see the difference."""
+    single = {name: array.astype(np.float32) for name, array in tree.items()}
+    found = []
+    for start in range(0, len(part.y), _ROWS):
+        rows = part.rows(slice(start, start + _ROWS))
+        hidden = climb(network, single, read(tree, rows.x).astype(np.float32), rows.mask).hidden[-1]
+        found.append(hidden[np.arange(len(hidden)), _last(rows)])
+    return np.concatenate(found).astype(np.float64)
+
+
 def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     """Figures of the last layer of `network`, whose last state the loss reads; lags L count back from there.
 
     flow, flow_h, flow_c, flow_x (N, L): log10 of the norm of dL/dz, dL/dh, dL/dc, dL/dx. Of the `SPECTRA` longest of
     these sequences: singular (L, H), mean log10 of the singular values of dh_last/dz; memory (), the steps in which the
     largest falls to 1/e, from lag 1 on, where the state is read by a step, not by the loss; exponents (n,).
-    With `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,).
+    With `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,), the last
+    where the cell has a recurrent kernel.
     """
     layers = unroll(network, tree, read(tree, of.few.x), of.few.mask)
     layer, flow = layers[-1], error_flow(tree, layers, of.few.y, of.loss)[-1]
@@ -117,15 +136,13 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
         "exponents": spectra.layer_exponents(jacobians).mean(axis=0),
     }
     if whole:
-        x = read(tree, of.many.x)
-        hidden = climb(network, tree, x, of.many.mask).hidden[-1]
-        last = np.full(len(x), x.shape[1] - 1) if of.many.mask is None else of.many.mask.sum(axis=1) - 1
-        told = x if of.marked is None else of.marked
-        found["retention"] = memory.retention(hidden[np.arange(len(x)), last], spectra.by_lag(told, last))
+        told = read(tree, of.many.x) if of.marked is None else of.marked
+        last = _last(of.many)
+        found["retention"] = memory.retention(_last_states(network, tree, of.many), spectra.by_lag(told, last))
         found |= _gates(layer)
-        count = len(CELLS[network.layers[-1].cell].gates)
-        kernels = np.split(layer.weights.U, count, axis=1)
-        found["radius"] = np.array([spectra.spectral_radius(kernel) for kernel in kernels])
+        if layer.weights.U is not None:
+            kernels = np.split(layer.weights.U, len(CELLS[network.layers[-1].cell].gates), axis=1)
+            found["radius"] = np.array([spectra.spectral_radius(kernel) for kernel in kernels])
     return found
 
 

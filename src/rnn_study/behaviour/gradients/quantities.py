@@ -81,7 +81,8 @@ def quantities(stage: Stage, cell: str, retained: float) -> dict[str, np.ndarray
     found["retained"] = (stage["retention"] >= retained).sum(axis=1)
     if stage["carry"].any():
         found["time_constant"] = np.median(-1 / np.log(np.clip(stage["carry"], 1e-12, 1 - 1e-12)), axis=1)
-    found |= {f"radius_{gate}": stage["radius"][:, place] for place, gate in enumerate(CELLS[cell].gates)}
+    if "radius" in stage:
+        found |= {f"radius_{gate}": stage["radius"][:, place] for place, gate in enumerate(CELLS[cell].gates)}
     for place, gate in enumerate(sigmoid_gates(cell)):
         for side, end in enumerate(("left", "right")):
             found[f"{end}_{gate}"] = stage["saturated"][:, place, :, side].mean(axis=1)

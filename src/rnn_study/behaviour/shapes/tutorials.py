@@ -67,9 +67,9 @@ def table(evidence: Evidence) -> list[Row]:
         },
         {
             "system": 8,
-            "says": "the LSTM forecasts the next month",
+            "says": "the LSTM forecasts the next value",
             "does": "it repeats this one, scaled: persistence in disguise",
-            "measured": f"test RMSE {tutorial['mean']:.2f}; repeating the last month {persistence:.2f}"
+            "measured": f"test RMSE {tutorial['mean']:.2f}; repeating the last value {persistence:.2f}"
             if tutorial and persistence
             else "not run in this study",
         },

@@ -1,4 +1,5 @@
-"""The adding problem (Hochreiter & Schmidhuber 1997, section 5.4; in the form of Le et al. 2015, arXiv 1504.00941).
+"""The adding problem (Hochreiter & Schmidhuber 1997, section 5.4; in the form of Arjovsky et al. 2016, arXiv
+1511.06464, section 4.2).
 
 Each step brings a number in 0..1 and a mark. Two steps are marked, one in each half; the target is the sum of their
 numbers:

@@ -16,13 +16,15 @@ from rnn_study.model.task import Batch, Task
 from rnn_study.support.errors import StudyError
 
 TRAIN = 0.67
-SEASON = {"airline": 12, "sunspots": 11}  # steps after which the series is alike; that of the sun is not exact
-_UNIT = {"airline": "thousand passengers", "sunspots": "sunspots"}
+SUN = 11  # years after which it is alike, if not quite
 
 
-def read(raw: Path, of: str) -> tuple[list[str], np.ndarray]:
-    """The dates of a series and its values."""
-    return airline.read(raw / "airline") if of == "airline" else sunspots.read()
+def read(raw: Path, of: str) -> tuple[list[str], np.ndarray, str, int]:
+    """The dates of a series, its values, their unit, and the steps after which they are alike."""
+    if of == "airline":
+        found = airline.read(raw / "airline")
+        return found.dates, found.values, found.unit, found.season
+    return *sunspots.read(), "sunspots", SUN
 
 
 def scaling(values: np.ndarray, scale: str) -> tuple[float, float]:
@@ -35,7 +37,7 @@ def scaling(values: np.ndarray, scale: str) -> tuple[float, float]:
 
 def prepare(raw: Path, params: Series) -> tuple[Task, dict[str, Any]]:
     """Windows (N, window, 1) with the next value (N, 1), or shifted with (N, window, 1)."""
-    dates, values = read(raw, params.of)
+    dates, values, unit, season = read(raw, params.of)
     cut, window = int(TRAIN * len(values)), params.window
     offset, scale = scaling(values, params.scale)
     scaled = ((values - offset) / scale).astype(np.float32)
@@ -60,7 +62,7 @@ def prepare(raw: Path, params: Series) -> tuple[Task, dict[str, Any]]:
         train=part(targets["train"]),
         validation=part(targets["validation"]),
         tests={"test": part(targets["test"])},
-        unit=_UNIT[params.of],
+        unit=unit,
         inverse={
             "scale": np.array(scale),
             "logarithm": np.array(False),
@@ -69,7 +71,7 @@ def prepare(raw: Path, params: Series) -> tuple[Task, dict[str, Any]]:
         extras={
             "series": values,
             "dates": np.array(dates),
-            "season": np.array(SEASON[params.of]),
+            "season": np.array(season),
             **{f"index_{name}": indices for name, indices in targets.items()},
         },
         scored=1 if params.shifted else None,

@@ -9,6 +9,7 @@ import numpy as np
 from rnn_study.config import Spelled
 from rnn_study.data.tasks import mnist_rows
 from rnn_study.model.task import END, GO, Batch, Task
+from rnn_study.support.errors import StudyError
 
 SOURCES = mnist_rows.SOURCES
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -26,6 +27,9 @@ def spell(digits: np.ndarray) -> np.ndarray:
 def prepare(raw: Path, params: Spelled) -> tuple[Task, dict[str, Any]]:
     """Images (N, R, C) as `mnist_rows` makes them, names (N, 6)."""
     images, details = mnist_rows.prepare(raw, params)
+    if images.outputs > len(NAMES):
+        expected = "expected the ten digits, or no such system"
+        raise StudyError(f"shapes: spelled: {images.outputs} classes of images: {expected}")
     parts = {name: Batch(part.x, spell(part.y)) for name, part in images.parts().items()}
     task = replace(
         images,

@@ -72,6 +72,6 @@ def prepare(raw: Path, params: TweetsTutorial) -> tuple[Task, dict[str, Any]]:
         validation=parts["train"].rows(slice(len(parts["test"].y))),
         tests={"test": parts["test"]},
         embedding=embedding,
-        extras={"classes": np.array(["negative", "positive"])},
+        extras={"classes": np.array(data.classes)},
     )
     return task, {"version": params.version, "words": len(ranked), "empty": int((ids == 0).all(axis=1).sum())}

@@ -5,15 +5,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from rnn_study.config import Data
+from rnn_study.config import Data, Own
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import write_json
+from rnn_study.support.files import read_json, write_json
 
-from . import airline, glove, mnist, raw, tweets
+from . import airline, glove, mnist, own, raw, tweets
+from .download import Remote, obtain
+from .raw import About
 
 SOURCES = {"mnist": mnist, "tweets": tweets, "glove": glove, "airline": airline}
 PROVENANCE = "provenance.json"
+_MIRRORED = {"mnist": "mnist", "tweets": "sentiment140", "glove": "glove", "airline": "airline"}  # folders of a mirror
 
 
 def fetch(name: str, data: Data, root: Path) -> dict:
@@ -25,6 +29,9 @@ def fetch(name: str, data: Data, root: Path) -> dict:
     source = SOURCES[name]
     choice = getattr(data, name)
     with _whole_folder(root / name) as folder:
+        if isinstance(choice, Own):
+            return _own(name, choice, folder, data)
+        about = source.ABOUT[choice]
         if choice == "embedded":
             source.embed(folder)
             places = dict.fromkeys(sorted(path.name for path in folder.iterdir()), "embedded")
@@ -34,9 +41,11 @@ def fetch(name: str, data: Data, root: Path) -> dict:
         full_rows = rows if choice == "embedded" else source.full_rows(data)
         origin = choice
         if any(place.startswith("mirror:") for place in places.values()):
-            origin = "mirror"
+            origin, about = "mirror", described(name, about)
         if origin == "upstream" and rows != full_rows:
             raise StudyError(f"{', '.join(places.values())}: rows {rows}: expected {full_rows}")
+        if origin != "embedded" and hasattr(source, "is_upstreams") and not source.is_upstreams(folder):
+            about = about._replace(title=f"{about.title} (not upstream's)")
         files = [
             {"file": entry["file"], "from": place, "sha256": entry["sha256"], "bytes": entry["bytes"]}
             for file, place in places.items()
@@ -44,10 +53,41 @@ def fetch(name: str, data: Data, root: Path) -> dict:
         ]
         if origin != "embedded":
             _check_digests(name, origin, files, source.PUBLISHED, root.parent / "pins.json")
-        record = {"source": name, "origin": origin, **source.ABOUT[choice]._asdict()}
+        record = {"source": name, "origin": origin, **about._asdict()}
         record |= {"files": files, "rows": rows, "complete": rows == full_rows, "full_rows": full_rows}
         write_json(folder / PROVENANCE, record)
     return record
+
+
+def _own(name: str, choice: Own, folder: Path, data: Data) -> dict:
+    """Fill `folder` from a reader's own file; the provenance is what he says and what was counted."""
+    SOURCES[name].copy_own(folder, choice)
+    rows = SOURCES[name].verify(folder, data)
+    path = own.path_of(choice, name)
+    paths = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [entry | {"from": str(one)} for one in paths for entry in raw.digests(one)]
+    about = About(choice.title, choice.note, choice.licence, choice.citation)
+    record = {"source": name, "origin": "own", **about._asdict()}
+    record |= {"files": files, "rows": rows, "complete": True, "full_rows": rows}
+    write_json(folder / PROVENANCE, record)
+    return record
+
+
+def described(name: str, about: About) -> About:
+    """What a mirror says of its files in <source>/about.json: any of title, note, licence, citation, generated."""
+    with TemporaryDirectory() as folder:
+        try:
+            path, place = obtain(name, [Remote(f"{_MIRRORED[name]}/about.json")], Path(folder))
+        except StudyError:
+            return about
+        try:
+            said = read_json(path)
+        except ValueError:
+            said = None
+    kinds = {key: type(value) for key, value in about._asdict().items()}
+    if not isinstance(said, dict) or any(type(value) is not kinds.get(key) for key, value in said.items()):
+        raise StudyError(f"{place}: {said!r}: expected a JSON object of title, note, licence, citation and generated")
+    return about._replace(**said)
 
 
 def _check_digests(name: str, origin: str, files: list[dict], published: dict[str, str], pins: Path) -> None:

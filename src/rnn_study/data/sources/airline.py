@@ -1,14 +1,18 @@
-"""International airline passengers, monthly totals in thousands, January 1949 to December 1960."""
+"""A regular series. The study's own: international airline passengers, monthly totals in thousands, January 1949 to
+December 1960; or the reader's."""
 
 import csv
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study.config import Data
+from rnn_study.config import Data, OwnSeries
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import atomic
+from rnn_study.support.files import atomic, read_json, write_json
 
+from . import own as own_files
 from .download import Remote, obtain
 from .raw import About, label, readable, shown
 
@@ -38,6 +42,22 @@ _ABOUT = About(
     citation="Box & Jenkins 1976, Time Series Analysis: Forecasting and Control, Series G",
 )
 ABOUT = {"embedded": _ABOUT, "upstream": _ABOUT}
+OWN, OWN_ABOUT = "series.csv", "series.json"
+TRAINING = 96  # int(0.67 * 144): the split of the common tutorial, which scores the months 97 to 142 at look-back 1
+TEST = range(97, 143)
+
+
+class Series(NamedTuple):
+    """N dates, values (N,) float64 in `unit`, steps after which they repeat themselves, and what a step is called; how
+    many values belong to the training part, and the places of the test part's targets."""
+
+    dates: list[str]
+    values: np.ndarray
+    unit: str
+    season: int
+    step: str
+    training: int
+    test: range
 
 
 def full_rows(data: Data) -> dict[str, int]:
@@ -58,17 +78,45 @@ def embed(folder: Path) -> None:
         file.write("\n".join([header, *rows, ""]).encode())
 
 
+def copy_own(folder: Path, own: OwnSeries) -> None:
+    """Write a reader's own series as `read` reads it."""
+    found = own_files.series(own)
+    rows = [json.dumps([date, value]) for date, value in zip(found.dates, found.values.tolist(), strict=True)]
+    with atomic(folder / OWN) as file:
+        file.write("\n".join([*rows, ""]).encode())
+    about = {"unit": own.unit, "season": own.season, "step": found.step}
+    write_json(folder / OWN_ABOUT, about | {"training": own_files.first_of_test(own, found)})
+
+
 def verify(folder: Path, data: Data) -> dict[str, int]:
     """Rows, after `read`'s checks."""
-    return {"months": len(read(folder)[0])}
+    found = read(folder)
+    return {f"{found.step}s": len(found.dates)}
 
 
-def read(folder: Path) -> tuple[list[str], np.ndarray]:
-    """The months, "1949-01" first, and their totals (144,) float64 in thousands. A footer is left out.
+def is_upstreams(folder: Path) -> bool:
+    """Whether the values are those that were published."""
+    return tuple(read(folder).values) == PASSENGERS
 
-    Raises a `StudyError` where a row is not the next month and a whole number of 1 to 10,000.
+
+def read(folder: Path) -> Series:
+    """The series that was fetched. A footer is left out.
+
+    Raises a `StudyError` where a row of the passengers is not the next month and a whole number of 1 to 10,000.
     """
-    path = folder / FILE
+    if (folder / OWN).is_file():
+        rows = [json.loads(line) for line in (folder / OWN).read_text(encoding="utf-8").splitlines()]
+        about = read_json(folder / OWN_ABOUT)
+        values = np.array([value for _, value in rows], dtype=np.float64)
+        dates, training = [date for date, _ in rows], about["training"]
+        test = range(training, len(rows))
+        return Series(dates, values, about["unit"], about["season"], about["step"], training, test)
+    values = np.array(_passengers(folder / FILE), dtype=np.float64)
+    return Series(list(MONTHS), values, "thousand passengers", 12, "month", TRAINING, TEST)
+
+
+def _passengers(path: Path) -> list[int]:
+    """The totals of the months, "1949-01" first."""
     name = label(path)
     with readable(path, "CSV"):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -89,7 +137,7 @@ def read(folder: Path) -> tuple[list[str], np.ndarray]:
         values.append(int(text))
     if end - 1 != len(MONTHS):
         raise StudyError(f"{name}:{end}: {end - 1} rows of data: expected {len(MONTHS)}, 1949-01 to 1960-12")
-    return list(MONTHS), np.array(values, dtype=np.float64)
+    return values
 
 
 def _columns(line: str) -> list[str]:

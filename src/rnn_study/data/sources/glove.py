@@ -14,11 +14,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from rnn_study.config import Data
+from rnn_study.config import Data, OwnVectors
 from rnn_study.data.tokens import SPECIALS, tokenise
 from rnn_study.support.errors import StudyError
 
 from . import corpus
+from . import own as own_files
 from .download import Remote, obtain
 from .raw import About, gunzip, gzip_to, label, shown, unzip
 
@@ -28,6 +29,7 @@ GENERATED = "generated.25d"
 ROWS = {"glove.6B": 400_000, "glove.twitter.27B": 1_193_514}
 # How each family of vectors spells our special words.
 SPECIAL: dict[str, dict[str, str]] = {
+    "own": {},
     "generated": {word: word for word in SPECIALS},
     "glove.6B": {},
     "glove.twitter.27B": {
@@ -59,6 +61,7 @@ ABOUT = {
         citation="Pennington, Socher & Manning 2014, GloVe: Global Vectors for Word Representation",
     ),
 }
+_ROW = "expected a word and its numbers in each line"
 _LARGEST = float(np.finfo(np.float32).max)
 _SEEN, _WINDOW = 4, 5  # rarer words have no vector; neighbours up to this far
 
@@ -96,11 +99,23 @@ def embed(folder: Path) -> None:
             stream.write(" ".join([word, *(f"{value:.4f}" for value in vector)]).encode() + b"\n")
 
 
+def copy_own(folder: Path, own: OwnVectors) -> None:
+    """Write a reader's own vectors in GloVe's format."""
+    lines = own_files.vectors(own)
+    first = next(lines, b"")
+    width = len(first.split()) - 1
+    if width < 1:
+        raise StudyError(f"{own_files.path_of(own, 'glove')}:1: {shown(first.decode('utf-8', 'replace'))}: {_ROW}")
+    with gzip_to(folder / f"own.{width}d.txt.gz") as stream:
+        for line in (first, *lines):
+            stream.write(line.rstrip(b" \t\r\n").replace(b"\t", b" ") + b"\n")
+
+
 def verify(folder: Path, data: Data) -> dict[str, int]:
     """Rows, after parsing every one."""
     count = sum(1 for _ in _rows(folder))
     if not count:
-        raise StudyError(f"{label(_file(folder))}:1: empty: expected a word and its numbers in each line")
+        raise StudyError(f"{label(_file(folder))}:1: empty: {_ROW}")
     return {"words": count}
 
 

@@ -4,14 +4,16 @@ IDX: two zero bytes, the type (8: unsigned byte), the number of dimensions, each
 32-bit number, then the bytes, last dimension fastest.
 """
 
+import shutil
 import struct
 from pathlib import Path
 
 import numpy as np
 
-from rnn_study.config import Data
+from rnn_study.config import Data, OwnImages
 from rnn_study.support.errors import StudyError
 
+from . import own as own_files
 from .download import Remote, obtain
 from .raw import About, gunzip, gzip_to, label
 
@@ -73,9 +75,25 @@ def embed(folder: Path) -> None:
     _write_idx(folder / FILES["test_labels"], labels[-_TEST:])
 
 
+def copy_own(folder: Path, own: OwnImages) -> None:
+    """Write a reader's own images as four IDX files."""
+    path = own_files.path_of(own, "mnist")
+    if path.is_dir():
+        for name in FILES.values():
+            plain, packed = path / name.removesuffix(".gz"), path / name
+            if not (plain.is_file() or packed.is_file()):
+                raise StudyError(f"{packed}: not found: expected it, or {plain.name}, as MNIST's files are named")
+            with gzip_to(folder / name) as copy, gunzip(packed) if packed.is_file() else plain.open("rb") as stream:
+                shutil.copyfileobj(stream, copy)
+    else:
+        for name, array in own_files.images(own).items():
+            _write_idx(folder / FILES[name], array)
+
+
 def verify(folder: Path, data: Data) -> dict[str, int]:
     """Rows by part; `read`'s checks, and upstream's counts where the data is not embedded."""
     arrays = read(folder)
+    _check_labels(arrays, folder, isinstance(data.mnist, OwnImages))
     rows = {part: len(arrays[f"{part}_images"]) for part in ("train", "test")}
     for part, expected in full_rows(data).items():
         if data.mnist == "upstream" and rows[part] != expected:
@@ -84,10 +102,24 @@ def verify(folder: Path, data: Data) -> dict[str, int]:
     return rows
 
 
+def _check_labels(arrays: dict[str, np.ndarray], folder: Path, own: bool) -> None:
+    """A StudyError for a label that is no digit; of a reader's own for a class that the training part does not show."""
+    known = np.unique(arrays["train_labels"])
+    most = max(int(known[-1]), 1) if own else 9
+    if own and (missing := sorted({*range(most + 1)} - {*known.tolist()})):
+        name = label(folder / FILES["train_labels"])
+        raise StudyError(f"{name}: no label {missing[0]} among them: expected all of 0 to {most}")
+    for part in ("train", "test"):
+        labels = arrays[f"{part}_labels"]
+        if (wrong := np.flatnonzero(labels > most)).size:
+            name = label(folder / FILES[f"{part}_labels"])
+            raise StudyError(f"{name}: label {labels[wrong[0]]} in row {wrong[0]}: expected 0 to {most}")
+
+
 def read(folder: Path) -> dict[str, np.ndarray]:
     """train_images, test_images (N, R, C) and train_labels, test_labels (N,), all uint8.
 
-    Raises a `StudyError` for a file that is not whole IDX, a label above 9, or labels that match no images.
+    Raises a `StudyError` for a file that is not whole IDX, or labels that match no images.
     """
     arrays = {}
     for key, name in FILES.items():
@@ -97,8 +129,6 @@ def read(folder: Path) -> dict[str, np.ndarray]:
         name = label(folder / FILES[f"{part}_labels"])
         if len(labels) != len(images):
             raise StudyError(f"{name}: {len(labels)} labels: expected {len(images)}, one for each image")
-        if (wrong := np.flatnonzero(labels > 9)).size:
-            raise StudyError(f"{name}: label {labels[wrong[0]]} in row {wrong[0]}: expected 0 to 9")
     return arrays
 
 

@@ -4,24 +4,27 @@ Rows have six quoted columns: polarity (0 negative, 2 neutral, 4 positive), id, 
 """
 
 import csv
-import html
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study.config import Data
+from rnn_study.config import Data, OwnTexts
+from rnn_study.data.tokens import plain
 from rnn_study.support.errors import StudyError
 
 from . import corpus
+from . import own as own_files
 from .corpus import FILE, TRAINING
 from .download import Remote, obtain
-from .raw import About, label, shown, unzip
+from .raw import About, gunzip, gzip_to, label, shown, unzip
 
 URL = f"https://cs.stanford.edu/people/alecmgo/{FILE}"
 HAND_LABELLED = "testdata.manual.2009.06.14.csv"
 PUBLISHED: dict[str, str] = {}
+OWN = "texts.jsonl.gz"
 ABOUT = {
     "embedded": corpus.ABOUT,
     "upstream": About(
@@ -35,12 +38,13 @@ _POLARITIES = {TRAINING: ("0", "4"), HAND_LABELLED: ("0", "2", "4")}
 
 
 class RawTweets(NamedTuple):
-    """N texts without HTML entities, labels (N,) int64, 1 positive, 0 negative; the same labelled by hand."""
+    """N texts as `plain` gives them, labels (N,) int64, indices into `classes`; the same labelled by hand."""
 
     texts: list[str]
     labels: np.ndarray
     hand_texts: list[str] | None
     hand_labels: np.ndarray | None
+    classes: tuple[str, str] = ("negative", "positive")
 
 
 def full_rows(data: Data) -> dict[str, int]:
@@ -57,8 +61,18 @@ def embed(folder: Path) -> None:
     corpus.write(folder)
 
 
+def copy_own(folder: Path, own: OwnTexts) -> None:
+    """Write a reader's own texts as `read` reads them."""
+    texts, labels = own_files.texts(own)
+    with gzip_to(folder / OWN) as stream:
+        for text, label in zip(texts, labels, strict=True):
+            stream.write(json.dumps([label, text]).encode() + b"\n")
+
+
 def verify(folder: Path, data: Data) -> dict[str, int]:
     """Rows by file, after reading each to its end."""
+    if (folder / OWN).is_file():
+        return {"texts": len(read(folder).texts)}
     rows = {"training": sum(1 for _ in _rows(folder, TRAINING))}
     if data.tweets == "upstream":
         rows["hand_labelled"] = sum(1 for _ in _rows(folder, HAND_LABELLED))
@@ -66,7 +80,14 @@ def verify(folder: Path, data: Data) -> dict[str, int]:
 
 
 def read(folder: Path) -> RawTweets:
-    """Both files, the second where the archive has it; rows labelled neutral by hand are left out."""
+    """Both files, the second where the archive has it; rows labelled neutral by hand are left out. Of a reader's own
+    texts the labels in the order of their spelling."""
+    if (folder / OWN).is_file():
+        with gunzip(folder / OWN) as stream:
+            rows = [json.loads(line) for line in stream]
+        classes = tuple(sorted({label for label, _ in rows}))
+        labels = np.array([classes.index(label) for label, _ in rows], dtype=np.int64)
+        return RawTweets([plain(text) for _, text in rows], labels, None, None, classes)
     texts, labels = _read(folder, TRAINING)
     with unzip(folder / FILE) as archive:
         has_hand_labelled = HAND_LABELLED in archive.namelist()
@@ -99,7 +120,7 @@ def _rows(folder: Path, member: str) -> Iterator[tuple[str, str]]:
                         raise StudyError(f"{where}: {len(row)} columns: expected 6")
                     if row[0] not in polarities:
                         raise StudyError(f"{where}: polarity {shown(row[0])}: expected one of {', '.join(polarities)}")
-                    yield row[0], html.unescape(row[5])
+                    yield row[0], plain(row[5])
             except csv.Error as error:
                 raise StudyError(f"{name}:{reader.line_num}: {error}: expected six quoted columns") from None
             if row is None:

@@ -13,7 +13,7 @@ SOURCES = ("mnist",)
 
 
 def prepare(raw: Path, params: MnistRows) -> tuple[Task, dict[str, Any]]:
-    """Images (N, R, C) scaled to 0..1 by the largest pixel value of the training part; labels 0..9."""
+    """Images (N, R, C) scaled to 0..1 by the largest pixel value of the training part; labels 0..K - 1."""
     data = mnist.read(raw / "mnist")
     images, labels = data["train_images"], data["train_labels"].astype(np.int64)
     order = np.random.default_rng(params.seed).permutation(len(labels))
@@ -24,13 +24,14 @@ def prepare(raw: Path, params: MnistRows) -> tuple[Task, dict[str, Any]]:
     def part(x: np.ndarray, y: np.ndarray) -> Batch:
         return Batch(x.astype(np.float32) / np.float32(largest), y)
 
+    classes = int(labels.max()) + 1
     task = Task(
         name="mnist_rows",
         loss="cross_entropy",
-        outputs=10,
+        outputs=classes,
         train=part(images[train], labels[train]),
         validation=part(images[validation], labels[validation]),
         tests={"test": part(data["test_images"], data["test_labels"].astype(np.int64))},
-        extras={"classes": np.array([str(digit) for digit in range(10)])},
+        extras={"classes": np.array([str(digit) for digit in range(classes)])},
     )
     return task, {"largest_pixel": int(largest)}

@@ -69,7 +69,7 @@ def table(words: list[str], folder: Path, rng: np.random.Generator) -> tuple[np.
 
 
 def prepare(raw: Path, params: Tweets) -> tuple[Task, dict[str, Any]]:
-    """Token ids (N, max_tokens) with masks, labels 0 negative and 1 positive, and the GloVe table.
+    """Token ids (N, max_tokens) with masks, labels, and the table of vectors.
 
     The hand-labelled tweets, where the source has them, are a test part of their own; the other parts hold
     none of their texts.
@@ -111,6 +111,9 @@ def prepare(raw: Path, params: Tweets) -> tuple[Task, dict[str, Any]]:
         "distinct_texts": len(set(keys)),
         "dropped_as_hand_labelled": len(tokens) - len(kept),
     }
+    if has_vector.sum() < len(words) / 2:
+        without = len(words) - int(has_vector.sum())
+        details["warning"] = f"{without:,} of the texts' {len(words):,} words have no vector: they start at random"
     task = Task(
         name="tweets",
         loss="cross_entropy",
@@ -119,6 +122,6 @@ def prepare(raw: Path, params: Tweets) -> tuple[Task, dict[str, Any]]:
         validation=parts.pop("validation"),
         tests=parts,
         embedding=embedding,
-        extras={"classes": np.array(["negative", "positive"]), "words": np.array(words), **extras},
+        extras={"classes": np.array(data.classes), "words": np.array(words), **extras},
     )
     return task, details

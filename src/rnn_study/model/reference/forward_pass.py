@@ -21,10 +21,11 @@ OPS = Ops(tanh=np.tanh, sigmoid=sigmoid, relu=lambda a: np.where(a.real > 0, a, 
 
 
 class Weights(NamedTuple):
-    """The arrays of one layer as a step takes them: biases and vectors with a row axis."""
+    """The arrays of one layer as a step takes them: biases and vectors with a row axis. U is None where the cell has no
+    recurrent product."""
 
     W: Array
-    U: Array
+    U: Array | None
     b: Array
     b_rec: Array | None = None
     vectors: tuple[Array, ...] = ()
@@ -75,9 +76,9 @@ def layer_weights(network: Network, tree: Tree, index: int, direction: str = "")
     """The arrays of one direction of layer `index`."""
     prefix = f"layers.{index}.{direction}"
     cell = CELLS[network.layers[index].cell]
-    W, U = tree[prefix + "W"], tree[prefix + "U"]
+    W, U = tree[prefix + "W"], tree.get(prefix + "U")
     b, b_rec = (tree[prefix + name][..., None, :] if prefix + name in tree else None for name in ("b", "b_rec"))
-    return Weights(W, U, b, b_rec, tuple(tree[prefix + name][..., None, :] for name in cell.vectors))
+    return Weights(W, U, b, b_rec, tuple(tree[prefix + vector.name][..., None, :] for vector in cell.vectors))
 
 
 def scan(
@@ -97,14 +98,18 @@ def scan(
     norm = norm or (lambda which, t, products: products)
     arrays = [array for array in (*w[:4], *w.vectors) if array is not None]
     lead = np.broadcast_shapes(x.shape[:-3], *(array.shape[:-2] for array in arrays))
-    zero = np.zeros((*lead, x.shape[-3], w.U.shape[-2]), np.result_type(x, *arrays, *(start or ())))
+    units = w.b.shape[-1] // len(CELLS[cell].gates)
+    zero = np.zeros((*lead, x.shape[-3], units), np.result_type(x, *arrays, *(start or ())))
     state, history = tuple(zero + array for array in start) if start else (zero,) * CELLS[cell].states, []
     for t in range(x.shape[-2]):
         if cut is not None:
             state = tuple(np.where((cut == t)[:, None], array.real, array) for array in state)
         a = norm("a", t, x[..., t, :] @ w.W) + w.b
-        s = norm("s", t, state[0] @ w.U)
-        state = step(ops, state, a, s if w.b_rec is None else s + w.b_rec, *w.vectors)
+        products = (a,)
+        if w.U is not None:
+            s = norm("s", t, state[0] @ w.U)
+            products = (a, s if w.b_rec is None else s + w.b_rec)
+        state = step(ops, state, *products, *w.vectors)
         history.append(state)
     return tuple(np.stack(states, axis=-2) for states in zip(*history, strict=True))
 
@@ -249,6 +254,8 @@ def _dense(tree: Tree, prefix: str, x: np.ndarray, every_step: bool) -> np.ndarr
 
 def _beside(arrays: list[np.ndarray]) -> np.ndarray:
     """Along the last axis, leading axes broadcast."""
+    if len(arrays) == 1:
+        return arrays[0]
     lead = np.broadcast_shapes(*(array.shape[:-1] for array in arrays))
     return np.concatenate([np.broadcast_to(array, (*lead, array.shape[-1])) for array in arrays], axis=-1)
 

@@ -5,8 +5,8 @@ All of it is exploratory: estimates with intervals. Verdicts stand on the study'
 
 from typing import Any
 
+from rnn_study.reports.elements.wording import interval, label, number, p_value, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import interval, label, number, p_value, sequence
 
 Row = dict[str, Any]
 

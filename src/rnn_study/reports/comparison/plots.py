@@ -3,10 +3,13 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from rnn_study.reports.figures import FAINT, INK, LINES, MARKERS, colour, legend, panels, show
+from rnn_study.model.task import Task
+from rnn_study.reports.elements.figures import FAINT, INK, LINES, MARKERS, colour, legend, panels, show
+from rnn_study.reports.elements.wording import data, label, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import data, label, sequence
 from rnn_study.statistics.searches import expected_best
+
+_TICKS = 6  # on the axis of a series, or about so many
 
 
 def pairs(study: Study, task: str) -> list[tuple[int, str, int, str]]:
@@ -154,8 +157,16 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
     show(study, draw, lesson=lesson, alt=alt, source=data(study.tasks[task]), task=task, name=f"confusion-{part}")
 
 
+def _dates(prepared: Task, places: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Some of `places` in the series, whole seasons apart, and their dates: years where a step is a month or more."""
+    season, dates = int(prepared.extras["season"]), prepared.extras["dates"]
+    chosen = places[:: season * max(1, round(len(places) / season / _TICKS))]
+    long = prepared.extras["step"] in ("month", "quarter", "year")
+    return chosen, [str(dates[place])[: 4 if long else None] for place in chosen]
+
+
 def forecast(study: Study) -> None:
-    """What each cell's one-step forecasts of the test months miss, under the series: median and range over seeds."""
+    """What each cell's one-step forecasts of the test part miss, under the series: median and range over seeds."""
     backend = next(iter(study.tasks["airline"]["backends"]))
     cells = list(study.tasks["airline"]["backends"][backend]["cells"])
 
@@ -167,8 +178,7 @@ def forecast(study: Study) -> None:
 
     def draw(narrow: bool) -> Figure:
         prepared = study.prepared("airline")
-        series, months = prepared.extras["series"], prepared.extras["months"].tolist()
-        test = prepared.extras["index_test"]
+        series, test = prepared.extras["series"], prepared.extras["index_test"]
         figure, column = panels(narrow, 1 + len(cells), 1, height=1.7)
         top = column[0, 0]
         top.plot(series, color=INK, linewidth=1)
@@ -177,8 +187,8 @@ def forecast(study: Study) -> None:
             top.axvspan(index[0] - 0.5, index[-1] + 0.5, color=shade, alpha=0.12, linewidth=0)
             at = {"ha": "center", "va": "top", "transform": top.get_xaxis_transform()}
             top.text(index.mean(), 1.0 if name != "validation" else 0.86, name, **at)
-        top.set_xticks(range(0, len(months), 24), [month[:4] for month in months[::24]])
-        top.set(ylabel="passengers", title="the series, thousand passengers a month")
+        top.set_xticks(*_dates(prepared, np.arange(len(series))))
+        top.set(ylabel=prepared.unit, title=f"the series, {prepared.unit} a {prepared.extras['step']}")
         errors = {cell: missed(cell) for cell in cells}
         most = max(np.abs(found).max() for found in errors.values())
         for c, (axes, cell) in enumerate(zip(column[1:, 0], cells, strict=True)):
@@ -186,26 +196,26 @@ def forecast(study: Study) -> None:
             axes.axhline(0, color=INK, linewidth=0.8)
             axes.plot(test, np.median(found, axis=0), color=colour(c))
             axes.fill_between(test, found.min(axis=0), found.max(axis=0), color=colour(c), alpha=0.2, linewidth=0)
-            axes.set_xticks(test[::12], [months[month][:4] for month in test[::12]])
+            axes.set_xticks(*_dates(prepared, test))
             axes.set(ylim=(-1.05 * most, 1.05 * most), ylabel="forecast − truth", title=label(cell))
         return figure
 
     prepared = study.prepared("airline")
-    months, test = prepared.extras["months"].tolist(), prepared.extras["index_test"]
+    dates, test = prepared.extras["dates"].tolist(), prepared.extras["index_test"]
     errors = {cell: np.median(missed(cell), axis=0) for cell in cells}
     told = [
-        f"{label(cell)} {found.mean():+.1f} in the mean, {np.abs(found).max():.0f} at most"
+        f"{label(cell)} {found.mean():+.1f} in the mean, {np.abs(found).max():.3g} at most"
         for cell, found in errors.items()
     ]
     alt = (
-        f"Above, the airline series 1949 to 1960 with the targets of its parts shaded. Below, what each cell's "
-        f"one-step forecasts ({label(backend)}) miss in the test months {months[test[0]]} to {months[test[-1]]}, the "
-        f"median over seeds with their range: {'; '.join(told)}, thousand passengers."
+        f"Above, the series from {dates[0]} to {dates[-1]} with the targets of its parts shaded. Below, what each "
+        f"cell's one-step forecasts ({label(backend)}) miss from {dates[test[0]]} to {dates[test[-1]]}, the median "
+        f"over seeds with their range: {'; '.join(told)}, {prepared.unit}."
     )
     low = [label(cell) for cell, found in errors.items() if found.mean() < 0]
-    lesson = "Airline passengers: no cell forecasts too little in the mean."
+    lesson = f"{label('airline')}: no cell forecasts too little in the mean."
     if low:
-        lesson = f"Airline passengers: {sequence(low)} forecast{'s' * (len(low) == 1)} too little in the mean."
+        lesson = f"{label('airline')}: {sequence(low)} forecast{'s' * (len(low) == 1)} too little in the mean."
     source = data(study.tasks["airline"])
     show(study, draw, lesson=lesson, alt=alt, source=source, task="airline", name="forecast")
 

@@ -20,8 +20,8 @@ from rnn_study.model.init import draw
 from rnn_study.model.network import Embedding, Layer, Network, shapes
 from rnn_study.model.reference import Tree, forward
 from rnn_study.model.task import Batch, Task
+from rnn_study.reports.elements.wording import label
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label
 from rnn_study.running.run import results
 from rnn_study.running.run.spec import stream
 from rnn_study.support.files import read_json

@@ -8,10 +8,10 @@ import numpy as np
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, SENTENCES, TRAINED
 from rnn_study.behaviour.gradients.quantities import RETAINED, with_interval
 from rnn_study.data.prepared import unpack_texts
-from rnn_study.reports.display import folded
+from rnn_study.reports.elements.display import folded
+from rnn_study.reports.elements.wording import label, sequence
 from rnn_study.reports.parity import through_time, through_time_table
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label, sequence
 
 from . import inside
 from .contrasts import contrasts_table

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from rnn_study.reports.display import show_table, show_text
+from rnn_study.reports.elements.display import show_table, show_text
+from rnn_study.reports.elements.wording import label
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label
 
 from .plots import when
 

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rnn_study.behaviour.diagnostics.profiles import BINS, INITIAL, LEFT, RIGHT, TRAINED
-from rnn_study.reports.figures import FAINT, colour, legend, panels, show
+from rnn_study.reports.elements.figures import FAINT, colour, legend, panels, show
+from rnn_study.reports.elements.wording import label, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label, sequence
 from rnn_study.statistics.crossed import over_seeds
 
 from .plots import band, ranked

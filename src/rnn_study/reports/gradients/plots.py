@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
-from rnn_study.reports.figures import FAINT, INK, colour, legend, panels, show
+from rnn_study.reports.elements.figures import FAINT, INK, colour, legend, panels, show
+from rnn_study.reports.elements.wording import label, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label, sequence
 from rnn_study.statistics.crossed import Estimate
 
 _THEORY = (0.8, 0.9, 1.0)  # kernels a Q of a linear RNN, drawn as dotted lines

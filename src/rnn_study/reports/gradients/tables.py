@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
-from rnn_study.reports.display import show_table
+from rnn_study.reports.elements.display import show_table
+from rnn_study.reports.elements.wording import label, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label, sequence
 from rnn_study.statistics.shares import difference_of_shares
 
 from .plots import when
@@ -43,7 +43,8 @@ def kernels_table(study: Study, task: str) -> None:
     rows = []
     for cell in study.cells(task):
         names = [row["quantity"] for row in study.figures(task, cell, TRAINED)]
-        for gate in (name.removeprefix("radius_") for name in names if name.startswith("radius_")):
+        told = [name.partition("_")[2] for name in names if name.startswith(("radius_", "left_"))]
+        for gate in dict.fromkeys(told):
             row = [f"{label(cell)}, {gate}"]
             for quantity in (f"radius_{gate}", f"left_{gate}", f"right_{gate}"):
                 for stage in (INITIAL, TRAINED):

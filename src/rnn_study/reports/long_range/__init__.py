@@ -3,9 +3,9 @@
 
 from typing import Any
 
-from rnn_study.reports.display import show_list, show_text
+from rnn_study.reports.elements.display import show_list, show_text
+from rnn_study.reports.elements.wording import NAMES, label, number, origin, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import NAMES, label, number, origin, sequence
 
 from .plots import generalisation, heat_map, memory, survival_curves, updates_by_length
 from .tables import comparison_table, frontier_table, pixel_table

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnn_study.reports.figures import FAINT, colour, legend, panels, show
+from rnn_study.reports.elements.figures import FAINT, colour, legend, panels, show
+from rnn_study.reports.elements.wording import label, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label, sequence
 from rnn_study.statistics import survival
 from rnn_study.statistics.shares import share
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rnn_study.reports.display import show_table
+from rnn_study.reports.elements.display import show_table
+from rnn_study.reports.elements.wording import interval, label, number, p_value
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import interval, label, number, p_value
 from rnn_study.statistics import crossed
 
 from .plots import axis_name

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from rnn_study.reports.display import show_lessons, show_list, show_origins, show_table, show_text
+from rnn_study.reports.elements.display import show_lessons, show_list, show_origins, show_table, show_text
+from rnn_study.reports.elements.wording import interval, label, number, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import interval, label, number, sequence
 
 from .diagrams import diagram
 from .plots import arrives, attention, continued, exact_by_width, map_of_words, spelled, unrolling

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from rnn_study.reports.figures import INK, PALETTE, panels, show
+from rnn_study.reports.elements.figures import INK, PALETTE, panels, show
 from rnn_study.reports.study import Study
 
 

@@ -5,9 +5,21 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rnn_study.reports.figures import FAINT, INK, LINES, MARKERS, NARROW, PALETTE, WIDE, colour, legend, panels, show
+from rnn_study.reports.elements.figures import (
+    FAINT,
+    INK,
+    LINES,
+    MARKERS,
+    NARROW,
+    PALETTE,
+    WIDE,
+    colour,
+    legend,
+    panels,
+    show,
+)
+from rnn_study.reports.elements.wording import label, sequence
 from rnn_study.reports.study import Study
-from rnn_study.reports.wording import label, sequence
 
 Row = dict[str, Any]
 
@@ -190,9 +202,11 @@ def _map_of_words(study: Study, number: int) -> None:
         positive = np.array(row["map"]["positive"])
         for axes, when in zip(both[0], ("before", "after"), strict=True):
             places = np.array(row["map"][when])
-            for side, (name, mark) in enumerate((("mostly in negative tweets", "v"), ("mostly in positive ones", "^"))):
+            for side, (name, mark) in enumerate(zip(study.prepared("tweets").extras["classes"], "v^", strict=True)):
                 chosen = (positive > 0.5) == bool(side)
-                axes.scatter(*places[chosen].T, s=14, marker=mark, color=PALETTE[1 - side], label=name)
+                axes.scatter(
+                    *places[chosen].T, s=14, marker=mark, color=PALETTE[1 - side], label=f"mostly in {name} tweets"
+                )
             for word, place in list(zip(row["map"]["words"], places, strict=True))[:16]:
                 axes.annotate(word, place, fontsize=8.25, xytext=(2, 2), textcoords="offset points")
             axes.set(title=f"{when} training", xticks=[], yticks=[])

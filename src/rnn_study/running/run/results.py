@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ FILES = (
     "predictions.npz",
     "result.json",
 )
+ABOUT = "rnn_study"  # key of what weights.safetensors says of itself, a JSON object
+_IN_UNIT = "unit/"  # prefix of predictions in the task's own unit
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,10 @@ class RunResult:
     history: a row an epoch (epoch, train_loss, validation_loss, validation_score, and the means over its updates of
     gradient_norm, clipped_norm, clipped_share, update_ratio). updates: what `backend.EpochTrace` names, of all
     updates. weights: the canonical tree of the best epoch. checkpoints: by epoch, those that the spec asks for and
-    training reached. predictions: raw outputs (N, K), or (N, T, K), for validation and tests. summary: scores by part,
-    best_epoch, epochs, updates, examples_seen, parameters, parameters_with_embedding, diverged; where there is a goal,
-    solved, and if it was, solved_at: the updates made by then.
+    training reached. predictions: raw outputs (N, K), or (N, T, K), for validation and tests. in_unit: the same (N,) or
+    (N, T) in the task's own unit, where it has one. summary: scores by part, best_epoch, epochs, updates,
+    examples_seen, parameters, parameters_with_embedding, diverged; where there is a goal, solved, and if it was,
+    solved_at: the updates made by then.
     """
 
     history: list[dict[str, float]]
@@ -38,11 +42,13 @@ class RunResult:
     weights: dict[str, np.ndarray]
     checkpoints: dict[int, dict[str, np.ndarray]]
     predictions: dict[str, np.ndarray]
+    in_unit: dict[str, np.ndarray]
     summary: dict[str, Any]
 
 
-def write(result: RunResult, folder: Path) -> None:
-    """Write the run's files into `folder`, which must exist; equal results give equal bytes."""
+def write(result: RunResult, folder: Path, about: dict[str, Any]) -> None:
+    """Write the run's files into `folder`, which must exist; equal results give equal bytes. `about`: what the weights
+    say of themselves."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(result.history[0]), lineterminator="\n")
     writer.writeheader()
@@ -50,12 +56,14 @@ def write(result: RunResult, folder: Path) -> None:
     with atomic(folder / "history.csv") as file:
         file.write(text.getvalue().encode())
     with atomic(folder / "weights.safetensors") as file:
-        file.write(save(result.weights))
+        # One key: safetensors writes several in any order.
+        file.write(save(result.weights, {ABOUT: json.dumps(about, ensure_ascii=False)}))
     with atomic(folder / "checkpoints.safetensors") as file:
         trees = result.checkpoints.items()
         file.write(save({f"{epoch}/{name}": array for epoch, tree in trees for name, array in tree.items()}))
     write_arrays(folder / "updates.npz", result.updates)
-    write_arrays(folder / "predictions.npz", result.predictions)
+    in_unit = {_IN_UNIT + part: array for part, array in result.in_unit.items()}
+    write_arrays(folder / "predictions.npz", result.predictions | in_unit)
     write_json(folder / "result.json", result.summary)
 
 
@@ -69,7 +77,9 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 def read_predictions(folder: Path) -> dict[str, np.ndarray]:
-    return read_arrays(folder / "predictions.npz")
+    """The raw outputs by part."""
+    found = read_arrays(folder / "predictions.npz")
+    return {part: array for part, array in found.items() if not part.startswith(_IN_UNIT)}
 
 
 def read_weights(folder: Path) -> dict[str, np.ndarray]:

@@ -82,7 +82,7 @@ def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> P
     ROOT.mkdir(exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=ROOT, prefix=".unfinished-"))
     try:
-        results.write(result, unfinished)
+        results.write(result, unfinished, _about(run, spec))
         write_json(unfinished / SPEC, asdict(spec))
         write_json(unfinished / "timing.json", {"seconds": seconds})  # never published: a clock is no result
         os.rename(unfinished, ROOT / run)
@@ -92,6 +92,18 @@ def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> P
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return ROOT / run
+
+
+def _about(run: str, spec: RunSpec) -> dict[str, object]:
+    """What a reader of the weights alone must know."""
+    named = {"task": spec.task, "variant": spec.variant, "framework": spec.backend, "seed": spec.seed, "run": run}
+    layers = [layer for part in spec.network.parts for layer in part.layers]
+    found = {layer.cell: cells.CELLS[layer.cell] for layer in layers}
+    return named | {
+        "layers": [{"cell": layer.cell, "units": layer.units} for layer in layers],
+        "layout": "kernels (inputs, outputs), gates side by side",
+        "gates": {name: list(cell.gates) for name, cell in found.items()},
+    }
 
 
 def publish(folder: Path, target: Path) -> None:

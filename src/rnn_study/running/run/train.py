@@ -126,4 +126,5 @@ def train(
         if solved_at is not None:
             summary["solved_at"] = solved_at
     updates = {name: np.concatenate([getattr(trace, name) for trace in traces]) for name in EpochTrace._fields}
-    return RunResult(history, updates, best_weights, checkpoints, predictions, summary)
+    in_unit = {name: task.to_unit(outputs, name) for name, outputs in predictions.items()} if task.inverse else {}
+    return RunResult(history, updates, best_weights, checkpoints, predictions, in_unit, summary)

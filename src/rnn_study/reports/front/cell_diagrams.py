@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from rnn_study.model.cells import CELLS, Cell
+from rnn_study.reports.elements.figures import INK, PALETTE, panels
 
-from .figures import INK, PALETTE, panels
-
-_COLOURS = {"read": PALETTE[4], "σ": PALETTE[0], "tanh": PALETTE[2], "state": PALETTE[1]}
+_COLOURS = {"read": PALETTE[4], "σ": PALETTE[0], "tanh": PALETTE[2], "relu": PALETTE[2], "state": PALETTE[1]}
 
 
 @dataclass(eq=False)
@@ -33,6 +32,9 @@ class Node:
     def __mul__(self, other: "Node") -> "Node":
         return Node("×", (self, other))
 
+    def __truediv__(self, other: "Node") -> "Node":
+        return Node("÷", (self, other))
+
     def __rsub__(self, one: int) -> "Node":
         return Node(f"{one} −", (self,))
 
@@ -48,13 +50,19 @@ class _Symbols:
     def tanh(x: Node) -> Node:
         return Node("tanh", (x,), x.gate)
 
+    @staticmethod
+    def relu(x: Node) -> Node:
+        return Node("relu", (x,), x.gate)
+
 
 def traced(cell: Cell) -> tuple[Node, ...]:
     """The new state of a cell as its step makes it: h, and c where it has one."""
     state = tuple(Node(f"{name}, last") for name in ("h", "c")[: cell.states])
     recurrent = "h U + b" if cell.recurrent_bias else "h U"
-    a, s = Node("x W + b", gates=cell.gates), Node(recurrent, (state[0],), gates=cell.gates)
-    new = cell.step(_Symbols, state, a, s, *(Node(name) for name in cell.vectors))
+    read = [Node("x W + b", gates=cell.gates)]
+    if cell.recurrent:
+        read.append(Node(recurrent, (state[0],), gates=cell.gates))
+    new = cell.step(_Symbols, state, *read, *(Node(vector.name) for vector in cell.vectors))
     return tuple(Node(f"{name}, new", (node,)) for name, node in zip(("h", "c"), new, strict=False))
 
 
@@ -82,7 +90,7 @@ def _columns(ends: Sequence[Node]) -> list[list[Node]]:
 
 def _box(axes: Axes, node: Node, x: float, y: float, narrow: bool) -> FancyBboxPatch:
     kind = "state" if "," in node.made else "read" if "W" in node.made or "U" in node.made else node.made
-    text = f"{node.made} {node.gate}" if node.made in ("σ", "tanh") else node.made.replace(",", "")
+    text = f"{node.made} {node.gate}" if node.made in ("σ", "tanh", "relu") else node.made.replace(",", "")
     if narrow:
         text = text.replace(" ", "" if "U" in text or "W" in text or "σ" in text else "\n")
     shade = _COLOURS.get(kind, "#9aa3af")

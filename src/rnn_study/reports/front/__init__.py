@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
+from rnn_study.reports import verdicts
+from rnn_study.reports.elements import display
+from rnn_study.reports.elements.figures import FAINT, colour, panels, show
+from rnn_study.reports.elements.wording import interval, label, number, origin, sequence
+from rnn_study.reports.gradients.plots import apart, estimates, ranked
+from rnn_study.reports.study import Study
 
-from . import display, verdicts
 from .cell_diagrams import diagram
-from .figures import FAINT, colour, panels, show
-from .gradients.plots import apart, estimates, ranked
-from .study import Study
-from .wording import interval, label, number, origin, sequence
 
 NAME, TITLE, PICTURE = "front", "Can it remember?", "one-figure"
 PROBLEM = "adding"
@@ -185,9 +186,10 @@ def _glance(study: Study) -> None:
                 interval(found["test"]["interval"], task["score"]),
             )
             rows.append([f"{label(name)}, {label(cell)}", f"{score} ({bounds})", origins])
+    units = list(dict.fromkeys(task["unit"] for task in study.tasks.values() if task["unit"])) or ["its own unit"]
     caption = (
         "Score on the test part: mean over seeds and both frameworks with its 95 % interval, over seeds and test "
-        f"examples. Accuracy, or RMSE in thousand passengers; {study.given}."
+        f"examples. Accuracy, or RMSE in {sequence(units)}; {study.given}."
     )
     display.show_table(["task and cell", "score", "data"], rows, caption, prose=(2,))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from IPython.display import HTML, display
 
-from .study import Study
+from rnn_study.reports.study import Study
+
 from .wording import data, origin
 
 HEADLINE = 5  # sentences: more than that nobody keeps
@@ -117,14 +118,16 @@ def show_banner(study: Study, *problems: str) -> None:
     """Display where the data of the tasks, and of generated `problems`, comes from, before any figure."""
     records = [record for task in study.tasks.values() for record in task["card"]["provenance"]]
     records += [record for problem in problems for record in study.provenance(problem)]
-    show_origins(study.summary["study"], records)
+    warnings = [task["card"]["details"].get("warning") for task in study.tasks.values()]
+    show_origins(study.summary["study"], records, list(filter(None, warnings)))
 
 
-def show_origins(name: str, records: Iterable[dict[str, Any]]) -> None:
-    """Display what the study of this name ran on: in one line, the rest folded."""
+def show_origins(name: str, records: Iterable[dict[str, Any]], warnings: Sequence[str] = ()) -> None:
+    """Display what the study of this name ran on: in one line, the rest folded, and what to beware of."""
     records = list({record["source"]: record for record in records}.values())
     told = "; ".join(map(origin, records))
+    beware = "".join(f"<p><strong>Beware:</strong> {escape(warning)}.</p>" for warning in warnings)
     emit(
-        f'<div class="banner"><p>This is the <strong>{escape(name)}</strong> study, on: {escape(told)}.</p>'
+        f'<div class="banner"><p>This is the <strong>{escape(name)}</strong> study, on: {escape(told)}.</p>{beware}'
         f"<details><summary>all about the data</summary><ul>{''.join(map(_record, records))}</ul></details></div>"
     )

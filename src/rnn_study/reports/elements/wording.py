@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rnn_study.model.backend import LABELS
 from rnn_study.model.cells import CELLS
 
 NAMES = {
     "mnist_rows": "Images by rows",
     "tweets": "Tweets",
-    "airline": "Airline passengers",
+    "airline": "The series",
     "adding": "Adding problem",
     "agreement": "Agreement over a distance",
     "copy_memory": "Copy memory",
@@ -20,10 +21,10 @@ NAMES = {
     "permuted_mnist": "Permuted pixels",
     "digits": "Images by rows, shapes",
     "digits_tutorial": "Images by rows, LSTM(30)",
-    "airline_tutorial": "Airline, LSTM(4)",
-    "airline_window": "Airline, window of 5",
+    "airline_tutorial": "The series, LSTM(4)",
+    "airline_window": "The series, window of 5",
     "sunspots_window": "Sunspots, window of 5",
-    "airline_shifted": "Airline, shifted by one",
+    "airline_shifted": "The series, shifted by one",
     "sunspots_shifted": "Sunspots, shifted by one",
     "frames": "A way for every frame",
     "spelled": "Spelled digits",
@@ -46,8 +47,7 @@ NAMES = {
     "lstm-3": "LSTM, three layers",
     "mixed-3": "vanilla RNN, GRU, LSTM",
     "gru-attention": "GRU with attention",
-    "pytorch": "PyTorch",
-    "tensorflow": "TensorFlow",
+    **LABELS,
     "both": "PyTorch against TensorFlow",
     "test": "test part",
     "hand_labelled": "hand-labelled tweets",
@@ -89,7 +89,8 @@ def deviation(value: float, check: str) -> str:
 def origin(record: dict[str, Any]) -> str:
     """In one phrase, what a provenance record says a reader must know wherever figures stand."""
     kind = "generated" if record["generated"] else "all of it" if record["complete"] else "an excerpt"
-    return f"{record['title']} ({record['origin']}, {kind})"
+    where = "own file" if record["origin"] == "own" else record["origin"]
+    return f"{record['title']} ({where}, {kind})"
 
 
 def data(task: dict[str, Any]) -> str:

@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, NullFormatter
 
+from rnn_study.reports.study import Study
 from rnn_study.support.files import sha256
 
 from .display import emit
-from .study import Study
 
 # Okabe & Ito's palette, told apart by readers of every colour vision; cells take its colours in order.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")

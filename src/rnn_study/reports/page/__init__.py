@@ -22,12 +22,14 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets import default
 
+from rnn_study.reports import front
+from rnn_study.reports.elements import display, figures
+from rnn_study.reports.study import Study, project_folder
 from rnn_study.running.workers import worker_count
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
-from . import display, figures, front, glossary
-from .study import Study, project_folder
+from . import glossary
 
 
 def _local_kernel(folder: str) -> type[AsyncKernelManager]:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from rnn_study.reports import front, verdicts
+from rnn_study.reports.elements import figures
+from rnn_study.reports.elements.wording import label
+from rnn_study.reports.study import Study
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
-
-from . import figures, front, verdicts
-from .study import Study
-from .wording import label
 
 README, PICTURE = Path("README.md"), Path("docs/one-figure.svg")
 BEGIN, END = "<!-- headline -->", "<!-- /headline -->"

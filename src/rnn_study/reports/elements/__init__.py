@@ -1,0 +1,1 @@
+"""What every page is made of: figures, tables and lists, words and numbers."""
