@@ -23,7 +23,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
             log_figures(task, name, figures)
     if not names:
         page.render_index(sources, Study(), REPORTS / "index.html")
-        explore.render(Study(), REPORTS / "explore.html")
+        explore.render(Study(), REPORTS / "explore.html", page.LINKS)
 
 
 if __name__ == "__main__":

@@ -258,14 +258,16 @@ def test_an_unknown_word_is_one_clear_line(opened):
     write(opened, "the man who ate my")
     picture = drawn(opened, "read")
     write(opened, "the man who ate my <b>zebra</b>")
-    assert opened.find_element("id", "fault").text == "Not among the task's words: “<b>zebra</b>”."
+    assert opened.find_element("id", "fault").text.startswith(
+        "Not among the task's words: “<b>zebra</b>”. Below is still “"
+    )
     assert drawn(opened, "read") == picture  # the last sentence that can be read
     write(opened, "[PAD]")
-    assert opened.find_element("id", "fault").text == "Not among the task's words: “[pad]”."
+    assert opened.find_element("id", "fault").text.startswith("Not among the task's words: “[pad]”.")
     write(opened, "the girls w")  # it may become one
     assert opened.find_element("id", "fault").text == ""
     opened.find_element("id", "sentence").send_keys("\n")
-    assert opened.find_element("id", "fault").text == "Not among the task's words: “w”."
+    assert opened.find_element("id", "fault").text.startswith("Not among the task's words: “w”.")
     write(opened, "the girls who")
     assert opened.find_element("id", "fault").text == ""
 

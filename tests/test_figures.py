@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, needs
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
 from rnn_study.model.cells import CELLS
 from rnn_study.reports import front, verdicts
@@ -348,6 +349,27 @@ def test_a_diagram_computes_what_the_cell_computes(name):
         np.testing.assert_allclose(value(node, given, size), array, rtol=1e-12)
 
 
+def test_one_cell_alone_is_not_compared():
+    assert plots.ranked({"lstm": plots.Estimate(1.0, 0.5, 1.5)}, "best", "worst") == "the LSTM stands alone"
+
+
+def test_on_a_phone_a_diagram_runs_downwards():
+    """Every box lies within its panel, and what follows another lies below it, wide enough for its words."""
+    wide, narrow = (cell_diagrams.diagram(["lstm"], shape) for shape in (False, True))
+    for figure, downwards in ((wide, False), (narrow, True)):
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        texts = [text for text in axes.texts if text.get_text()]
+        places = {text.get_text(): text.get_position() for text in texts}
+        (x0, y0), (x1, y1) = places["h last"], places["h new"]
+        assert (y1 < y0 - 3) == downwards
+        assert (x1 > x0 + 3) == (not downwards)
+        boxes = [patch.get_window_extent() for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
+        for text in texts:
+            extent = text.get_window_extent()
+            assert any(box.x0 <= extent.x0 and extent.x1 <= box.x1 for box in boxes if box.overlaps(extent))
+
+
 def test_a_diagram_names_every_gate_and_reads_from_left_to_right():
     figure = cell_diagrams.diagram(["lstm", "gru"], narrow=False)
     lstm, gru = (
@@ -518,7 +540,8 @@ def test_a_lesson_says_by_which_state_the_error_comes(stated):
     plots.states_apart(looked_at({"gru": {"initial": {}}, "lstm": stages}), "adding")
     plots.states_apart(looked_at({"gru": {"initial": {}}}), "adding")  # shows nothing
     (found,) = stated
-    assert found.lesson == "Most of the error that reaches the first step comes before training by c and trained by h."
+    told = "most of the error that reaches the LSTM's first step comes before training by c and trained by h."
+    assert found.lesson == f"Adding problem: {told}"
 
 
 def test_a_band_is_the_median_with_the_range_of_seeds_where_there_are_any():
@@ -534,9 +557,9 @@ def test_a_band_is_the_median_with_the_range_of_seeds_where_there_are_any():
 @pytest.mark.parametrize(
     ("lstm", "gru", "lesson"),
     [
-        (0.3, 0.1, "training makes gates decide: LSTM open or close their gates fully more often than at the start."),
+        (0.3, 0.1, "training makes gates decide: LSTM opens or closes its gates fully more often than at the start."),
         (0.3, 0.3, "training makes gates decide: LSTM and GRU open or close their gates fully more often than"),
-        (0.1, 0.1, "no cell saturates its gates more."),
+        (0.1, 0.1, "training makes no cell saturate its gates more."),
     ],
 )
 def test_gates_decide_where_they_are_more_often_below_a_tenth_or_above_nine(lstm, gru, lesson, stated):

@@ -439,7 +439,7 @@ ARRIVES = {"measure": "arrives", "of": "adding", "unit": "powers of ten", "share
         ({}, "+12.3 points (+5.0 to +20.0)", "3.0 points"),
         ({"value": -0.1234, "low": -0.2, "high": 0.0049}, "−12.3 points (−20.0 to +0.5)", "3.0 points"),
         (PASSENGER, f"−12.35 {PASSENGERS} (−20.00 to +1,234.50)", f"30.00 {PASSENGERS}"),
-        (REACH, "+1.63 lengths (−0.50 to +3.75)", "1.00 lengths"),
+        (REACH, "+1.6 more lengths solved (−0.5 to +3.8)", "1.0 more lengths solved"),
         (SPEED | {"smallest": 1500.0}, "−1,234 updates (−2,000 to −1)", "1,500 updates"),
         # 1 % times 10^-1, with 10^-2 and 10^0.5 around it; what matters is a factor of 5, 10^0.699
         (
@@ -566,7 +566,7 @@ def test_how_the_answers_came_about(tmp_path):
             *("p &lt; 0.001", "2 %", "10", "&lt; 1 %", "the test part is too small"),
         ],
         [
-            *("Second", "open", "+1.63 lengths (−0.50 to +3.75)", "2.00 lengths"),
+            *("Second", "open", "+1.6 more lengths solved (−0.5 to +3.8)", "2.0 more lengths solved"),
             *("p = 0.08", "&gt; 99 %", "10", "85 %", "9"),
         ],
     ]

@@ -525,7 +525,7 @@ def test_settings_name_chance_goal_and_what_is_changed(study):
     assert "6 seeds, 100 updates at most, batches of 4, learning rate 0.01, PyTorch" in told
     assert "sees nothing of the sequence has an RMSE of 0.408; solved means at most 0.04 on the validation part" in told
     assert "; 0 of 90 solved runs hold it on the test part." in told
-    assert "vanilla RNN bare: clip by nothing, recurrent glorot." in told
+    assert "vanilla RNN (bare): clip by nothing, recurrent glorot." in told
 
 
 def test_a_memory_to_the_start_is_at_least_that(study):
@@ -572,7 +572,7 @@ def test_the_table_of_frontiers(study, shown):
     size = f"{study.rows('frontiers', 'adding', axis='budget', variant='lstm')[0]['units']} units, 7 weights"
     assert rows[1] == ["Adding problem: LSTM", "equal weights", size, "100", "6", "≥ 48", "from 48"]
     bare = rows[4]
-    assert (bare[0], bare[4:]) == ("Adding problem: vanilla RNN bare", ["2", "< 6", "below 6"])
+    assert (bare[0], bare[4:]) == ("Adding problem: vanilla RNN (bare)", ["2", "< 6", "below 6"])
     assert rows[5][:2] == ["Adding problem: vanilla RNN", "equal width"]
     assert "95 %" in caption
 
@@ -586,8 +586,8 @@ def test_the_table_of_comparisons(study, shown):
         "equal weights: LSTM against vanilla RNN",
         "equal weights: GRU against vanilla RNN",
         "equal weights: GRU against LSTM",
-        "equal weights: vanilla RNN irnn against vanilla RNN",
-        "equal weights: vanilla RNN bare against vanilla RNN",
+        "equal weights: vanilla RNN (IRNN) against vanilla RNN",
+        "equal weights: vanilla RNN (bare) against vanilla RNN",
         "equal width: LSTM against vanilla RNN",
         "equal width: GRU against vanilla RNN",
         "equal width: GRU against LSTM",

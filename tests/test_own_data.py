@@ -9,9 +9,9 @@ import pytest
 from conftest import ROOT
 
 from rnn_study import config
-from rnn_study.config import Airline, Data, MnistRows, Tweets
+from rnn_study.config import OWN_FOLDER, Airline, Data, MnistRows, Tweets
 from rnn_study.data.data_card import card
-from rnn_study.data.sources import airline, fetch, glove, mnist, own, tweets
+from rnn_study.data.sources import airline, fetch, glove, mnist, tweets
 from rnn_study.data.tasks import TASKS
 from rnn_study.support.errors import StudyError
 
@@ -25,10 +25,10 @@ WINDOWS = {"look_back": 4, "logarithm": False, "first_difference": False, "seaso
 def put(tmp_path, monkeypatch):
     """Write a file into the reader's folder; the test runs beside it."""
     monkeypatch.chdir(tmp_path)
-    own.FOLDER.mkdir(parents=True)
+    OWN_FOLDER.mkdir(parents=True)
 
     def write(content, name="my.csv"):
-        (own.FOLDER / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        (OWN_FOLDER / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
     return write
 
@@ -272,7 +272,7 @@ def test_images_of_any_shape_and_number_of_classes(put, tmp_path):
     rng = np.random.default_rng(0)
     arrays = {"x_train": rng.integers(0, 256, (30, 5, 4)), "y_train": np.arange(30) % 3,
               "x_test": rng.integers(0, 256, (6, 5, 4)).astype(float), "y_test": np.arange(6) % 3}  # fmt: skip
-    np.savez(own.FOLDER / "my.npz", **arrays)
+    np.savez(OWN_FOLDER / "my.npz", **arrays)
     record = fetched(tmp_path, "mnist", **IMAGES)
     assert (record["title"], record["rows"]) == ("Shapes", {"train": 30, "test": 6})
     found = mnist.read(tmp_path / "raw/mnist")
@@ -288,13 +288,13 @@ def idx(values):
 
 
 def test_a_folder_of_idx_files_packed_or_not(put, tmp_path):
-    (own.FOLDER / "shapes").mkdir()
+    (OWN_FOLDER / "shapes").mkdir()
     for name in ("train", "t10k"):
         put(idx(np.arange(24).reshape(4, 3, 2)), f"shapes/{name}-images-idx3-ubyte")
         put(gzip.compress(idx([0, 1, 1, 0])), f"shapes/{name}-labels-idx1-ubyte.gz")
     fetched(tmp_path, "mnist", file="shapes", title="Shapes")
     assert mnist.read(tmp_path / "raw/mnist")["test_images"][3].tolist() == [[18, 19], [20, 21], [22, 23]]
-    (own.FOLDER / "shapes/t10k-images-idx3-ubyte").unlink()
+    (OWN_FOLDER / "shapes/t10k-images-idx3-ubyte").unlink()
     with pytest.raises(StudyError, match=r"shapes/t10k-images-idx3-ubyte.gz: not found: expected it, or t10k-images"):
         fetched(tmp_path, "mnist", file="shapes", title="Shapes")
 
@@ -316,7 +316,7 @@ def test_a_folder_of_idx_files_packed_or_not(put, tmp_path):
 def test_faulty_images_are_one_line(changes, said, put, tmp_path):
     arrays = {"x_train": np.zeros((4, 3, 2), int), "y_train": np.arange(4) % 2, "x_test": np.zeros((2, 3, 2), int)}
     arrays |= {"y_test": np.array([0, 1])}
-    np.savez(own.FOLDER / "my.npz", **{key: value for key, value in (arrays | changes).items() if value is not None})
+    np.savez(OWN_FOLDER / "my.npz", **{key: value for key, value in (arrays | changes).items() if value is not None})
     with pytest.raises(StudyError) as error:
         fetched(tmp_path, "mnist", **IMAGES)
     assert said in str(error.value)
@@ -330,7 +330,7 @@ def test_what_is_no_npz_is_one_line(content, put, tmp_path):
 
 
 def test_pickles_are_not_read(put, tmp_path):
-    np.savez(own.FOLDER / "my.npz", x_train=np.array([{}]), y_train=[0], x_test=[0], y_test=[0])
+    np.savez(OWN_FOLDER / "my.npz", x_train=np.array([{}]), y_train=[0], x_test=[0], y_test=[0])
     with pytest.raises(StudyError, match="Object arrays cannot be loaded"):
         fetched(tmp_path, "mnist", **IMAGES)
 
@@ -359,3 +359,63 @@ def test_a_fault_of_an_own_source_is_one_line(said, fault, tmp_path):
     path.write_text(quick.replace(line, f"  airline: {said}"))
     (found,) = config.faults(path)
     assert fault in found
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_runs(tmp_path):
+    quick = (ROOT / "studies/quick.yaml").read_text()
+    line = next(line for line in quick.splitlines() if line.startswith("  airline: embedded"))
+    path = tmp_path / "params.yaml"
+    path.write_text(quick.replace(line, "  airline: {file: a.csv, title: T, unit: u, season: 4}"))
+    assert config.faults(path) == [f"{path}: data.airline.file: data/own/a.csv: not found: expected the file there"]
+    config.load(path)  # what was fetched before can be used without it
+    (tmp_path / OWN_FOLDER).mkdir(parents=True)
+    (tmp_path / OWN_FOLDER / "a.csv").touch()
+    assert config.faults(path) == []
+
+
+# A mirror
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A mirror of the passengers, some of them changed."""
+    folder = tmp_path / "mirror/airline"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("RNN_STUDY_MIRROR", str(tmp_path / "mirror"))
+
+    def make(changed=None, about=None):
+        values = [changed if month == "1950-03" and changed else value for month, value in PASSENGERS]
+        lines = [f'"{month}",{value}' for (month, _), value in zip(PASSENGERS, values, strict=True)]
+        (folder / airline.FILE).write_text("\n".join(['"Month","Passengers"', *lines, ""]))
+        if about is not None:
+            (folder / "about.json").write_text(about if isinstance(about, str) else json.dumps(about))
+        return fetch("airline", data(airline="upstream"), tmp_path / "raw")
+
+    return make
+
+
+PASSENGERS = list(zip(airline.MONTHS, airline.PASSENGERS, strict=True))
+
+
+def test_a_mirror_with_the_published_values_is_called_by_their_name(mirror):
+    record = mirror()
+    assert (record["title"], record["origin"]) == ("International airline passengers", "mirror")
+
+
+def test_a_mirror_with_other_values_is_not_called_upstreams(mirror):
+    record = mirror(changed=142)
+    assert record["title"] == "International airline passengers (not upstream's)"
+
+
+def test_a_mirror_says_what_it_holds(mirror):
+    record = mirror(changed=142, about={"title": "Ferry passengers", "licence": "CC BY 4.0"})
+    assert (record["title"], record["licence"]) == ("Ferry passengers (not upstream's)", "CC BY 4.0")
+    assert (record["note"], record["citation"]) == ("not stated", "none")  # nothing of upstream's
+
+
+@pytest.mark.parametrize(
+    "about", ['{"title": 3}', '{"name": "x"}', "[]", "{", '{"generated": "yes"}', '"title"'], ids=str
+)
+def test_a_faulty_about_json_is_one_line(about, mirror):
+    with pytest.raises(StudyError, match=r"mirror:airline/about.json: .*expected a JSON object of title, note"):
+        mirror(about=about)

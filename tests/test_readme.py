@@ -101,7 +101,7 @@ def test_the_headline_of_a_study_by_hand(finished):
         "| asked beforehand | on | answer | measured (95 % interval) | seeds | fresh seeds would say otherwise |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         "| &lt;b> a \\| b | Tweets | It holds | +12.5 points (+10.0 to +15.0) | 9 | 25 % |\n"
-        "| A GRU reaches further | The roommate's menu | Open | +1.00 lengths (−1.00 to +3.00) | 9 | 25 % |\n"
+        "| A GRU reaches further | The roommate's menu | Open | +1.0 more lengths solved (−1.0 to +3.0) | 9 | 25 % |\n"
         "\n<!-- /headline -->\n\nmore\n"
     )
     assert not readme.write(finished)  # nothing to change

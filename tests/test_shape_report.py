@@ -209,6 +209,7 @@ SAMPLES = {
             "alike": {"before": 0.477, "after": 0.973},
             "map": {
                 "words": ["love", "hate", MARKUP],
+                "classes": ["bad", "good"],
                 "positive": [0.9, 0.1, 0.5],
                 "before": [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]],
                 "after": [[5.0, 4.0], [3.0, 2.0], [1.0, 0.0]],
@@ -710,7 +711,7 @@ def test_words_are_mapped_by_the_way_they_lean(finished, drawn):
     ):
         assert axes.get_title() == title
         found = {group.get_label(): group.get_offsets().tolist() for group in axes.collections}
-        assert found == {"mostly in negative tweets": negative, "mostly in positive ones": positive}
+        assert found == {"mostly in bad tweets": negative, "mostly in good tweets": positive}
         assert [text.get_text() for text in axes.texts] == ["love", "hate", MARKUP]
         assert [list(text.xy) for text in axes.texts] == [positive[0], *negative]
 

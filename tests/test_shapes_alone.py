@@ -828,7 +828,8 @@ def test_the_words_that_tell_most_are_looked_at(trainable):
     """Of each of the 60 whose share of positive tweets is farthest from that of all: neighbours among all frequent
     words; and how many of the nearest of these 60 lean its way."""
     part, names, before, after = vocabulary()
-    task = Task("tweets", "cross_entropy", 2, part, part, {"test": part}, "", before, {}, {"words": np.array(names)})
+    extras = {"words": np.array(names), "classes": np.array(["no", "yes"])}
+    task = Task("tweets", "cross_entropy", 2, part, part, {"test": part}, "", before, {}, extras)
     network = Network(3, (Layer("gru", 2),), 2, Embedding(COUNT + 3, trainable))
     trees = {("tensorflow", "gru"): [{"embedding": after.astype(float)}]}
     system = Given("vectors_x", task, {"gru": network}, {}, (0,), {"tensorflow": {"gru": []}}, trees)
@@ -850,6 +851,7 @@ def test_the_words_that_tell_most_are_looked_at(trainable):
     assert row["map"]["words"] == [names[word] for word in told]
     assert row["map"]["positive"] == [round(share[word], 4) for word in told]
     assert 0 in row["map"]["positive"]
+    assert row["map"]["classes"] == ["no", "yes"]
 
     def cosine(table, a, b):
         return float(table[a] @ table[b]) / math.sqrt(float(table[a] @ table[a]) * float(table[b] @ table[b]))

@@ -12,6 +12,7 @@ from rnn_study.support.errors import StudyError
 
 from . import memory
 from .base import Interval
+from .data import FOLDER as OWN_FOLDER
 from .data import Data, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
 from .frontier import FrontierParams
 from .questions import Arrives, Question, Reach, Score, Speed
@@ -22,6 +23,7 @@ from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, P
 from .variants import Ablation, Variant
 
 __all__ = [
+    "OWN_FOLDER",
     "Ablation",
     "Adding",
     "Agreement",
@@ -82,10 +84,11 @@ def faults(path: Path = PARAMS) -> list[str]:
     """Everything that is wrong with the parameters in `path`, a line each.
 
     What is wrong within a section comes first, then what one section says of another, then what all of it asks of this
-    machine's memory.
+    machine's memory; last the reader's own files that are not there.
     """
     try:
-        return _read(path)[1]
+        found, wrong = _read(path)
+        return wrong or [f"{path}: {fault}" for fault in found.data.missing(path.parent)]
     except StudyError as error:
         return [str(error)]
 

@@ -1,7 +1,7 @@
 """Where each raw source comes from, or what a reader says of his own file: docs/own-data.md."""
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
@@ -32,6 +32,7 @@ def _test(value: Any) -> float | str:
     return value
 
 
+FOLDER = Path("data/own")
 Words = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -91,3 +92,8 @@ class Data(Model):
     def own(self) -> dict[str, Own]:
         """The reader's own sources, by name."""
         return {name: value for name, value in self if isinstance(value, Own)}
+
+    def missing(self, root: Path) -> list[str]:
+        """The reader's own files that do not lie in the project at `root`."""
+        own = ((f"data.{name}.file", FOLDER / one.file) for name, one in self.own.items())
+        return [f"{key}: {path}: not found: expected the file there" for key, path in own if not (root / path).exists()]

@@ -44,8 +44,9 @@ def deviations(study: Study) -> None:
     )
     rows = [row for row in study.parity if row["check"] != "free-running gap"]
     beyond = sum(not row["deviation"] <= row["bound"] for row in rows)
-    told = f"{beyond} of {len(rows)} checks are beyond their bound" if beyond else f"all {len(rows)} checks are within"
-    lesson = f"Do the frameworks compute the same? To rounding: {told}."
+    lesson = f"The frameworks compute the same, to rounding: all {len(rows)} checks are within their bounds."
+    if beyond:
+        lesson = f"The frameworks do not all compute the same: {beyond} of {len(rows)} checks are beyond their bounds."
     source = "random weights and data; trainings and transfers: the study's own"
     show(study, draw, lesson=lesson, alt=alt, source=source, task="parity", name="deviations")
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rnn_study.behaviour.diagnostics import profiles
+from rnn_study.behaviour.naming import changed
 from rnn_study.data.prepared import load_task
 from rnn_study.model.task import Task
 from rnn_study.running.run import results
@@ -191,7 +192,7 @@ class Study:
     def contender(self, problem: str, variant: str) -> str:
         """How a report writes a variant of a frontier: its cell and, of an ablation, what it is called."""
         found = self.frontier(problem)["ablations"].get(variant)
-        return f"{label(found['of'])} {found['label'].replace('_', ' ')}" if found else label(variant)
+        return changed(found["of"], found["label"]) if found else label(variant)
 
     def drawn(self, problem: str) -> str:
         """The data behind a frontier, for captions."""
@@ -236,7 +237,7 @@ class Study:
         if name in self.tasks:
             return label(variant)
         found = self.ablation(name)["cells"].get(variant, {})
-        return f"{label(found['of'])} {found['label'].replace('_', ' ')}" if "of" in found else label(variant)
+        return changed(found["of"], found["label"]) if "of" in found else label(variant)
 
     def provenance(self, name: str) -> list[dict[str, Any]]:
         """Where the data of a task or problem comes from, from its data card."""

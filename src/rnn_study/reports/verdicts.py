@@ -12,6 +12,8 @@ from .study import Study
 
 Row = dict[str, Any]
 HEADLINE = 0.1  # chance that fresh seeds would say otherwise, below which an answer may head a page
+_UNITS = {"accuracy": " points", "powers of ten": " of the error", "lengths": " more lengths solved"}
+_DIGITS = {"speed": 0, "reach": 1}
 WORDS = {
     "holds": "It holds",
     "opposite": "The opposite holds",
@@ -24,12 +26,12 @@ def _number(row: Row, value: float, sign: str = "+") -> str:
     """A figure of a question in its unit."""
     if row["measure"] == "arrives":
         return f"{100 * row['share'] * 10**value:.3g} %"
-    value, digits = (100 * value, 1) if row["unit"] == "accuracy" else (value, 0 if row["measure"] == "speed" else 2)
+    value, digits = (100 * value, 1) if row["unit"] == "accuracy" else (value, _DIGITS.get(row["measure"], 2))
     return f"{value:{sign}z,.{digits}f}".replace("-", "−")
 
 
 def _unit(row: Row) -> str:
-    return {"accuracy": " points", "powers of ten": " of the error"}.get(row["unit"], f" {row['unit']}")
+    return _UNITS.get(row["unit"], f" {row['unit']}")
 
 
 def estimate(row: Row) -> str:

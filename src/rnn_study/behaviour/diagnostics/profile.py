@@ -105,8 +105,8 @@ def _last(part: Batch) -> np.ndarray:
 
 
 def _last_states(network: Network, tree: Tree, part: Batch) -> np.ndarray:
-    """h of the last layer at each row's end, (N, H). In single precision, as the network was trained: these are many, and
-    a read-out does not see the difference."""
+    """h of the last layer at each row's end, (N, H). In single precision, as the network was trained: these are many,
+    and a read-out does not see the difference."""
     single = {name: array.astype(np.float32) for name, array in tree.items()}
     found = []
     for start in range(0, len(part.y), _ROWS):

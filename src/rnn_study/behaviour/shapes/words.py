@@ -126,6 +126,7 @@ def vectors(system: System, variant: str, table: str) -> Row:
         "alike": {when: _alike(now, among, positive) for when, now in (("before", before), ("after", after))},
         "map": {
             "words": [words[row] for row in among.tolist()],
+            "classes": task.extras["classes"].tolist(),
             "positive": [round(positive[row], 4) for row in among.tolist()],
             "before": flat(before[among]).round(4).tolist(),
             "after": flat(after[among]).round(4).tolist(),

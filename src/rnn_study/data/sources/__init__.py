@@ -74,7 +74,8 @@ def _own(name: str, choice: Own, folder: Path, data: Data) -> dict:
 
 
 def described(name: str, about: About) -> About:
-    """What a mirror says of its files in <source>/about.json: any of title, note, licence, citation, generated."""
+    """What a mirror says of its files in <source>/about.json: any of title, note, licence, citation, generated; `about`
+    where it says nothing."""
     with TemporaryDirectory() as folder:
         try:
             path, place = obtain(name, [Remote(f"{_MIRRORED[name]}/about.json")], Path(folder))
@@ -87,7 +88,7 @@ def described(name: str, about: About) -> About:
     kinds = {key: type(value) for key, value in about._asdict().items()}
     if not isinstance(said, dict) or any(type(value) is not kinds.get(key) for key, value in said.items()):
         raise StudyError(f"{place}: {said!r}: expected a JSON object of title, note, licence, citation and generated")
-    return about._replace(**said)
+    return About(about.title, "not stated", "not stated", "none")._replace(**said)
 
 
 def _check_digests(name: str, origin: str, files: list[dict], published: dict[str, str], pins: Path) -> None:

@@ -14,19 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study.config import Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
+from rnn_study.config import OWN_FOLDER, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
 from rnn_study.support.errors import StudyError
 
 from .raw import gunzip, shown
 
-FOLDER = Path("data/own")
 _STEPS = {"1 day": "day", "7 days": "week", "1 hour": "hour", "1 month": "month", "3 months": "quarter"}
 _STEPS |= {"12 months": "year"}
 
 
 def path_of(own: Own, key: str) -> Path:
     """Where the file of data.<key> lies."""
-    path = FOLDER / own.file
+    path = OWN_FOLDER / own.file
     if not path.exists():
         raise StudyError(f"params.yaml: data.{key}.file: {path}: not found: expected the file there")
     return path

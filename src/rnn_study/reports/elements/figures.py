@@ -4,6 +4,7 @@ is from below. Drawn as SVG whose ink is the page's, in one style whatever a use
 import hashlib
 import io
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -13,7 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogFormatterSciNotation, NullFormatter
 
 from rnn_study.reports.study import Study
 from rnn_study.support.files import sha256
@@ -70,6 +71,8 @@ def panels(
 def legend(figure: Figure, axes: Axes, narrow: bool, columns: int = 4, **style: str) -> None:
     """The legend of all panels, above them."""
     handles, names = axes.get_legend_handles_labels()
+    if narrow:
+        names = [textwrap.fill(name, 44) for name in names]
     long = max(map(len, names), default=0) > 22
     figure.legend(handles, names, loc="outside upper center", ncols=(1 if long else 2) if narrow else columns, **style)
 
@@ -89,7 +92,10 @@ def svg(figure: Figure, salt: str) -> str:
         for axis in (axes.xaxis, axes.yaxis):
             if axis.get_scale() == "log" and isinstance(axis.get_major_formatter(), LogFormatterSciNotation):
                 axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-                axis.set_minor_formatter(NullFormatter())
+                low, high = axis.get_view_interval()
+                labelled = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+                few = LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5))  # of one power of ten, or none
+                axis.set_minor_formatter(NullFormatter() if len(labelled) > 1 else few)
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": salt}):
         figure.savefig(

@@ -89,8 +89,11 @@ def deviation(value: float, check: str) -> str:
 def origin(record: dict[str, Any]) -> str:
     """In one phrase, what a provenance record says a reader must know wherever figures stand."""
     kind = "generated" if record["generated"] else "all of it" if record["complete"] else "an excerpt"
+    title = record["title"]
+    if title == f"The {record['source']} problem":  # its file's name is no title
+        title = NAMES.get(record["source"], title)
     where = "own file" if record["origin"] == "own" else record["origin"]
-    return f"{record['title']} ({where}, {kind})"
+    return f"{title} ({where}, {kind})"
 
 
 def data(task: dict[str, Any]) -> str:

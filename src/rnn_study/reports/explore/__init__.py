@@ -3,6 +3,7 @@
 `explore.js` answers the reader's controls."""
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ __all__ = ["Entry", "entry", "export", "render", "write"]
 SCRIPTS = ("network.js", "pictures.js", "panels.js", "explore.js")
 
 
-def render(study: Study, target: Path) -> None:
-    """Write the page of a finished study: one file that asks no host for anything."""
-    write(export(study), target)
+def render(study: Study, target: Path, links: Sequence[dict[str, str]] = ()) -> None:
+    """Write the page of a finished study: one file that asks no host for anything. links: `page.LINKS`."""
+    write(export(study), target, links)
 
 
-def write(content: dict[str, Any], target: Path) -> None:
+def write(content: dict[str, Any], target: Path, links: Sequence[dict[str, str]] = ()) -> None:
     """Write the page of what `export` gives; equal content gives equal bytes."""
     folder = resources.files(__package__)
     script = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -38,6 +39,7 @@ def write(content: dict[str, Any], target: Path) -> None:
         data=data.replace("<", "\\u003c"),
         study=content["study"],
         problems=content["problems"],
+        links=links,
     )
     with atomic(target) as file:
         file.write(page.encode())

@@ -6,6 +6,7 @@ const DATA = JSON.parse($("data").textContent);
 const WORDS_AT_MOST = 60;
 const MOMENTS = { initial: "before training", trained: "trained" };
 const momentLabel = (name) => MOMENTS[name] || `after ${name}`;
+const momentChoice = ({ name, epoch }) => (name === "trained" ? `${momentLabel(name)} (epoch ${epoch}, its best)` : momentLabel(name));
 const GATES = {
   lstm: { i: "input gate i: how much of what is new enters", f: "forget gate f: how much of the memory stays", o: "output gate o: how much of the memory shows" },
   gru: { r: "reset gate r: how much a candidate sees", z: "update gate z: how much of the old state stays" },
@@ -116,7 +117,7 @@ function renderControls() {
   if (!moments.some((one) => one.name === state.moment)) state.moment = moments[moments.length - 1].name;
   choice($("problem"), DATA.problems.map((one) => [one.name, one.label]), of.name, open);
   choice($("cell"), of.cells.map((one) => [one.name, one.label]), cell.name, (name) => (state.cell = name));
-  choice($("moment"), moments.map((one) => [one.name, momentLabel(one.name)]), state.moment, (name) => (state.moment = name));
+  choice($("moment"), moments.map((one) => [one.name, momentChoice(one)]), state.moment, (name) => (state.moment = name));
   choice($("seed"), cell.seeds.map((one) => [one.seed, one.seed]), state.seed, (seed) => (state.seed = seed));
 }
 
@@ -170,7 +171,7 @@ function renderSliders(of) {
 
 function renderSentence(of) {
   const { fault } = readSentence();
-  $("fault").textContent = fault || "";
+  $("fault").textContent = fault ? `${fault} Below is still “${read.join(" ")}”.` : "";
   $("sentence").setAttribute("aria-invalid", Boolean(fault));
   if (document.activeElement !== $("sentence")) $("sentence").value = state.sentence;
   const before = state.sentence.replace(/\S*$/, "");
@@ -212,7 +213,7 @@ function experiments() {
     found.push(["Longer than trained", "Four times the length: draw other numbers a few times. Whose answer still follows the truth?", () => (open("adding"), stretch(4 * problem().steps), (state.moment = last()))]);
   }
   if (names.includes("agreement")) {
-    found.push(["One subject or many", "Change the subject from one to many: which cells change their verb, and do they still after four clauses more?", () => (open("agreement"), (state.moment = last()))]);
+    found.push(["One subject or many", "Change the subject from one to many, and every verb should change. Add clauses, far more than the cells were trained with: does one of them lose the subject?", () => (open("agreement"), (state.moment = last()))]);
   }
   return found;
 }

@@ -78,7 +78,8 @@ def _learning(axes: Axes, study: Study, cell: str, place: int, narrow: bool, las
         axes.axhline(value, color=FAINT, linestyle=line, linewidth=1)
         across = {"transform": axes.get_yaxis_transform(), "fontsize": 8.25}
         if narrow:
-            axes.text(0.98, value + 0.008, name, ha="right", **across)
+            behind = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
+            axes.text(0.98, value + 0.012, name, ha="right", bbox=behind, zorder=3, **across)
         elif last:  # below the bar of colours, which has kept the room
             axes.text(1.04, value, name, va="center", **across).set_in_layout(False)
     for updates, error in _curves(study, cell):
@@ -223,8 +224,9 @@ def body(study: Study, doors: Sequence[tuple[str, str, str]]) -> str:
             study,
             lambda narrow: diagram(cells, narrow),
             lesson="Gates multiply: what a gate of 1 lets through unchanged can be kept for long.",
-            alt="From left to right: what is read and the last state, products with the kernels W and U, gates (σ) and "
-            "candidates (tanh), products and sums, the new state. Drawn from the equations that the study runs.",
+            alt="From left to right, or downwards on a phone: what is read and the last state, products with the "
+            "kernels W and U, gates (σ) and candidates (tanh), products and sums, the new state. Drawn from the "
+            "equations that the study runs.",
             source="the equations of src/rnn_study/model/cells.py",
             task="cells",
             name="diagram",

@@ -88,11 +88,9 @@ def _columns(ends: Sequence[Node]) -> list[list[Node]]:
     return [[node for node, column in depth.items() if column == place] for place in range(last + 1)]
 
 
-def _box(axes: Axes, node: Node, x: float, y: float, narrow: bool) -> FancyBboxPatch:
+def _box(axes: Axes, node: Node, x: float, y: float) -> FancyBboxPatch:
     kind = "state" if "," in node.made else "read" if "W" in node.made or "U" in node.made else node.made
     text = f"{node.made} {node.gate}" if node.made in ("σ", "tanh", "relu") else node.made.replace(",", "")
-    if narrow:
-        text = text.replace(" ", "" if "U" in text or "W" in text or "σ" in text else "\n")
     shade = _COLOURS.get(kind, "#9aa3af")
     box = FancyBboxPatch((x - 0.36, y - 0.3), 0.72, 0.6, boxstyle="round,pad=0.02", fc=shade + "33", ec=shade)
     axes.add_patch(box)
@@ -100,7 +98,7 @@ def _box(axes: Axes, node: Node, x: float, y: float, narrow: bool) -> FancyBboxP
     return box
 
 
-def _draw(axes: Axes, cell: Cell, narrow: bool) -> None:
+def _draw(axes: Axes, cell: Cell, down: bool) -> None:
     columns = _columns(traced(cell))
     tallest = max(map(len, columns))
     places: dict[Node, tuple[float, float]] = {}
@@ -109,7 +107,12 @@ def _draw(axes: Axes, cell: Cell, narrow: bool) -> None:
         gap = tallest / len(column)
         for rank, node in enumerate(sorted(column, key=middle.__getitem__) if x else column[::-1]):
             places[node] = x, gap * (rank + 0.5)
-    boxes = {node: _box(axes, node, *place, narrow) for node, place in places.items()}
+
+    def at(node: Node) -> tuple[float, float]:
+        x, y = places[node]
+        return (y, -x) if down else (x, y)
+
+    boxes = {node: _box(axes, node, *at(node)) for node in places}
     for node, (x, y) in places.items():
         for source in map(_whole, node.sources):
             from_x, from_y = places[source]
@@ -118,14 +121,16 @@ def _draw(axes: Axes, cell: Cell, narrow: bool) -> None:
             bend = f"arc3,rad={-0.25 if above > 0 else 0.25}" if x - from_x > 1 else "arc3"
             ends = {"patchA": boxes[source], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 0}
             arrow = {"arrowstyle": "-|>", "color": INK, "lw": 0.8, "alpha": 0.7, "connectionstyle": bend} | ends
-            axes.annotate("", (x, y), (from_x, from_y), arrowprops=arrow)
-    axes.set(xlim=(-0.6, len(columns) - 0.4), ylim=(-0.1, tallest + 0.1), title=cell.label)
+            axes.annotate("", at(node), at(source), arrowprops=arrow)
+    along, across = (-0.6, len(columns) - 0.4), (-0.1, tallest + 0.1)
+    limits = {"xlim": across, "ylim": (-along[1], -along[0])} if down else {"xlim": along, "ylim": across}
+    axes.set(title=cell.label, **limits)
     axes.set_axis_off()
 
 
 def diagram(names: Sequence[str], narrow: bool) -> Figure:
-    """Cells below each other, each read from left to right."""
-    figure, column = panels(narrow, len(names), 1, height=2.1)
+    """Cells below each other, each read from left to right; on a phone downwards."""
+    figure, column = panels(narrow, len(names), 1, height=4.4 if narrow else 2.1)
     for axes, name in zip(column[:, 0], names, strict=True):
         _draw(axes, CELLS[name], narrow)
     return figure

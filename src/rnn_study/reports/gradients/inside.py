@@ -60,12 +60,11 @@ def gates(study: Study, task: str) -> None:
         for stage in (INITIAL, TRAINED)
     }
     more = [label(cell) for cell in cells if beyond[cell, TRAINED] > beyond[cell, INITIAL]]
-    taken = (
-        "open or close their gates fully more often than at the start" if more else "no cell saturates its gates more"
-    )
-    lesson = (
-        f"{label(task)}: training makes gates decide: {sequence(more)} {taken}." if more else f"{label(task)}: {taken}."
-    )
+    lesson = f"{label(task)}: training makes no cell saturate its gates more."
+    if more:
+        opens = "opens or closes its" if len(more) == 1 else "open or close their"
+        taken = f"{sequence(more)} {opens} gates fully more often than at the start"
+        lesson = f"{label(task)}: training makes gates decide: {taken}."
     show(study, draw, lesson=lesson, alt=alt, source=study.source(task), task=task, name="gates")
 
 

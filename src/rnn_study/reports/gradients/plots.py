@@ -34,6 +34,8 @@ def apart(found: dict[str, Estimate]) -> tuple[list[str], list[str]]:
 
 def ranked(found: dict[str, Estimate], best: str, worst: str) -> str:
     """`apart` in words; `best` and `worst` say what the largest figure means, and the least."""
+    if len(found) == 1:
+        return f"the {label(next(iter(found)))} stands alone"
     top, bottom = apart(found)
     if not top:
         return f"{sequence([label(cell) for cell in found])} do not clearly differ"
@@ -142,7 +144,7 @@ def states_apart(study: Study, task: str) -> None:
         for stage in (INITIAL, TRAINED)
     }
     told = sequence([f"{when(stage)} by {'c' if c > h else 'h'}" for stage, (h, c) in more.items()])
-    lesson = f"Most of the error that reaches the first step comes {told}."
+    lesson = f"{label(task)}: most of the error that reaches the {label(cells[0])}'s first step comes {told}."
     show(study, draw, lesson=lesson, alt=alt, source=study.source(task), task=task, name="states-apart")
 
 

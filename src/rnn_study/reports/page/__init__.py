@@ -106,6 +106,8 @@ PAGES = {
     "explore": "explore",
     "glossary": "glossary",
 }
+# Of every page's navigation: address and word.
+LINKS = tuple({"href": f"{file}.html", "short": short} for file, short in PAGES.items())
 _CONTENTS = 4  # headings from which on a page has a list of them
 
 
@@ -116,10 +118,9 @@ def write(target: Path, name: str, body: str) -> None:
         return resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    links = [{"href": f"{file}.html", "short": short} for file, short in PAGES.items()]
     page = environment.from_string(held("page.html.j2"))
     with atomic(target) as file:
-        file.write(page.render(title=name, css=held("page.css"), links=links, body=body).encode())
+        file.write(page.render(title=name, css=held("page.css"), links=LINKS, body=body).encode())
 
 
 def _contents(body: str) -> str:

@@ -1,5 +1,6 @@
 """The figures of the report of sequence shapes."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,18 @@ def exact_by_width(study: Study) -> None:
     rows = study.shapes["found"]["widths"]
     parts = list(dict.fromkeys(row["part"] for row in rows))
 
+    def of_one_width(narrow: bool) -> Figure:
+        rows = study.shapes["found"]["widths"]
+        figure, grid = panels(narrow, len(parts), 1, height=1.8)
+        for axes, part in zip(grid[:, 0], parts, strict=True):
+            lines = _lines(rows, part)
+            means = [_means(own)[1][0] for own in lines.values()]
+            names = [_series(key[0] if several else "", *key[1:]) for key in lines]
+            axes.plot(means, range(len(means)), "o", color=PALETTE[0])
+            axes.set_yticks(range(len(means)), [textwrap.fill(name, 20) for name in names] if narrow else names)
+            axes.set(xlabel="exact match, %", xlim=(-3, 103), ylim=(len(means) - 0.5, -0.5), title=label(part))
+        return figure
+
     def draw(narrow: bool) -> Figure:
         rows = study.shapes["found"]["widths"]
         figure, grid = panels(narrow, len(parts), 1, height=3.0)
@@ -123,7 +136,8 @@ def exact_by_width(study: Study) -> None:
             told.append(f"{_series(data if several else '', attended, backend)}, {label(part)}: {', '.join(points)}")
     lesson = f"Numbers translated word for word: {_attention_tells(rows)}."
     alt, source = "; ".join(told) + ".", study.shape_source("numbers")
-    show(study, draw, lesson=lesson, alt=alt, source=source, task="numbers", name="exact_by_width")
+    drawn = draw if len({row["units"] for row in rows}) > 1 else of_one_width
+    show(study, drawn, lesson=lesson, alt=alt, source=source, task="numbers", name="exact_by_width")
 
 
 def _means(rows: list[Row]) -> tuple[list[int], list[float]]:
@@ -202,7 +216,7 @@ def _map_of_words(study: Study, number: int) -> None:
         positive = np.array(row["map"]["positive"])
         for axes, when in zip(both[0], ("before", "after"), strict=True):
             places = np.array(row["map"][when])
-            for side, (name, mark) in enumerate(zip(study.prepared("tweets").extras["classes"], "v^", strict=True)):
+            for side, (name, mark) in enumerate(zip(row["map"]["classes"], "v^", strict=True)):
                 chosen = (positive > 0.5) == bool(side)
                 axes.scatter(
                     *places[chosen].T, s=14, marker=mark, color=PALETTE[1 - side], label=f"mostly in {name} tweets"

@@ -60,7 +60,7 @@ def roommate(evidence: Evidence) -> Found:
     counts = [count for row in rows for own in row["trained"].values() for count in own]
     full = sum(count == rows[0]["courses"] for count in counts)
     least = min(row["by_hand"] for row in rows)
-    verdict = "a plain RNN can" if by_hand else "the weights by hand fail"
+    verdict = "a plain RNN can, by weights written by hand" if by_hand else "the weights by hand fail"
     note = (
         f"weights by hand name {least} of {rows[0]['courses']} courses in every version, the one with a memory too; "
         f"trained and left alone, {full} of {len(counts)} networks name every course"

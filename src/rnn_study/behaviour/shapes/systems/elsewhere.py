@@ -2,7 +2,7 @@
 
 from rnn_study.behaviour.shapes.evidence import Evidence
 
-from .found import NOT_RUN, Found, named, question
+from .found import NOT_RUN, Found, images, named, question
 
 CLAIMED = 0.98  # accuracy of MNIST by rows, 150 units
 
@@ -14,7 +14,7 @@ def rows_150(evidence: Evidence) -> Found:
     real = complete and any(record["origin"] != "embedded" for record in task["card"]["provenance"])
     seeds = len(next(iter(task["backends"].values()))["cells"]["lstm"]["seeds"])
     if not real:
-        note = "on scikit-learn's small digits, which the claim is not about"
+        note = f"on {images(evidence)}, which the claim is not about"
         return Found("another data set", found["mean"], found["interval"], "accuracy", seeds, note)
     verdict = "holds" if found["interval"][1] >= CLAIMED else "does not hold"
     return Found(verdict, found["mean"], found["interval"], "accuracy", seeds, "LSTM, 150 units")

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from rnn_study.behaviour.naming import changed
 from rnn_study.behaviour.shapes.evidence import Evidence, Row
 from rnn_study.model.cells import CELLS
 
@@ -21,9 +22,14 @@ class Found(NamedTuple):
 
 
 def named(variant: str) -> str:
-    """A cell, or a change of it, as one reads it: lstm-forget-0 is LSTM forget-0."""
+    """A cell, or a change of it, as one reads it: lstm-forget-0 is LSTM (forget bias 0)."""
     cell, _, change = variant.partition("-")
-    return f"{CELLS[cell].label} {change}".strip()
+    return changed(cell, change) if change else CELLS[cell].label
+
+
+def images(evidence: Evidence) -> str:
+    """What the images are called."""
+    return evidence.tasks["mnist_rows"]["card"]["provenance"][0]["title"].partition(",")[0]
 
 
 def scored(row: Row, verdict: str, note: str = "") -> Found:

@@ -3,7 +3,7 @@
 from rnn_study.behaviour.shapes.evidence import Evidence
 from rnn_study.model.backend import LABELS
 
-from .found import NOT_RUN, Found, difference, named, scored
+from .found import NOT_RUN, Found, difference, images, named, scored
 
 TUTORIAL_RMSE = {"train": 22.93, "test": 47.53}  # of the airline LSTM(4), as its author printed it
 
@@ -13,7 +13,7 @@ def rows_30(evidence: Evidence) -> Found:
     if row is None:
         return Found(NOT_RUN)
     examples = len(evidence.systems["digits_tutorial"].task.train.y)
-    return scored(row, "measured", f"10 epochs of {examples:,} images, in batches of 128")
+    return scored(row, "measured", f"10 epochs of {examples:,} images, in batches of 128: {images(evidence)}")
 
 
 def airline_tutorial(evidence: Evidence) -> Found:
