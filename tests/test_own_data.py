@@ -103,6 +103,7 @@ def test_columns_are_chosen_by_name_and_the_test_part_by_date_or_share(put, tmp_
         ("d,v\n2020,1\n03/04/2021,2\n", {}, "my.csv:3: date '03/04/2021': expected one like 2020, 2020-01"),
         ("d,v\n2020,1\n2021,2\n2023,3\n2024,4\n", {}, "my.csv:4: 2023 after 2021: expected a step of 12 months"),
         ("d,v\n2021,1\n2020,2\n2019,3\n", {}, "my.csv:3: 2020 after 2021: expected a step of -12 months"),
+        ("d,v\n2021,1\n2021,2\n2021,3\n", {}, "my.csv:3: 2021 after 2021: expected a step of 0 months"),
         ("d,v\n2020,1\n2021,2\n", {"date": "when"}, "date: got 'when': expected a column of data/own/my.csv: d, v"),
         ("d,v\n2020,1\n2021,2\n", {"value": "w"}, "data.airline.value: got 'w'"),
         ("d,v\n2020,1\n2021,2\n", {"test": "1990"}, "test: got '1990': expected a date between 2021 and 2021"),
@@ -158,6 +159,7 @@ def test_a_series_of_any_length_unit_and_season_becomes_a_task(put, tmp_path):
         (range(40), {"season": 30}, "data.airline.season: got 30: expected less than the training part, 27 values"),
         (range(16), {}, "11 training values: look_back 4, validation 5 and 0 for differences leave 2 to"),
         (range(15), {}, "leave 1 to learn from: expected 2 at least"),
+        ([k * k for k in range(17)], {"first_difference": True}, "and 1 for differences leave 1 to learn from"),
         ([3] * 40, {}, "the training values do not vary"),
     ],
 )  # fmt: skip
@@ -194,6 +196,12 @@ def test_texts_are_read_from_tables_and_json_lines(name, content, put, tmp_path)
     assert record["rows"] == {"texts": 3}
 
 
+def test_the_header_says_what_parts_the_columns(put, tmp_path):
+    put("said;stars\na, b, c, d;1\ne, f, g, h;0\n")
+    fetched(tmp_path, "tweets", **TEXTS)
+    assert tweets.read(tmp_path / "raw/tweets").texts == ["a, b, c, d", "e, f, g, h"]
+
+
 def test_numbers_and_windows_letters_are_read_too(put, tmp_path):
     put('{"said": "don\u2019t", "stars": 1}\n{"said": 5, "stars": 0}\n', "my.jsonl")
     fetched(tmp_path, "tweets", **TEXTS | {"file": "my.jsonl"})
@@ -201,6 +209,9 @@ def test_numbers_and_windows_letters_are_read_too(put, tmp_path):
     put("said,stars\ndon\u2019t,1\nna\u00efve,0\n".encode("cp1252"))
     fetched(tmp_path, "tweets", **TEXTS)
     assert tweets.read(tmp_path / "raw/tweets").texts == ["don\u2019t", "na\u00efve"]
+    put("said,stars\na,b\u0153uf\nc,d\n".encode("cp1252"))
+    fetched(tmp_path, "tweets", **TEXTS)
+    assert tweets.read(tmp_path / "raw/tweets").classes == ("b\u0153uf", "d")
 
 
 @pytest.mark.parametrize(
@@ -236,6 +247,11 @@ def test_vectors_come_in_gloves_format_or_in_word2vecs(header, packed, put, tmp_
     found = glove.read(tmp_path / "raw/glove", {"good", "fine", "missing"})
     assert {word: vector.tolist() for word, vector in found.items()} == {"good": [0.5, -1], "fine": [1, 2]}
     assert glove.special_words(tmp_path / "raw/glove") == {}
+
+
+def test_a_number_may_be_a_word_with_a_vector(put, tmp_path):
+    put("7 1 2\n8 3 4\n", "v.txt")
+    assert fetched(tmp_path, "glove", file="v.txt", title="Counts")["rows"] == {"words": 2}
 
 
 @pytest.mark.parametrize(
