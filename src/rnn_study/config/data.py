@@ -41,7 +41,7 @@ class Own(Model):
 
     file: Annotated[str, AfterValidator(_inside)]
     title: Words
-    note: Words = "given by the person who ran this study"
+    note: Words = "Given by the person who ran this study"
     licence: Words = "not stated"
     citation: Words = "none"
 

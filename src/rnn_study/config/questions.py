@@ -10,6 +10,18 @@ from .frontier import GENERATED, IMAGES
 MOST = 8  # questions: each one more makes all of them harder to answer
 
 
+# What a task's cells may be compared with besides each other; a series without a season has the first rule alone.
+BASELINES = {
+    "mnist_rows": ("softmax regression",),
+    "tweets": ("majority class", "TF-IDF + logistic regression"),
+    "airline": (
+        "last value (persistence)",
+        "a season ago (seasonal naive)",
+        "a season ago + the last value's change over a season",
+    ),
+}
+
+
 class Asked(Model):
     """What every question says."""
 

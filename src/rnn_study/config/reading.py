@@ -55,15 +55,22 @@ def _lower(text: str) -> str:
     return (text[:1].lower() + text[1:]).replace("input should be", "expected")
 
 
+def _keys(key: str) -> str:
+    """Where the keys beside `key` are shown."""
+    return "docs/own-data.md" if key.count(".") == 2 and key.startswith("data.") else "studies/quick.yaml"
+
+
 def told(value: object, faults: Sequence[ErrorDetails]) -> Iterator[str]:
     """What pydantic found wrong with `value`, a line each: `: key: got 3: expected ...`."""
     for fault in faults:
         key = ".".join(_place(value, fault))
         place = f": {key}" if key else ""
         if fault["type"] == "extra_forbidden":
-            yield f"{place}: unknown key: expected the keys of studies/quick.yaml"
+            yield f"{place}: unknown key: expected the keys of {_keys(key)}"
         elif fault["type"] == "missing":
-            yield f"{place}: missing"
+            yield f"{place}: missing: expected as in {_keys(key)}"
+        elif fault["type"] == "too_short":
+            yield f"{place}: got {fault['input']!r}: expected {fault['ctx']['min_length']} entry at least"
         elif fault["type"] == "value_error":
             for line in fault["msg"].removeprefix("Value error, ").splitlines():
                 yield f"{place}: {_lower(line)}"

@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.support.errors import StudyError
 
 from .base import NAME, Count, Model, Rounds, Scale, Seed, Share, least, most, refuse
 from .data import Data
 from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
-from .questions import MOST, Question, Reach, Speed
+from .questions import BASELINES, MOST, Question, Reach, Score, Speed
 from .shapes import Shape
 from .tasks import ProblemParams, Problems, TaskParams, Tasks
 
@@ -62,12 +63,13 @@ class Config(Model):
     problems: Problems
     frontier: Annotated[dict[GENERATED, DrawnFrontier], Field(min_length=1)]
     images: dict[IMAGES, ImageFrontier]
-    shapes: dict[Annotated[str, Field(pattern=NAME)], Shape]
+    shapes: Annotated[dict[Annotated[str, Field(pattern=NAME)], Shape], Field(min_length=1)]
     questions: Annotated[dict[str, Question], Field(max_length=MOST)]
 
     @model_validator(mode="after")
     def _whole(self) -> "Config":
-        refuse([*self._seeds_wrong(), *self._names_wrong(), *self._parity_wrong(), *self._questions_wrong()])
+        about = self._seeds_wrong, self._names_wrong, self._shapes_wrong, self._parity_wrong, self._questions_wrong
+        refuse(fault for found in about for fault in found())
         return self
 
     def _seeds_wrong(self) -> Iterator[str]:
@@ -85,6 +87,11 @@ class Config(Model):
         for name in self.shapes:
             if name in (*Tasks.model_fields, *Problems.model_fields):
                 yield f"shapes: {name} is a task or a problem as well: expected another name"
+
+    def _shapes_wrong(self) -> Iterator[str]:
+        for backend in BACKENDS:
+            if not any(backend in shape.seeds for shape in self.shapes.values()):
+                yield f"shapes: no seeds for {backend} in any system: expected some, its stage has no other work"
 
     def _parity_wrong(self) -> Iterator[str]:
         for key in ("float32", "defaults"):
@@ -110,7 +117,9 @@ class Config(Model):
             if isinstance(asked, Speed) and asked.smallest > params.training.updates:
                 return f"smallest {asked.smallest:g}: expected at most the budget, {params.training.updates} updates"
         else:
-            params, sides = self.task(asked.of), ("a",)  # b may be a baseline: the stage that reads these looks
+            params, sides = self.task(asked.of), ("a",)
+            if isinstance(asked, Score) and asked.b not in (known := (*params.variants, *BASELINES[asked.of])):
+                return f"b {asked.b!r}: expected one of {', '.join(known)}"
         for side in sides:
             if getattr(asked, side) not in params.variants:
                 return f"{side} {getattr(asked, side)!r}: expected one of {', '.join(params.variants)}"

@@ -244,10 +244,11 @@ class Study:
         return self._read(f"metrics/data/{name}.json", read_json)["provenance"]
 
     def is_generated(self, name: str) -> bool:
-        """Whether any of the data behind a task or problem is; sequences of a problem without a card always are."""
+        """Whether what a task or problem is judged on is; sequences of a problem without a card always are. Word
+        vectors, which stand after the texts, do not count."""
         if not (self.root / "metrics" / "data" / f"{name}.json").is_file():
             return True
-        return any(record["generated"] for record in self.provenance(name))
+        return self.provenance(name)[0]["generated"]
 
     def source(self, name: str) -> str:
         """The data behind a task or problem, for captions."""

@@ -7,7 +7,7 @@ from rnn_study.statistics.verdict import ALPHA, DECIDES, POWER
 
 from .elements import display
 from .elements.display import show_list, show_table
-from .elements.wording import label, p_value
+from .elements.wording import decimals, label, p_value
 from .study import Study
 
 Row = dict[str, Any]
@@ -26,7 +26,10 @@ def _number(row: Row, value: float, sign: str = "+") -> str:
     """A figure of a question in its unit."""
     if row["measure"] == "arrives":
         return f"{100 * row['share'] * 10**value:.3g} %"
-    value, digits = (100 * value, 1) if row["unit"] == "accuracy" else (value, _DIGITS.get(row["measure"], 2))
+    if row["unit"] == "accuracy":
+        value, digits = 100 * value, 1
+    else:
+        digits = _DIGITS.get(row["measure"], decimals(row["low"], row["high"]))
     return f"{value:{sign}z,.{digits}f}".replace("-", "−")
 
 

@@ -85,6 +85,13 @@ def _column(path: Path, fields: dict[str, str], name: str, key: str) -> str:
     return fields[name]
 
 
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 class Series(NamedTuple):
     """Dates as they were written, values (N,) float64, and what a step is called: month, day or such."""
 
@@ -128,6 +135,8 @@ def series(own: OwnSeries) -> Series:
     decimal = "," if _delimiter(_text(path)) != "," else "."  # of 3,14 where commas part no columns
     numbers, dates, values = [], [], []
     for number, fields in _lines(path):
+        if not numbers and _is_number(list(fields)[-1]):
+            raise StudyError(f"{path}:1: {shown(','.join(fields))}: expected a header with the names of the columns")
         value = _column(path, fields, own.value or list(fields)[-1], "data.airline.value").strip()
         try:
             found = float(value.replace(decimal, "."))
@@ -153,6 +162,8 @@ def series(own: OwnSeries) -> Series:
             ) from None
     gaps = _gaps(moments)
     ((usual, _),) = Counter(gaps).most_common(1)
+    if usual.startswith("-"):
+        raise StudyError(f"{path}:{numbers[1]}: {dates[1]} after {dates[0]}: expected the oldest first")
     for place, gap in enumerate(gaps):
         if gap != usual or moments[place + 1] <= moments[place]:
             raise StudyError(
@@ -166,14 +177,14 @@ def first_of_test(own: OwnSeries, found: Series) -> int:
     """Where the test part begins."""
     size = len(found.values)
     if not isinstance(own.test, str):
-        return size - round(own.test * size)
+        return size - max(2, round(own.test * size))
     try:
         start = _moment(own.test)
         place = next((place for place, date in enumerate(found.dates) if _moment(date) >= start), size)
     except ValueError:
         place = size
-    if not 0 < place < size:
-        expected = f"a date between {found.dates[1]} and {found.dates[-1]}, or a share"
+    if not 0 < place < size - 1:
+        expected = f"a date after {found.dates[0]}, with two values at least from it on, or a share"
         raise StudyError(f"params.yaml: data.airline.test: got {own.test!r}: expected {expected}")
     return place
 

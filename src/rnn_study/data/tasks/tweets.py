@@ -68,6 +68,15 @@ def table(words: list[str], folder: Path, rng: np.random.Generator) -> tuple[np.
     return embedding, has_vector
 
 
+def _refuse(part: str, labels: np.ndarray, classes: tuple[str, str]) -> None:
+    """A StudyError for a part that does not have both classes."""
+    there = [classes[label] for label in np.unique(labels)]
+    if len(there) < len(classes):
+        found = f"{len(labels)} texts, of {' and '.join(there) or 'no class'}"
+        ways = "more texts, or other shares in tasks.tweets.prepare; Sentiment140's file is sorted by label"
+        raise StudyError(f"tweets: {part} part: {found}: expected some of {' and of '.join(classes)}: {ways}")
+
+
 def prepare(raw: Path, params: Tweets) -> tuple[Task, dict[str, Any]]:
     """Token ids (N, max_tokens) with masks, labels, and the table of vectors.
 
@@ -82,6 +91,8 @@ def prepare(raw: Path, params: Tweets) -> tuple[Task, dict[str, Any]]:
     keys = [" ".join(tokens[i]) for i in kept]
     rows = {name: [kept[i] for i in indices] for name, indices in split(keys, params).items()}
 
+    for name, indices in rows.items():
+        _refuse(name, data.labels[indices], data.classes)
     words = vocabulary([tokens[i] for i in rows["train"]], params.vocabulary)
     index = {word: row for row, word in enumerate(words)}
     embedding, has_vector = table(words, raw / "glove", np.random.default_rng(params.seed))
@@ -91,6 +102,7 @@ def prepare(raw: Path, params: Tweets) -> tuple[Task, dict[str, Any]]:
         for name, indices in rows.items()
     }
     if data.hand_texts is not None:
+        _refuse("hand_labelled", data.hand_labels, data.classes)
         chosen["hand_labelled"] = (hand_tokens, data.hand_texts, data.hand_labels)
     parts, extras, unknown, truncated = {}, {}, {}, {}
     for name, (part_tokens, texts, labels) in chosen.items():

@@ -5,7 +5,7 @@ All of it is exploratory: estimates with intervals. Verdicts stand on the study'
 
 from typing import Any
 
-from rnn_study.reports.elements.wording import interval, label, number, p_value, sequence
+from rnn_study.reports.elements.wording import decimals, interval, label, number, p_value, sequence
 from rnn_study.reports.study import Study
 
 Row = dict[str, Any]
@@ -19,8 +19,9 @@ def scale_of(task: Row) -> tuple[float, str]:
 def gap(task: Row, row: Row) -> str:
     """A difference with its interval."""
     scale, unit = scale_of(task)
-    low, high = (scale * bound for bound in row["interval"])
-    return f"{scale * row['difference']:+z.2f} {unit} ({low:+z.2f} to {high:+z.2f})"
+    found, low, high = (scale * bound for bound in (row["difference"], *row["interval"]))
+    places = 2 if unit == "points" else decimals(low, high)
+    return f"{found:+z.{places}f} {unit} ({low:+z.{places}f} to {high:+z.{places}f})"
 
 
 def _scores(task: Row, part: str) -> str:

@@ -144,7 +144,10 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
         off = share - np.diag(np.diag(share))
         row, column = np.unravel_index(off.argmax(), off.shape)
         worst[cell] = classes[row], classes[column], off.max()
-    told = [f"{label(cell)} takes {a} for {b} in {100 * rate:.1f} %" for cell, (a, b, rate) in worst.items()]
+    told = [
+        f"{label(cell)} takes {a} for {b} in {100 * rate:.1f} %" if rate else f"{label(cell)} makes no mistake"
+        for cell, (a, b, rate) in worst.items()
+    ]
     alt = (
         f"Confusion matrices of {label(task)}, {label(backend)}, all seeds, rows true, columns predicted, in "
         f"per cent of the row. Most often, {'; '.join(told)}."
@@ -188,7 +191,7 @@ def forecast(study: Study) -> None:
             at = {"ha": "center", "va": "top", "transform": top.get_xaxis_transform()}
             top.text(index.mean(), 1.0 if name != "validation" else 0.86, name, **at)
         top.set_xticks(*_dates(prepared, np.arange(len(series))))
-        top.set(ylabel=prepared.unit, title=f"the series, {prepared.unit} a {prepared.extras['step']}")
+        top.set(ylabel=prepared.unit, title=f"the series, {prepared.unit}")
         errors = {cell: missed(cell) for cell in cells}
         most = max(np.abs(found).max() for found in errors.values())
         for c, (axes, cell) in enumerate(zip(column[1:, 0], cells, strict=True)):
@@ -204,7 +207,7 @@ def forecast(study: Study) -> None:
     dates, test = prepared.extras["dates"].tolist(), prepared.extras["index_test"]
     errors = {cell: np.median(missed(cell), axis=0) for cell in cells}
     told = [
-        f"{label(cell)} {found.mean():+.1f} in the mean, {np.abs(found).max():.3g} at most"
+        f"{label(cell)} {found.mean():+.3g} in the mean, {np.abs(found).max():.3g} at most"
         for cell, found in errors.items()
     ]
     alt = (

@@ -1,5 +1,6 @@
 """How reports write names and numbers."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,8 +67,19 @@ def sequence(words: Sequence[str]) -> str:
 
 
 def number(value: float, score: str) -> str:
-    """A score as a report writes it: accuracy in per cent, an error with two decimals."""
-    return f"{100 * value:.1f} %" if score == "accuracy" else f"{value:.2f}"
+    """A score as a report writes it: accuracy in per cent, an error as `digits`."""
+    return f"{100 * value:.1f} %" if score == "accuracy" else digits(value)
+
+
+def decimals(*values: float) -> int:
+    """With how many decimals figures in a unit of their own are written: two, and more where all are below 1."""
+    most = max(map(abs, values))
+    return 2 if most >= 1 or most == 0 else 2 - math.floor(math.log10(most))
+
+
+def digits(value: float) -> str:
+    """A figure in a unit of its own, by `decimals`."""
+    return f"{value:.{decimals(value)}f}"
 
 
 def interval(bounds: Sequence[float], score: str) -> str:

@@ -99,6 +99,8 @@ def _attention(study: Study, place: int) -> None:
 def exact_by_width(study: Study) -> None:
     """Exact match by the width of the decoder, with and without attention: a panel a test part."""
     rows = study.shapes["found"]["widths"]
+    if not rows:
+        return
     parts = list(dict.fromkeys(row["part"] for row in rows))
 
     def of_one_width(narrow: bool) -> Figure:

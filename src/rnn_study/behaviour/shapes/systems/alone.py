@@ -3,7 +3,7 @@
 from rnn_study.behaviour.shapes.evidence import Evidence
 from rnn_study.model.cells import CELLS
 
-from .found import NOT_RUN, Found
+from .found import NOT_RUN, Found, error
 
 
 def written_lengths(evidence: Evidence) -> Found:
@@ -24,7 +24,7 @@ def shifted(evidence: Evidence) -> Found:
     run = runs[0]
     mean = sum(run["errors"]) / len(run["errors"])
     better = mean < run["naive_error"]
-    note = f"{run['steps']} steps alone from {run['from']}; the last season repeated: {run['naive_error']:.1f}"
+    note = f"{run['steps']} steps alone from {run['from']}; the last season repeated: {error(run['naive_error'])}"
     return Found(
         "better than the season" if better else "worse than the season", mean, None, "rmse", len(run["errors"]), note
     )

@@ -27,6 +27,11 @@ def named(variant: str) -> str:
     return changed(cell, change) if change else CELLS[cell].label
 
 
+def error(value: float) -> str:
+    """An error in the unit of its series."""
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
 def images(evidence: Evidence) -> str:
     """What the images are called."""
     return evidence.tasks["mnist_rows"]["card"]["provenance"][0]["title"].partition(",")[0]

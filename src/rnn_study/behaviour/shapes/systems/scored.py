@@ -3,7 +3,7 @@
 from rnn_study.behaviour.shapes.evidence import Evidence
 from rnn_study.model.backend import LABELS
 
-from .found import NOT_RUN, Found, difference, images, named, scored
+from .found import NOT_RUN, Found, difference, error, images, named, scored
 
 TUTORIAL_RMSE = {"train": 22.93, "test": 47.53}  # of the airline LSTM(4), as its author printed it
 
@@ -71,14 +71,14 @@ def window(evidence: Evidence) -> Found:
         if not (mlp and gru):
             continue
         first = first or (mlp, gru)
-        told.append(f"{told_as}: {mlp['mean']:.1f} against the GRU's {gru['mean']:.1f}")
+        told.append(f"{told_as}: {error(mlp['mean'])} against the GRU's {error(gru['mean'])}")
     if first is None:
         return Found(NOT_RUN)
     verdict = difference(first[0], first[1], "the window loses", "the window wins")
     note = "RMSE on the same targets, " + "; ".join(told)
     own, steps = airline["cells"].get("lstm"), airline["card"]["details"]["look_back"]
     if own:
-        note += f". Beyond the window: the study's LSTM, which reads {steps} values, has {own['test']['mean']:.1f}"
+        note += f". Beyond the window: the study's LSTM, which reads {steps} values, has {error(own['test']['mean'])}"
     return scored(first[0], verdict, note)
 
 
