@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from rnn_study.config.questions import BASELINES
 from rnn_study.data import baselines
 from rnn_study.data.prepared import pack_texts
 from rnn_study.model.task import Batch, Task
@@ -94,3 +95,12 @@ def test_softmax_regression():
     expected = np.mean(model.predict(images[400:].reshape(100, 64)) == labels[400:])
     assert scored(task) == {"softmax regression": {"test": expected}}
     assert expected > 0.5  # chance is 0.1
+
+
+def test_params_yaml_may_name_exactly_the_rules_that_a_task_has():
+    """A question about another one is refused before anything runs."""
+    task, _ = text_task()
+    assert tuple(scored(task)) == BASELINES["tweets"]
+    assert tuple(baselines.seasonal_rules(np.arange(40.0), np.array([30]), 12)) == BASELINES["airline"]
+    part = Batch(np.eye(8).reshape(8, 2, 4), np.arange(8) % 2)
+    assert tuple(scored(Task("mnist_rows", "cross_entropy", 2, part, part, {"test": part}))) == BASELINES["mnist_rows"]

@@ -1,6 +1,7 @@
 """params.yaml: what is committed loads, and a fault is one line with the file, the key and the value."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -293,6 +294,11 @@ FAULTS = {
         AIRLINE.replace("batch_size: 8", "batch_size: 1").replace("lstm: {}", "lstm: {norm: batch}"),
         "cells.lstm: norm batch with training.batch_size 1: expected at least 2",
     ),
+    "a baseline that no task has": (
+        "b: a season ago (seasonal naive)",
+        "b: a year ago",
+        "questions.airline-season: b 'a year ago': expected one of vanilla, lstm, gru, last value (persistence), a",
+    ),
     "a recurrent kernel where none is": (
         CELLS,
         "cells: {mingru: {recurrent: identity}}",
@@ -553,3 +559,15 @@ def test_a_stage_with_good_parameters_writes_its_data(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "data" / "raw" / "airline" / "provenance.json").is_file()
+
+
+def test_systems_are_trained_in_both_frameworks(tmp_path):
+    """Each has a stage, and a stage without work leaves nothing for the next one."""
+    path = tmp_path / "params.yaml"
+    start, end = QUICK.index("\nshapes:"), QUICK.index("\nquestions:")
+    path.write_text(QUICK[:start] + "\nshapes: {}\n" + QUICK[end:], encoding="utf-8")
+    assert config.faults(path) == [f"{path}: shapes: got {{}}: expected 1 entry at least"]
+    own = re.sub(r"    seeds: {[^}]*}", "    seeds: {pytorch: [0]}", QUICK[start:end])
+    path.write_text(QUICK[:start] + own + QUICK[end:], encoding="utf-8")
+    told = "no seeds for tensorflow in any system: expected some, its stage has no other work"
+    assert config.faults(path) == [f"{path}: shapes: {told}"]

@@ -15,8 +15,9 @@ from test_report import Texts
 from rnn_study.data.prepared import pack_texts
 from rnn_study.model.task import Batch, Task
 from rnn_study.reports import comparison, parity, verdicts
+from rnn_study.reports.comparison.findings import gap as written_gap
 from rnn_study.reports.comparison.tables import worst_tweets
-from rnn_study.reports.elements import display
+from rnn_study.reports.elements import display, wording
 from rnn_study.reports.study import Study
 from rnn_study.statistics.marks import Scored
 from rnn_study.statistics.summary import task_summary
@@ -668,3 +669,17 @@ def test_defaults_that_were_not_run_are_said_to_be_so():
     study = SimpleNamespace(defaults={}, curves={})
     assert parity.defaults(study) == ["Not run: parity.defaults in params.yaml names no cell."]
     parity.defaults_table(study)  # shows nothing
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(48.664, "48.66"), (1.0, "1.00"), (0.5, "0.500"), (0.0678, "0.0678"), (0.00312, "0.00312"), (0.0, "0.00")],
+)
+def test_an_error_is_told_with_three_digits_at_least(value, told):
+    assert wording.number(value, "rmse") == told
+
+
+def test_a_small_difference_is_told_with_its_digits():
+    row = {"difference": -0.012, "interval": [-0.0213, 0.0005]}
+    assert written_gap({"score": "rmse", "unit": "metres"}, row) == "-0.0120 metres (-0.0213 to +0.0005)"
+    assert written_gap({"score": "accuracy"}, row) == "-1.20 points (-2.13 to +0.05)"

@@ -14,12 +14,13 @@ from rnn_study.behaviour.parity.problems import KNOBS, knob_problem, oracle
 from rnn_study.behaviour.parity.run import Parity
 from rnn_study.behaviour.parity.trainings import BETA, LATE, RATE
 from rnn_study.model import reference
-from rnn_study.model.backend import BACKENDS, require_used
+from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS, Cell, Vector
 from rnn_study.model.init import SCHEMES, Init, draw
 from rnn_study.model.network import STATISTICS, Layer, Network, is_trained, shapes
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import END, GO, Batch
+from rnn_study.running.cell_check import require_steps
 from rnn_study.support.errors import StudyError
 
 ADAM = Optimiser(RATE, 2**-3, Adam(BETA, LATE))
@@ -160,7 +161,7 @@ def test_an_array_that_a_step_forgets_is_named_in_one_line(forgotten, decodes, b
     with pytest.raises(StudyError) as error:
         ask(stock_worker.forgetful, backend, forgotten, decodes)
     told = f"cell no_{forgotten}: {forgotten} gets no gradient: expected a step that uses it"
-    assert str(error.value) == told + " (recurrent=False where it has no h U)" * (forgotten == "U")
+    assert str(error.value) == f"{told} (recurrent=False where it has no h U)"
 
 
 def _of_two_states(ops, state, a, s):
@@ -171,9 +172,9 @@ def _of_two_states(ops, state, a, s):
     ("entry", "said"),
     [
         ({"step": lambda ops, state, a, s: (ops.exp(a + s),)}, "AttributeError: 'Ops' object has no attribute 'exp'"),
-        ({"step": lambda ops, state, a, s: ops.tanh(a + s)}, "not a tuple of 1 arrays as wide as the state"),
-        ({"step": _of_two_states, "states": 2}, "not a tuple of 2 arrays as wide as the state"),
-        ({"step": _of_two_states, "gates": ("g", "h")}, "not a tuple of 1 arrays as wide as the state"),
+        ({"step": lambda ops, state, a, s: ops.tanh(a + s)}, "no tuple of 1 arrays as wide as the state"),
+        ({"step": _of_two_states, "states": 2}, "no tuple of 2 arrays as wide as the state"),
+        ({"step": _of_two_states, "gates": ("g", "h")}, "no tuple of 1 arrays as wide as the state"),
         ({"step": _of_two_states, "recurrent": False}, "missing 1 required positional argument: 's'"),
         ({"step": _of_two_states, "vectors": (Vector("v"),)}, "takes 4 positional arguments but 5 were given"),
     ],
@@ -181,7 +182,7 @@ def _of_two_states(ops, state, a, s):
 def test_a_step_that_does_not_fit_its_entry_is_one_line(entry, said, monkeypatch):
     monkeypatch.setitem(CELLS, f"own {said}", Cell("Own", **{"gates": ("h",), "states": 1} | entry))
     with pytest.raises(StudyError) as error:
-        require_used(Network(2, (Layer(f"own {said}", 3),), 1))
+        require_steps(Network(2, (Layer(f"own {said}", 3),), 1))
     assert str(error.value).startswith(f"cell own {said}: its step fails (")
     assert said in str(error.value).partition(": its step fails (")[2]
     assert "expected a step as docs/add-a-cell.md shows" in str(error.value)

@@ -102,11 +102,14 @@ def test_columns_are_chosen_by_name_and_the_test_part_by_date_or_share(put, tmp_
         ("d,v\n2020,1\n2021,1,2\n", {}, "my.csv:3: 3 columns: expected 2, as in the header"),
         ("d,v\n2020,1\n03/04/2021,2\n", {}, "my.csv:3: date '03/04/2021': expected one like 2020, 2020-01"),
         ("d,v\n2020,1\n2021,2\n2023,3\n2024,4\n", {}, "my.csv:4: 2023 after 2021: expected a step of 12 months"),
-        ("d,v\n2021,1\n2020,2\n2019,3\n", {}, "my.csv:3: 2020 after 2021: expected a step of -12 months"),
+        ("d,v\n2021,1\n2020,2\n2019,3\n", {}, "my.csv:3: 2020 after 2021: expected the oldest first"),
+        ("2019,0.5\n2020,1\n2021,2\n", {}, "data/own/my.csv:1: '2019,0.5': expected a header with the names of the"),
+        ("0.5\n1\n2\n", {}, "data/own/my.csv:1: '0.5': expected a header"),
         ("d,v\n2021,1\n2021,2\n2021,3\n", {}, "my.csv:3: 2021 after 2021: expected a step of 0 months"),
         ("d,v\n2020,1\n2021,2\n", {"date": "when"}, "date: got 'when': expected a column of data/own/my.csv: d, v"),
         ("d,v\n2020,1\n2021,2\n", {"value": "w"}, "data.airline.value: got 'w'"),
-        ("d,v\n2020,1\n2021,2\n", {"test": "1990"}, "test: got '1990': expected a date between 2021 and 2021"),
+        ("d,v\n2020,1\n2021,2\n", {"test": "1990"}, "test: got '1990': expected a date after 2020, with two values at"),
+        ("d,v\n2020,1\n2021,2\n2022,3\n", {"test": "2022"}, "test: got '2022': expected a date after 2020, with two"),
         ("d,v\n2020,1\n2021,2\n", {"test": "2030"}, "data.airline.test: got '2030'"),
         ("d,v\n2020,1\n2021,2\n", {"file": "other.csv"}, "data.airline.file: data/own/other.csv: not found"),
     ],
@@ -117,6 +120,11 @@ def test_a_faulty_series_is_one_line(text, changes, said, put, tmp_path):
         series_of(tmp_path, **{"test": 0.5} | changes)
     assert said in str(error.value)
     assert not (tmp_path / "raw/airline").exists()
+
+
+def test_a_test_part_has_two_values_at_least(put, tmp_path):
+    put("v\n" + "".join(f"{value}\n" for value in range(20)))
+    assert series_of(tmp_path, test=0.01).test == range(18, 20)
 
 
 def test_its_provenance_is_what_the_reader_says_and_what_was_counted(put, tmp_path):
@@ -266,9 +274,35 @@ def test_faulty_vectors_are_one_line(text, said, put, tmp_path):
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["a,1", "b,0"], "validation part: 0 texts, of no class"),
+        (
+            [f"only {'abcdefghij'[k % 10] * (1 + k // 10)},{int(k == 7)}" for k in range(30)],
+            "texts, of 0: expected some of",
+        ),
+        ([f"word {'abcdefghij'[k % 10] * (1 + k // 10)},{k % 2}" for k in range(40)], None),
+    ],
+    ids=["two", "one of a class", "enough"],
+)
+def test_a_part_without_a_class_is_one_line(rows, said, put, tmp_path):
+    put("said,stars\n" + "\n".join(rows) + "\n")
+    put("word 1 2\nonly 2 1\na 1 1\nb 1 0\n", "v.txt")
+    fetched(tmp_path, "tweets", **TEXTS)
+    fetched(tmp_path, "glove", file="v.txt", title="Bakery")
+    params = Tweets(validation=0.2, test=0.2, seed=0, vocabulary=100, max_tokens=5)
+    if said is None:
+        TASKS["tweets"].prepare(tmp_path / "raw", params)
+        return
+    with pytest.raises(StudyError, match=r"tweets: (train|validation|test) part: \d+ texts, of ") as error:
+        TASKS["tweets"].prepare(tmp_path / "raw", params)
+    assert said in str(error.value)
+
+
 def test_a_table_that_is_mostly_without_vectors_says_so(put, tmp_path):
     first, second = "abcdefgh", "stuvwxyz"
-    rows = [f'"{first[number % 8]} {second[number % 8]} bun",{number % 2}' for number in range(40)]
+    rows = [f'"{first[number % 8]} {second[number // 8]} bun",{number % 2}' for number in range(64)]
     put("said,stars\n" + "\n".join(rows) + "\n")
     params = Tweets(validation=0.2, test=0.2, seed=0, vocabulary=100, max_tokens=5)
     whole = "".join(f"{letter} {place} 1\n" for place, letter in enumerate(first + second))
@@ -358,8 +392,8 @@ def test_pickles_are_not_read(put, tmp_path):
     ("said", "fault"),
     [
         ("embeded", "data.airline: got 'embeded': expected embedded, upstream, or file: and what is in it"),
-        ("{title: T, unit: u, season: 4}", "data.airline.file: missing"),
-        ("{file: a.csv, title: T, unit: u, season: 4, step: 3}", "data.airline.step: unknown key"),
+        ("{title: T, unit: u, season: 4}", "data.airline.file: missing: expected as in docs/own-data.md"),
+        ("{file: a.csv, title: T, unit: u, season: 4, step: 3}", "step: unknown key: expected the keys of docs/own"),
         ("{file: ../a.csv, title: T, unit: u, season: 4}", "data.airline.file: got '../a.csv': expected the name of a"),
         ("{file: /etc/passwd, title: T, unit: u, season: 4}", "file: got '/etc/passwd': expected the name"),
         ("{file: a.csv, title: T, unit: u, season: 0}", "data.airline.season: got 0: expected at least 1"),

@@ -21,6 +21,7 @@ from rnn_study.model.task import Data, Generated, Pixels, Task
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
+from .cell_check import require_steps
 from .run.spec import RunSpec
 
 TUNED, SHAPES = Path("tuned"), Path("data/shapes")
@@ -41,6 +42,7 @@ def network(params: Grid, task: Task, name: str, dropout: float) -> Network:
     more |= {"norm_steps": steps if variant.norm == "batch" else 0, "steps": steps if variant.dense else 0}
     answers = "written" if task.writes else "one" if task.scored is None else "every step"
     found = variant.network(task.inputs, variant.cells(name, shape.depth), task.outputs, answers, **more)
+    require_steps(found)
     return resized(found, variant.units or shape.units or units_for(shape.parameters, found))
 
 
