@@ -673,13 +673,13 @@ def test_defaults_that_were_not_run_are_said_to_be_so():
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [(48.664, "48.66"), (1.0, "1.00"), (0.5, "0.500"), (0.0678, "0.0678"), (0.00312, "0.00312"), (0.0, "0.00")],
+    [(48.664, "48.66"), (1.0, "1.00"), (0.5, "0.50"), (0.0678, "0.068"), (0.00312, "0.0031"), (0.0, "0.00")],
 )
-def test_an_error_is_told_with_three_digits_at_least(value, told):
+def test_an_error_is_told_with_two_digits_at_least(value, told):
     assert wording.number(value, "rmse") == told
 
 
 def test_a_small_difference_is_told_with_its_digits():
-    row = {"difference": -0.012, "interval": [-0.0213, 0.0005]}
-    assert written_gap({"score": "rmse", "unit": "metres"}, row) == "-0.0120 metres (-0.0213 to +0.0005)"
-    assert written_gap({"score": "accuracy"}, row) == "-1.20 points (-2.13 to +0.05)"
+    row = {"difference": -0.012, "interval": [-0.0213, 0.0041]}
+    assert written_gap({"score": "rmse", "unit": "metres"}, row) == "-0.012 metres (-0.021 to +0.004)"
+    assert written_gap({"score": "accuracy"}, row) == "-1.20 points (-2.13 to +0.41)"

@@ -541,7 +541,7 @@ def test_a_memory_to_the_start_is_at_least_that(study):
 def test_generalisation_stands_beside_chance(study):
     (told,) = report.generalised(study, "adding")
     assert told == (
-        "Adding problem, LSTM: 0.06 at T = 6, 0.60 at T = 60 (medians of 3 seeds, of which 2 solved what they trained "
+        "Adding problem, LSTM: 0.060 at T = 6, 0.60 at T = 60 (medians of 3 seeds, of which 2 solved what they trained "
         "on); who sees nothing has 0.41."
     )
 

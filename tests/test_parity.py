@@ -242,9 +242,9 @@ def test_a_state_stands_still_where_its_sequence_ends(backend, ask, cell, impl):
 
 
 def test_a_cell_without_a_native_layer_is_refused(backend, ask):
-    network = Network(3, (Layer("vanilla", 4), Layer("fifth", 4)), 2)
+    network = Network(3, (Layer("vanilla", 4), Layer("ugrnn", 4)), 2)
     problem = Problem(network, "squared_error", Optimiser(RATE, None), {"head.W": np.zeros((4, 2))}, NOTHING)
-    with pytest.raises(ValueError, match=f"impl native: {backend} has no layer for cell fifth: expected equations"):
+    with pytest.raises(ValueError, match=f"impl native: {backend} has no layer for cell ugrnn: expected equations"):
         ask(probes.probe, backend, problem)
 
 

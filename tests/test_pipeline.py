@@ -265,7 +265,8 @@ def test_what_the_report_of_sequence_shapes_rests_on_is_there(study):
     assert scores["airline_shifted", "pytorch", "vanilla"]["examples"] == 46
     page = (study.folder / "reports/sequence_shapes.html").read_text()
     assert "Not run: MNIST by rows, LSTM(30), RMSprop, A series" in page
-    assert "Trained in PyTorch alone, for the time it takes to compile them: The series, shifted by one" in page
+    alone = re.search("Trained in PyTorch alone, for the time it takes to compile them: (.*?)[.]", page)[1]
+    assert "The series, shifted by one" in alone
 
 
 def test_what_the_long_range_report_rests_on_is_there(study):
@@ -497,7 +498,7 @@ def test_forecasts_are_stored_in_the_series_own_unit(study):
     stored, task = read_arrays(folder / "predictions.npz"), load_task(study.folder / "data/prepared/airline.npz")
     truth = task.extras["series"][task.extras["index_test"]]
     error = float(np.sqrt(np.mean((stored["unit/test"] - truth) ** 2)))
-    assert error == pytest.approx(json.loads((folder / "result.json").read_text())["scores"]["test"], rel=1e-9)
+    assert error == pytest.approx(json.loads((folder / "result.json").read_text())["scores"]["test"], rel=1e-6)
     assert stored["unit/validation"].shape == (12,)
     assert set(np.load(study.folder / "runs/tweets-pytorch/lstm/seed-1/predictions.npz")) == {"validation", "test"}
 
@@ -521,7 +522,8 @@ def test_a_study_of_the_readers_own_series_and_texts_speaks_of_these_alone(chang
     changed.edit("params.yaml", "look_back: 12, logarithm", "look_back: 26, logarithm")
     assert "adding" not in {name.partition("@")[2] for name in changed.repro()}
 
-    pages = {path.name: unescape(path.read_text()) for path in (changed.folder / "reports").glob("*.html")}
+    found = {path.name: unescape(path.read_text()) for path in (changed.folder / "reports").glob("*.html")}
+    pages = {name: re.sub(r"<svg.*?</svg>|[+-]?\d+[.]\d+", "", page, flags=re.S) for name, page in found.items()}
     assert len(pages) == 8
     for name, page in pages.items():
         for word in ("assenger", "Jenkins", "emoticon", "1949", "Sentiment140"):

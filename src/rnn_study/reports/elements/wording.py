@@ -72,9 +72,9 @@ def number(value: float, score: str) -> str:
 
 
 def decimals(*values: float) -> int:
-    """With how many decimals figures in a unit of their own are written: two, and more where all are below 1."""
+    """With how many decimals figures in a unit of their own are written: two, or two digits of the largest."""
     most = max(map(abs, values))
-    return 2 if most >= 1 or most == 0 else 2 - math.floor(math.log10(most))
+    return 2 if most >= 0.1 or most == 0 else 1 - math.floor(math.log10(most))
 
 
 def digits(value: float) -> str:
@@ -102,8 +102,9 @@ def origin(record: dict[str, Any]) -> str:
     """In one phrase, what a provenance record says a reader must know wherever figures stand."""
     kind = "generated" if record["generated"] else "all of it" if record["complete"] else "an excerpt"
     title = record["title"]
-    if title == f"The {record['source']} problem":  # its file's name is no title
-        title = NAMES.get(record["source"], title)
+    source = record.get("source")
+    if title == f"The {source} problem":  # its file's name is no title
+        title = NAMES.get(source, title)
     where = "own file" if record["origin"] == "own" else record["origin"]
     return f"{title} ({where}, {kind})"
 
