@@ -732,7 +732,7 @@ def test_a_forecast_is_the_median_of_seeds_less_the_truth(shift, lesson, stated)
     (found,) = stated
     assert found.lesson == f"The series: {lesson}"
     if not shift:
-        assert "LSTM -2.5 in the mean, 4 at most; GRU +2.0 in the mean, 2 at most, thousand" in found.alt
+        assert "LSTM -2.5 in the mean, 4 at most; GRU +2 in the mean, 2 at most, thousand" in found.alt
         assert "miss from 1960-11 to 1960-12" in found.alt
 
 
