@@ -19,7 +19,7 @@ from rnn_study.data.prepared import save_task
 from rnn_study.model.task import Batch, Task
 from rnn_study.reports import page, sequence_shapes
 from rnn_study.reports.elements import display
-from rnn_study.reports.sequence_shapes import diagrams, plots
+from rnn_study.reports.sequence_shapes import diagrams, plots, translation
 from rnn_study.reports.study import Study
 from rnn_study.support.files import write_json
 
@@ -265,7 +265,7 @@ def drawn(monkeypatch):
             SimpleNamespace(figure=figure, axes=figure.axes, alt=alt, source=source, place=(task, name), lesson=lesson)
         )
 
-    for module in (plots, diagrams):
+    for module in (plots, diagrams, translation):
         monkeypatch.setattr(module, "show", note)
     return figures
 
@@ -638,6 +638,24 @@ def test_attention_is_drawn_word_by_word(finished, drawn):
     assert [text.get_text() for text in axes.get_yticklabels()] == ["deux", "un", "[END]"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("read", "written")
     assert axes.get_images()[0].get_clim() == (0, 1)
+
+
+def test_exact_match_at_one_width_is_a_dot_for_each_network(finished, drawn, monkeypatch):
+    found = finished.shapes["found"]
+    monkeypatch.setitem(found, "widths", [row for row in found["widths"] if row["units"] == 8])
+    sequence_shapes.exact_by_width(finished)
+    (one,) = drawn
+    (axes,) = one.axes
+    (dots,) = axes.get_lines()
+    assert dots.get_linestyle() == "None"
+    assert dots.get_xydata().tolist() == [[12.5, 0], [90, 1]]
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "without attention, PyTorch",
+        "with attention, PyTorch",
+    ]
+    monkeypatch.setitem(found, "widths", [])
+    sequence_shapes.exact_by_width(finished)  # shows nothing
+    assert len(drawn) == 1
 
 
 def test_exact_match_is_drawn_by_width_a_panel_a_part(finished, drawn):

@@ -7,7 +7,8 @@ from rnn_study.reports.elements.wording import interval, label, number, sequence
 from rnn_study.reports.study import Study
 
 from .diagrams import diagram
-from .plots import arrives, attention, continued, exact_by_width, map_of_words, spelled, unrolling
+from .plots import continued, map_of_words, spelled, unrolling
+from .translation import arrives, attention, exact_by_width
 
 __all__ = ["arrives", "attention", "continued", "diagram", "exact_by_width", "map_of_words", "spelled", "unrolling"]
 
