@@ -8,6 +8,7 @@ from rnn_study.behaviour.parity.run import Parity
 from rnn_study.behaviour.parity.trainings import SETTINGS, training
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.model.backend import BACKENDS
+from rnn_study.running.run import store
 from rnn_study.running.workers import Workers
 from rnn_study.support import progress, stage
 
@@ -17,7 +18,7 @@ def main() -> None:
     short = parameters.parity
     tasks = [load_task(prepared_file(name)) for name in type(parameters.tasks).model_fields]
     with Workers(BACKENDS[0], "parity", 1) as first, Workers(BACKENDS[1], "parity", fork=True) as second:
-        parity = Parity({BACKENDS[0]: first, BACKENDS[1]: second})
+        parity = Parity({BACKENDS[0]: first, BACKENDS[1]: second}, keep=True)
         for one in tasks:
             cells = {"float64": parameters.task(one.name).kinds, "float32": parameters.held("float32", one.name)}
             for dtype, chosen in cells.items():
@@ -31,6 +32,7 @@ def main() -> None:
         for one in tasks:
             parity.transfers(checks.trained(parameters, one, Path("runs")))
         progress.count(parity.finish(), "parity")
+    store.claim("parity", parity.used)
     settings = {"updates": short.updates, "perturbed": short.perturbed, **SETTINGS}
     parity.write(Path("metrics/parity.json"), Path("runs/parity"), settings)
 

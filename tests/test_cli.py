@@ -42,7 +42,7 @@ def test_prune_of_nothing(project):
         ),
         (
             ("diagnose.py", "airline"),
-            "error: data/prepared/airline.npz: not found: expected a prepared task; run: dvc repro prepare generate\n",
+            "error: data/prepared/airline.npz: not found: expected a prepared task; run: dvc repro prepare\n",
         ),
     ],
 )

@@ -34,7 +34,7 @@ def save_task(task: Task, path: Path) -> None:
 def load_task(path: Path) -> Task:
     """The task that `save_task` wrote; a StudyError where it wrote none."""
     if not path.is_file():
-        raise StudyError(f"{path}: not found: expected a prepared task; run: dvc repro prepare generate")
+        raise StudyError(f"{path}: not found: expected a prepared task; run: dvc repro prepare")
     arrays = read_arrays(path)
 
     def under(prefix: str) -> dict[str, np.ndarray]:

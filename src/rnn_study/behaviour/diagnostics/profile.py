@@ -13,7 +13,7 @@ from rnn_study.model.task import Batch, Task
 
 from . import memory, spectra
 from .linear import Flow, Unrolled, error_flow, unroll
-from .profiles import BINS, LEFT, RIGHT
+from .profiles import BINS, LEFT, RIGHT, SENTENCES
 
 STATES = ("h", "c")  # what a cell's state arrays are called, in order
 MANY = 512  # sequences to fit and score a read-out with
@@ -25,7 +25,7 @@ _ROWS = 256  # of which a processor's cache holds all that a step reads
 
 class Subject(NamedTuple):
     """What networks are looked at with: the loss, a few long sequences of the validation part, and many of the
-    training part, for the read-out of the past.
+    training part, for the read-out of the past; where the task has them, sentences to look at word by word.
 
     marked: of each step of the latter what is worth keeping, (N, T, D), NaN elsewhere; None where all that is read is.
     """
@@ -34,6 +34,7 @@ class Subject(NamedTuple):
     few: Batch
     many: Batch
     marked: np.ndarray | None
+    sentences: Batch | None
 
 
 def longest_sequences(part: Batch, examples: int) -> Batch:
@@ -51,7 +52,8 @@ def subject(task: Task, examples: int) -> Subject:
     """The `examples` longest sequences of the validation part, and the first of the training part, `MANY` or more."""
     marked = adding.marked(task.train.x[:MANY_MARKED]) if task.name == "adding" else None
     count = MANY if marked is None else MANY_MARKED
-    return Subject(task.loss, longest_sequences(task.validation, examples), task.train.rows(slice(count)), marked)
+    few, many = longest_sequences(task.validation, examples), task.train.rows(slice(count))
+    return Subject(task.loss, few, many, marked, task.tests.get(SENTENCES))
 
 
 def read(tree: Tree, x: np.ndarray) -> np.ndarray:
@@ -123,7 +125,7 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
     these sequences: singular (L, H), mean log10 of the singular values of dh_last/dz; memory (), the steps in which the
     largest falls to 1/e, from lag 1 on, where the state is read by a step, not by the loss; exponents (n,).
     With `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,), the last
-    where the cell has a recurrent kernel.
+    where the cell has a recurrent kernel, and `words` of the sentences.
     """
     layers = unroll(network, tree, read(tree, of.few.x), of.few.mask)
     layer, flow = layers[-1], error_flow(tree, layers, of.few.y, of.loss)[-1]
@@ -143,6 +145,8 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
         if layer.weights.U is not None:
             kernels = np.split(layer.weights.U, len(CELLS[network.layers[-1].cell].gates), axis=1)
             found["radius"] = np.array([spectra.spectral_radius(kernel) for kernel in kernels])
+        if of.sentences is not None:
+            found |= words(network, tree, of.sentences, of.loss)
     return found
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from rnn_study import config
-from rnn_study.behaviour.diagnostics.profile import profile, subject, words
-from rnn_study.behaviour.diagnostics.profiles import INITIAL, SENTENCES, TRAINED
+from rnn_study.behaviour.diagnostics.profile import profile, subject
+from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
 from rnn_study.config import Config
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.model.init import draw
@@ -16,7 +16,7 @@ from rnn_study.model.network import Network
 from rnn_study.model.reference import Tree
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
-from rnn_study.running.run import results
+from rnn_study.running.run import kept, results
 from rnn_study.running.run.spec import stream
 from rnn_study.running.workers import spread
 
@@ -47,8 +47,9 @@ def _take() -> None:
     _config = config.load()  # anew: pydantic's parametrised models cannot be pickled
 
 
-def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:
-    """Of one task, variant and seed the profile of every stage; of the cells themselves a whole one."""
+def _work(job: _Job) -> list[tuple[str, str, int, str, Tree]]:
+    """Of one task, variant and seed the profile of every stage, with the id it is kept under; of the cells themselves a
+    whole one."""
     of, name, seed = job
     task, params = _load(of), _config.task(of)
     looked, own, found = subject(task, _config.gradients.examples), name in params.cells, []
@@ -56,16 +57,16 @@ def _work(job: _Job) -> list[tuple[str, str, int, Tree]]:
     for stage, tree in _stages(task, name, network, seed):
         if not all(np.isfinite(array).all() for array in tree.values()):
             continue  # a checkpoint of a run that diverged
-        figures = profile(network, tree, looked, whole=own)
-        if own and SENTENCES in task.tests:
-            figures |= words(network, tree, task.tests[SENTENCES], task.loss)
-        found.append((name, stage, seed, figures))
+        asked = network, tree, looked, own
+        key = kept.key(profile, *asked, environment=kept.libraries("numpy", "scipy", "scikit-learn"))
+        figures = kept.find(key) or kept.add(key, profile(*asked))
+        found.append((name, stage, seed, key, figures))
     return found
 
 
-def profiles(parameters: Config, tasks: Sequence[str]) -> Iterator[tuple[str, list[tuple[str, str, int, Tree]]]]:
+def profiles(parameters: Config, tasks: Sequence[str]) -> Iterator[tuple[str, list[tuple[str, str, int, str, Tree]]]]:
     """For every variant and seed of `tasks`, one task after the other and spread over processes: the task, and of each
-    stage variant, stage, seed and profile."""
+    stage variant, stage, seed, the profile's id in the store, and the profile."""
     jobs = [
         (of, name, seed)
         for of in tasks

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.model.optimisers import RmsProp
+from rnn_study.running import frameworks
+from rnn_study.running.run import kept
 from rnn_study.running.workers import Workers
 from rnn_study.support.files import write_arrays, write_json, write_rows
 
@@ -26,11 +28,13 @@ class Parity:
     """The checks, spread over the processes of one or both frameworks (`pools`, by backend).
 
     Ask for checks, then go through `finish`: `rows` then holds a row a check, `curves` every training's by (task,
-    cell, dtype), `gaps` what `trainings.defaults` found by (task, cell).
+    cell, dtype), `gaps` what `trainings.defaults` found by (task, cell). With `keep` trainings
+    are kept in the run store, and those that it has come from there; `used` are their ids.
     """
 
-    def __init__(self, pools: dict[str, Workers]):
-        self.pools = pools
+    def __init__(self, pools: dict[str, Workers], keep: bool = False):
+        self.pools, self._keep = pools, keep
+        self.used: set[str] = set()
         self.rows: list[Row] = []
         self.curves: dict[tuple[str, str, str], Curves] = {}
         self.gaps: dict[tuple[str, str], dict[str, float]] = {}
@@ -90,24 +94,48 @@ class Parity:
         if len(self._updates[rule]) == len(BACKENDS) and not isinstance(UPDATES[rule].rule, RmsProp):
             self.rows.append(checks.agreement_row(rule, *self._updates[rule].values()))
 
+    @cached_property
+    def _environments(self) -> dict[str, dict[str, str]]:
+        return {name: frameworks.environment(name) or pool.environment for name, pool in self.pools.items()}
+
+    def _kept(self, function: Callable[..., Any], work: Training) -> tuple[str, kept.Arrays | None]:
+        """The id of what `function` finds of a training, and that, where the store has it."""
+        if not self._keep:
+            return "", None
+        key = kept.key(function, work, environment=self._environments, backends=BACKENDS)
+        self.used.add(key)
+        return key, kept.find(key)
+
     def trainings(self, works: Iterable[Training]) -> None:
         """One framework trains first, the other one follows."""
         for work in works:
-            self._ask(trainings.LEADER, partial(self._led, work), trainings.lead, work)
+            key, found = self._kept(trainings.follow, work)
+            if found is None:
+                self._ask(trainings.LEADER, partial(self._led, work, key), trainings.lead, work)
+            else:
+                self._followed(work, "", Curves(**found))
 
-    def _led(self, work: Training, found: Lead) -> None:
-        self._ask(trainings.FOLLOWER, partial(self._followed, work), trainings.follow, work, found)
+    def _led(self, work: Training, key: str, found: Lead) -> None:
+        self._ask(trainings.FOLLOWER, partial(self._followed, work, key), trainings.follow, work, found)
 
-    def _followed(self, work: Training, found: Curves) -> None:
+    def _followed(self, work: Training, key: str, found: Curves) -> None:
+        if key:
+            kept.add(key, vars(found))
         self.curves[work.task, work.cell, work.dtype] = found
         self.rows += checks.training_rows(work, found)
 
     def defaults(self, works: Iterable[Training]) -> None:
         """What of the gap between the frameworks each of their defaults makes, in one of them."""
         for work in works:
-            self._ask(trainings.FOLLOWER, partial(self._defaults, work), trainings.defaults, work)
+            key, found = self._kept(trainings.defaults, work)
+            if found is None:
+                self._ask(trainings.FOLLOWER, partial(self._defaults, work, key), trainings.defaults, work)
+            else:
+                self._defaults(work, "", {what: gap.item() for what, gap in found.items()})
 
-    def _defaults(self, work: Training, found: dict[str, float]) -> None:
+    def _defaults(self, work: Training, key: str, found: dict[str, float]) -> None:
+        if key:
+            kept.add(key, {what: np.array(gap) for what, gap in found.items()})
         self.gaps[work.task, work.cell] = found
 
     def transfers(self, runs: Iterable[Trained]) -> None:

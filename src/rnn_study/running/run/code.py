@@ -63,6 +63,18 @@ def closure(*roots: Path) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+@cache
+def behind(*roots: Path) -> dict[str, str]:
+    """What every file of `closure` does that does anything, by its path under src."""
+    found = {path.relative_to(SRC).as_posix(): does(path) for path in closure(*roots)}
+    return {name: digest for name, digest in found.items() if digest}
+
+
+def backend(name: str) -> Path:
+    """The root of a framework's code, which is loaded by name."""
+    return SRC / PACKAGE / "backends" / name / "__init__.py"
+
+
 def _bare(tree: ast.AST) -> ast.AST:
     """`tree` without docstrings and other strings that stand for themselves."""
     for node in ast.walk(tree):

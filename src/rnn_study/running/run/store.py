@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
@@ -31,32 +32,26 @@ def _data_digest(path: str, changed: int) -> str:
     return file_sha256(Path(path))
 
 
-@cache
-def _files(backend: str, problem: str | None) -> dict[str, str]:
-    """What every file of the package does that a run in `backend` imports, by its path under src; with those that read
-    or make its data."""
-    roots = [Path(train.__file__), code.SRC / code.PACKAGE / "backends" / backend / "__init__.py"]
-    data = Path(prepared.__file__)
-    roots.append(data.with_name("problems") / f"{problem}.py" if problem else data)
-    found = {path.relative_to(code.SRC).as_posix(): code.does(path) for path in code.closure(*roots)}
-    return {name: digest for name, digest in found.items() if digest}
+def with_cells(files: dict[str, str], names: Iterable[str]) -> dict[str, str]:
+    """`files` (`code.behind`), but of `cells.py` the definitions of these cells alone."""
+    path = Path(cells.__file__)
+    found = {name: digest for name, digest in files.items() if name != path.relative_to(code.SRC).as_posix()}
+    for name in sorted(set(names)):
+        found[f"cell {name}"] = code.part_does(path, "CELLS", name, also=("activated",))
+    return found
 
 
 def sources(spec: RunSpec) -> dict[str, str]:
     """SHA-256 of what the code behind a run does: every file it imports, but of `cells.py` its own cells' definitions
     alone, and of the problems its own, so that one that is added or edited leaves the others' runs as they are."""
+    data = Path(prepared.__file__)
     match spec.data:
         case Generated(problem=problem):
-            pass
+            data = data.with_name("problems") / f"{problem}.py"
         case Pixels():
-            problem = "pixels"
-        case _:
-            problem = None
-    found, path = dict(_files(spec.backend, problem)), Path(cells.__file__)
-    del found[path.relative_to(code.SRC).as_posix()]
-    for name in sorted({layer.cell for layer in spec.network.layers}):
-        found[f"cell {name}"] = code.part_does(path, "CELLS", name, also=("activated",))
-    return found
+            data = data.with_name("problems") / "pixels.py"
+    files = code.behind(Path(train.__file__), code.backend(spec.backend), data)
+    return with_cells(files, (layer.cell for part in spec.network.parts for layer in part.layers))
 
 
 def run_id(spec: RunSpec, environment: dict[str, str]) -> str:
@@ -77,20 +72,27 @@ def find(run: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> Path:
-    """Store a finished run; it appears under its id complete or not at all."""
+@contextmanager
+def entering(key: str) -> Iterator[Path]:
+    """A folder to write into, which is found under `key` when the block ends well: complete, or not at all."""
     ROOT.mkdir(exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=ROOT, prefix=".unfinished-"))
     try:
-        results.write(result, unfinished, _about(run, spec))
-        write_json(unfinished / SPEC, asdict(spec))
-        write_json(unfinished / "timing.json", {"seconds": seconds})  # never published: a clock is no result
-        os.rename(unfinished, ROOT / run)
+        yield unfinished
+        os.rename(unfinished, ROOT / key)
     except OSError:
-        if not (ROOT / run).is_dir():  # else another process finished the same run first
+        if not (ROOT / key).is_dir():  # else another process finished the same first
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> Path:
+    """Store a finished run."""
+    with entering(run) as folder:
+        results.write(result, folder, _about(run, spec))
+        write_json(folder / SPEC, asdict(spec))
+        write_json(folder / "timing.json", {"seconds": seconds})  # never published: a clock is no result
     return ROOT / run
 
 
