@@ -23,7 +23,7 @@ def main(name: str) -> None:
             found = frontier.walk(parameters, params, name, lengths, follow)
             mixed = frontier.generalise(parameters, params, name, follow)
         frontier.publish(Path(f"runs/frontier-{name}"), found, mixed)
-    runs = frontier.with_memory(found, f"frontier {name}: memory")
+    runs = frontier.with_gradients(found, f"frontier {name}: gradients")
     tables = {"runs": runs, "generalisation": frontier.tested(mixed)}
     head = about | {"device": executor.device, "tried": lengths}
     write_tables(Path(f"metrics/frontier/{name}.json"), head, tables)

@@ -91,3 +91,68 @@ def _tensorflow(network, tree, x, y, kind, mask):
         return np.zeros(array.shape) if slope is None else slope.numpy()
 
     return _stacked(held, gradient, x.shape[1]), np.stack([gradient(array) for array in read], axis=1)
+
+
+def own_weights(backend, network, tree, x, mask):
+    """dh_i/dw at each row's last step for each of unit i's own weights, (N, K, H), one row and one unit at a time."""
+    (layer,) = network.layers
+    cell, place = CELLS[layer.cell], np.arange(layer.units)
+    names = ["layers.0.U"] if cell.recurrent else []
+    names += [f"layers.0.{vector.name}" for vector in cell.vectors]
+    gradients = (_torch_gradients if backend == "pytorch" else _tensorflow_gradients)(
+        network, tree, x, mask, names or ["layers.0.b"]
+    )
+    found = []
+    for row in gradients:  # [unit][name]
+        own = []
+        for name, *by_unit in zip(names or ["layers.0.b"], *row, strict=True):
+            stacked = np.stack(by_unit)  # (H, ...)
+            gates = stacked.shape[-1] // layer.units
+            for gate in range(gates):
+                columns = stacked[..., gate * layer.units + place] if stacked.ndim == 2 else None
+                if name.endswith("U"):
+                    columns = stacked[:, :, gate * layer.units : (gate + 1) * layer.units]
+                    own.append(columns[place, place, place])
+                else:
+                    own.append(columns[place, place])
+        found.append(np.stack(own))
+    return np.stack(found)
+
+
+def _torch_gradients(network, tree, x, mask, names):
+    import torch
+
+    ops = activated(Ops(torch.tanh, torch.sigmoid, torch.relu), network.activation)
+    tree = {name: torch.from_numpy(array).requires_grad_() for name, array in tree.items()}
+    found = []
+    for row in range(len(x)):
+        read = [torch.from_numpy(x[row : row + 1, t].copy()) for t in range(mask[row].sum())]
+        h, _ = _unrolled(
+            network, tree, ops, read, lambda units: torch.zeros(1, units, dtype=torch.float64), torch.clone
+        )
+        asked = [tree[name] for name in names]
+        found.append(
+            [
+                [slope.numpy() for slope in torch.autograd.grad(one, asked, retain_graph=True, materialize_grads=True)]
+                for one in h[-1][0]
+            ]
+        )
+    return found
+
+
+def _tensorflow_gradients(network, tree, x, mask, names):
+    import tensorflow as tf
+
+    ops = activated(Ops(tf.tanh, tf.sigmoid, tf.nn.relu), network.activation)
+    tree = {name: tf.constant(array) for name, array in tree.items()}
+    found = []
+    for row in range(len(x)):
+        read = [tf.constant(x[row : row + 1, t]) for t in range(mask[row].sum())]
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([tree[name] for name in names])
+            h, _ = _unrolled(network, tree, ops, read, lambda units: tf.zeros((1, units), tf.float64), tf.identity)
+            units = [h[-1][0, i] for i in range(network.layers[0].units)]
+        asked, zero = [tree[name] for name in names], tf.UnconnectedGradients.ZERO
+        slopes = [tape.gradient(one, asked, unconnected_gradients=zero) for one in units]
+        found.append([[slope.numpy() for slope in one] for one in slopes])
+    return found

@@ -79,6 +79,8 @@ frontier:
     cells: {vanilla: {}, ugrnn: {}}
     ablations:
       irnn: {of: [vanilla], activation: relu, recurrent: identity}
+    controls: {of: [ugrnn], kinds: [frozen], seeds: 2}
+    rates: {learning_rates: [0.01, 0.03], seeds: 2}
     generalise: {longest: 6, factors: [1, 3], seeds: 2}
   menu:
     framework: pytorch
@@ -176,6 +178,7 @@ tasks:
     training: {batch_size: 8, epochs: 3, patience: 2}
     tuning: {epochs: 1, examples: 32}
     cells: {vanilla: {}, lstm: {}}
+    controls: {of: [lstm], kinds: [frozen, one-step], seeds: 2}
 questions:
   digits: {claim: An LSTM <reads> better,
     measure: score, of: mnist_rows, a: lstm, b: vanilla, smallest: 0.05}

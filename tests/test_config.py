@@ -184,7 +184,7 @@ FAULTS = {
     "ablation with the name of a cell": (
         ADDING,
         ADDING.replace("lstm: {}", "lstm: {}, lstm-x: {cell: lstm}") + "\n      x: {of: [lstm], clip: 1.0} #",
-        "problems.adding: ablations: lstm-x is in cells as well: expected another name",
+        "problems.adding: ablations: lstm-x is in cells or controls as well: expected another name",
     ),
     "more seeds than there are": (
         FORGET,

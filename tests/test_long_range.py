@@ -413,15 +413,19 @@ def test_generalisation_is_the_median_of_seeds_between_lowest_and_highest(found)
 
 
 def test_memory_against_success(found):
-    (six, twelve, *_) = quantities.memories(found)
+    (six, twelve, *_) = quantities.memories(params(), found)
     assert (six["steps"], twelve["steps"]) == (6, 12)
     assert (twelve["runs"], twelve["medians"]) == ([24, 20], [1.0, 0.0])  # of runs on both axes one
     assert (twelve["probability"], twelve["most"], twelve["capped"]) == (1.0, 10, [0, 0])
     most = found | {"runs": [row | {"memory": row["steps"] - 2.0} for row in found["runs"]]}
-    assert {(r["probability"], *r["medians"]) for r in quantities.memories(most) if r["steps"] == 12} == {(0.5, 10, 10)}
-    assert [r["capped"] for r in quantities.memories(most)] == [r["runs"] for r in quantities.memories(most)]
+    assert {(r["probability"], *r["medians"]) for r in quantities.memories(params(), most) if r["steps"] == 12} == {
+        (0.5, 10, 10)
+    }
+    assert [r["capped"] for r in quantities.memories(params(), most)] == [
+        r["runs"] for r in quantities.memories(params(), most)
+    ]
     lost = found | {"runs": [row | {"memory": None} for row in found["runs"]]}
-    assert list(quantities.memories(lost)) == []
+    assert list(quantities.memories(params(), lost)) == []
 
 
 def test_the_problems_of_the_studies():
@@ -504,7 +508,7 @@ def study(found, tmp_path):
         "comparisons": list(quantities.comparisons(own, found)),
         "successes": list(quantities.successes(own, found)),
         "generalisation": list(quantities.generalisation(own, found | {"generalisation": rows})),
-        "memories": list(quantities.memories(found)),
+        "memories": list(quantities.memories(own, found)),
     }
     head = {"study": "quick", "left_out": ["menu", "pixel_mnist"]}
     write_tables(root / "metrics/long_range.json", head, tables)

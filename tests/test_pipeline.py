@@ -276,6 +276,8 @@ def test_what_the_long_range_report_rests_on_is_there(study):
     assert {(r["axis"], r["variant"]) for r in adding} == {
         *(("budget", name) for name in ("vanilla", "ugrnn", "vanilla-irnn")),
         *(("width", name) for name in ("vanilla", "ugrnn")),
+        *(("rate", f"{name}-rate-0.03") for name in ("vanilla", "ugrnn")),
+        ("control", "ugrnn-frozen"),
     }
     assert {r["steps"] for r in adding} == {4, 6}
     assert all(r["updates"] <= 20 for r in adding)
@@ -283,6 +285,7 @@ def test_what_the_long_range_report_rests_on_is_there(study):
     for place in ("budget/vanilla-irnn/T-4/seed-1", "width/ugrnn/T-6/seed-0", "mixed/vanilla/T-6/seed-0"):
         folder = study.folder / "runs/frontier-adding" / place
         assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
+    assert all(set(r["initial"]) == {"memory", "exponent", "condition"} for r in adding)
     pixels = found["permuted_mnist"]
     assert sorted(pixels["order"]["16"]) == list(range(16))
     assert pixels["provenance"][0]["origin"] == "embedded"
@@ -293,6 +296,17 @@ def test_what_the_long_range_report_rests_on_is_there(study):
     both = {("budget", "ugrnn", "vanilla"), ("width", "ugrnn", "vanilla")}
     assert pairs == both | {("budget", "vanilla-irnn", "vanilla")}
     assert {row["not_run"] for row in table["successes"] if row["steps"] == 64} == {"no GPU"}
+    assert {(row["variant"], row["learning_rate"], row["steps"]) for row in table["map"]} == {
+        (cell, rate, steps) for cell in ("vanilla", "ugrnn") for rate in (0.01, 0.03) for steps in (4, 6)
+    }
+    assert {row["variant"] for row in table["chosen"]} == {"vanilla", "ugrnn"}
+    without = {(row["task"], row["cell"], row["kind"], row["steps"]) for row in table["controls"]}
+    tasks = {("airline", "lstm", "frozen", None), ("airline", "lstm", "one-step", None)}
+    assert without == {("adding", "ugrnn", "frozen", steps) for steps in (4, 6)} | tasks
+    told = json.loads((study.folder / "metrics/controls.json").read_text())
+    assert [run["seed"] for run in told["tasks"]["airline"]["runs"]] == [0, 1, 0, 1]
+    folder = study.folder / "runs/controls/airline-pytorch/lstm-one-step/seed-1"
+    assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
     page = (study.folder / "reports/long_range.html").read_text()
     assert "UGRNN" in page  # a cell that no line of the report knows
     assert "Not run in the quick study: Copy memory, Temporal order, Delayed recall, Parity, Agreement" in page
@@ -318,7 +332,7 @@ def test_a_length_added_trains_that_length_alone(changed):
     said = changed.run("python", "pipelines/frontier.py", "adding").stderr
     told = re.findall(r"frontier adding: ([\d, ]+) steps: (\d+)/\d+ runs, (\d+) reused", said)
     assert [(length, again) for length, total, again in told if again != total] in ([("9", "0")], [])
-    assert {length: again for length, total, again in told}["4, 6"] == "20"
+    assert {length: again for length, total, again in told}["4, 6"] == "32"
 
 
 def test_no_output_holds_a_path_of_the_machine_a_time_or_a_users_taste(study, tmp_path):

@@ -177,7 +177,7 @@ def test_every_run_of_a_study_has_a_row_that_says_what_its_files_say(study):
         assert sum(row[name] != "" for name in row if name.startswith("score_")) == len(result["scores"])
         assert row["higher_is_better"] == str(row["score"] == "accuracy")
         assert f"seed-{row['seed']}" == folder.name or row["stage"] == "tune"
-    assert {row["stage"] for row in rows.values()} == {"tune", "train", "ablate", "frontier", "shapes"}
+    assert {row["stage"] for row in rows.values()} == {"tune", "train", "controls", "ablate", "frontier", "shapes"}
     assert all(explained(name) for name in next(iter(rows.values())) if not name.startswith("score_"))
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from .base import Count, Model, Positive, Rate, Rounds, Seed, refuse
 from .tasks import Ablated
+from .variants import Ablation, Variant
 
 GENERATED = Literal["adding", "copy_memory", "temporal_order", "delayed_recall", "parity", "menu", "agreement"]
 IMAGES = Literal["pixel_mnist", "permuted_mnist"]
@@ -68,26 +69,61 @@ class Generalise(Model):
         return self
 
 
+class Rates(Model):
+    """Every cell at other learning rates as well: each reaches as far as its own best one lets it."""
+
+    learning_rates: Annotated[list[Rate], Field(min_length=2)]  # rising, that of `training` among them
+    seeds: Annotated[Count, Field(ge=2)]  # the first so many
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Rates":
+        if self.learning_rates != sorted(set(self.learning_rates)):
+            raise ValueError(f"learning_rates {self.learning_rates}: expected rising numbers")
+        return self
+
+
 class FrontierParams(Ablated):
     framework: Literal["pytorch", "tensorflow"]
     lengths: Annotated[list[Count], Field(min_length=1)]  # steps T, rising
     gpu_lengths: list[Count]  # longer ones, that run where the device is a GPU and stay "not run" elsewhere
     width: Count | None  # units of every cell in the second comparison, at equal width; null: none
     training: FrontierTraining
+    rates: Rates | None = None
     generalise: Generalise | None = None
 
     def counts(self) -> dict[str, int | None]:
-        asked = {"generalise.seeds": self.generalise.seeds} if self.generalise else {}
-        return super().counts() | asked
+        asked = {key: getattr(self, key) for key in ("rates", "generalise")}
+        return super().counts() | {f"{key}.seeds": one.seeds for key, one in asked.items() if one}
+
+    @property
+    def rated(self) -> dict[str, Ablation]:
+        """Each cell at each learning rate but that of `training`, named <cell>-rate-<learning rate>."""
+        rates = self.rates.learning_rates if self.rates else []
+        return {
+            f"{cell}-rate-{rate:g}": self.changed(cell, {"learning_rate": rate})
+            for cell in self.cells
+            for rate in rates
+            if rate != self.training.learning_rate
+        }
+
+    @property
+    def variants(self) -> dict[str, Variant]:
+        return super().variants | self.rated
 
     @property
     def contenders(self) -> list[tuple[str, str]]:
-        """Every axis and variant: all at an equal budget of weights, the cells at equal width as well."""
-        found = [("budget", name) for name in self.variants]
-        return found + [("width", name) for name in self.cells if self.width]
+        """Every axis and variant. budget: cells and ablations, with an equal budget of weights, as the controls and the
+        other learning rates have it (`control`, `rate`); width: the cells at equal width."""
+        axes = {"budget": self.cells | self.ablated, "control": self.controlled, "rate": self.rated}
+        axes["width"] = self.cells if self.width else {}
+        return [(axis, name) for axis, names in axes.items() for name in names]
 
     def runs(self, name: str) -> tuple[int, ...]:
         """The seeds that variant `name` runs with."""
+        if name in self.controlled:
+            return self.seeds[: self.controls.seeds]
+        if name in self.rated:
+            return self.seeds[: self.rates.seeds]
         return self.seeds[: self.ablated[name].seeds if name in self.ablated else None]
 
     @model_validator(mode="after")
@@ -107,6 +143,12 @@ class FrontierParams(Ablated):
                 yield f"ablations: {name}: seeds 1: expected 2 or more, one has no spread to compare"
             if ablation.clip_times:
                 yield f"ablations: {name}: clip_times {ablation.clip_times}: expected clip, no norm is known"
+        if self.rates:
+            if self.training.learning_rate not in self.rates.learning_rates:
+                yield f"rates: {self.rates.learning_rates}: expected training.learning_rate among them"
+            for name, cell in self.cells.items():
+                if cell.learning_rate:
+                    yield f"cells: {name}: learning_rate {cell.learning_rate:g} with rates: expected one of the two"
 
 
 class DrawnFrontier(FrontierParams):

@@ -65,7 +65,8 @@ def faults(config: Config) -> Iterator[str]:
         drawn = sum(getattr(grid.prepare, part, 0) for part in ("train", "validation", "test"))
         if drawn >= 1 and (need := drawn * steps * _A_NUMBER) > have:
             yield f"{place}: {drawn:,.0f} sequences of {steps:,} steps take {_size(need)}: {limit}"
-        for name, variant in grid.variants.items():
+        # Controls and other learning rates are as large as their cells.
+        for name, variant in (grid.cells | grid.ablated | grid.mapped).items():
             if (need := _weights(grid, name, variant) * _A_WEIGHT) > have:
                 yield f"{place}: {name}: its weights and what training keeps of them take {_size(need)}: {limit}"
             elif (need := grid.training.batch_size * steps * _states(grid, name, variant) * _A_NUMBER) > have:

@@ -79,6 +79,10 @@ class Config(Model):
         for seed in self.seeds:
             if first <= seed <= last:
                 yield f"tuning.seed {first}: search with {seed}: expected a seed not in seeds"
+        for name, task in self.tasks:
+            if task.controls and task.controls.seeds > len(self.seeds):
+                got = f"tasks.{name}.controls.seeds: got {task.controls.seeds}"
+                yield f"{got}: expected at most {len(self.seeds)}, as many as seeds"
         if len(self.seeds) % self.tuning.searches:
             expected = "as many seeds for each search"
             yield f"tuning.searches {self.tuning.searches}, {len(self.seeds)} seeds: expected {expected}"
@@ -118,11 +122,11 @@ class Config(Model):
                 return f"smallest {asked.smallest:g}: expected at most the budget, {params.training.updates} updates"
         else:
             params, sides = self.task(asked.of), ("a",)
-            if isinstance(asked, Score) and asked.b not in (known := (*params.variants, *BASELINES[asked.of])):
+            if isinstance(asked, Score) and asked.b not in (known := (*params.cells, *BASELINES[asked.of])):
                 return f"b {asked.b!r}: expected one of {', '.join(known)}"
         for side in sides:
-            if getattr(asked, side) not in params.variants:
-                return f"{side} {getattr(asked, side)!r}: expected one of {', '.join(params.variants)}"
+            if getattr(asked, side) not in (known := params.cells | params.ablated):
+                return f"{side} {getattr(asked, side)!r}: expected one of {', '.join(known)}"
         return None
 
     def task(self, name: str) -> TaskParams | ProblemParams | Shape:

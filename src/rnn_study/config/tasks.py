@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import Field, model_validator
 
 from .base import NAME, Count, Fraction, Model, Positive, Rate, Rounds, Seed, refuse
-from .variants import Ablation, Answers, Map, Variant
+from .variants import CONTROLS, Ablation, Answers, Controls, Map, Variant
 
 
 class MnistRows(Model):
@@ -96,12 +96,19 @@ class Grid(Model, Generic[P]):
     network: NetworkParams
     training: Any  # of which every kind has a batch_size
     cells: dict[str, Variant]  # what runs, in the order of the reports; a key is a cell, or names one in `cell`
+    controls: Controls | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> "Grid[P]":
         if not self.cells:
             raise ValueError("expected at least one cell")
         refuse(self._faults("cells", self.cells))
+        if self.controls:
+            of = (cell for cell in self.controls.of or () if cell not in self.cells)
+            refuse(f"controls: of {cell!r}: expected one of {', '.join(self.cells)}" for cell in of)
+            if clash := self.cells.keys() & self.controlled.keys():
+                raise ValueError(f"controls: {min(clash)} is in cells as well: expected another name")
+            refuse(self._faults("controls", self.controlled))
         return self
 
     def _faults(self, key: str, variants: dict[str, Variant]) -> Iterator[str]:
@@ -129,9 +136,25 @@ class Grid(Model, Generic[P]):
         return {}
 
     @property
+    def controlled(self) -> dict[str, Ablation]:
+        """Each control of each of its cells, named <cell>-<control>, as `ablated`."""
+        if self.controls is None:
+            return {}
+        of, kinds = self.controls.of or self.cells, self.controls.kinds
+        made = {f"{cell}-{kind}": self.changed(cell, CONTROLS[kind]) for cell in of for kind in kinds}
+        if self.controls.of:
+            return made
+        return {name: one for name, one in made.items() if not any(self._faults("controls", {name: one}))}
+
+    def changed(self, cell: str, change: dict[str, Any]) -> Ablation:
+        """What the entry `cell` says itself, and the change. Its `of` is that cell alone."""
+        own = self.cells[cell].model_dump(exclude_unset=True)
+        return Ablation.model_construct(**{"cell": cell} | own | change | {"of": [cell]})
+
+    @property
     def variants(self) -> dict[str, Variant]:
         """All that runs, by name."""
-        return self.cells | self.ablated | self.mapped
+        return self.cells | self.ablated | self.mapped | self.controlled
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -168,7 +191,8 @@ class Ablated(Grid[P], Generic[P]):
 
     def counts(self) -> dict[str, int | None]:
         """Every key that asks for some of the seeds."""
-        return {f"ablations.{label}.seeds": ablation.seeds for label, ablation in self.ablations.items()}
+        found = {f"ablations.{label}.seeds": ablation.seeds for label, ablation in self.ablations.items()}
+        return found | {"controls.seeds": self.controls.seeds if self.controls else None}
 
     @model_validator(mode="after")
     def _ablations_possible(self) -> "Ablated[P]":
@@ -179,9 +203,8 @@ class Ablated(Grid[P], Generic[P]):
             for cell in ablation.of
             if cell not in self.cells
         )
-        clash = self.cells.keys() & self.ablated.keys()
-        if clash:
-            raise ValueError(f"ablations: {min(clash)} is in cells as well: expected another name")
+        if clash := (self.cells | self.controlled).keys() & self.ablated.keys():
+            raise ValueError(f"ablations: {min(clash)} is in cells or controls as well: expected another name")
         refuse(self._faults("ablations", self.ablated))
         return self
 
@@ -194,17 +217,12 @@ class Ablated(Grid[P], Generic[P]):
 
     @property
     def ablated(self) -> dict[str, Ablation]:
-        """Each ablation of each of its cells, named <cell>-<ablation>: what that cell says itself, and the change.
-
-        Its `of` is that cell alone.
-        """
-        found = {}
-        for label, ablation in self.ablations.items():
-            for name in ablation.of:
-                own = self.cells[name].model_dump(exclude_unset=True)
-                change = ablation.model_dump(exclude_unset=True)
-                found[f"{name}-{label}"] = Ablation.model_construct(**{"cell": name} | own | change | {"of": [name]})
-        return found
+        """Each ablation of each of its cells, named <cell>-<ablation>."""
+        return {
+            f"{name}-{label}": self.changed(name, ablation.model_dump(exclude_unset=True))
+            for label, ablation in self.ablations.items()
+            for name in ablation.of
+        }
 
 
 class ProblemParams(Ablated[P], Generic[P]):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from rnn_study.model.cell_check import has_activation
 from rnn_study.model.cells import ACTIVATIONS, CELLS
 from rnn_study.model.defaults import DEFAULTS, OPTIMISERS
 from rnn_study.model.init import KERNELS
@@ -41,9 +42,11 @@ class Variant(Model):
     activation: Literal[tuple(ACTIVATIONS)] = "tanh"
     norm: Literal["layer", "batch"] | None = None  # normalisation of the products with both kernels
     window: Count | None = None  # steps that the gradient reaches back: truncated back-propagation through time
+    frozen: bool = False  # a reservoir: the recurrent layers stay as they start
     bidirectional: bool = False
     kernel: Kernel | None = None  # how the input kernel starts
     recurrent: Kernel | None = None  # how the recurrent kernel starts
+    gain: Annotated[float, Field(gt=0, le=10)] | None = None  # and what that is multiplied by
     forget_bias: Annotated[float, Field(ge=-20, le=20)] | None = None  # what a forget gate's bias starts at
     defaults: Literal[tuple(DEFAULTS)] = "matched"  # or what a framework does by itself: defaults.py
     impl: Literal["native", "equations"] | None = None  # the frameworks' own layers (where they can) or cells.py
@@ -85,7 +88,7 @@ class Variant(Model):
         own = {"activation": self.activation, "norm": self.norm, "second_bias": second}
         dense = tuple(Dense(layer.units or 0, layer.activation) for layer in self.dense)
         layers = tuple(Layer(cell, 1) for cell in cells)
-        more |= {"window": self.window, "bidirectional": self.bidirectional, "dense": dense}
+        more |= {"window": self.window, "frozen": self.frozen, "bidirectional": self.bidirectional, "dense": dense}
         if answers != "written":
             return Network(inputs, layers, outputs, every_step=answers == "every step", **own, **more)
         attention = Attention(1, 1) if self.attention else None
@@ -121,8 +124,11 @@ class Variant(Model):
             return "bidirectional in a task that forecasts: expected a classification"
         if self.forget_bias is not None and not any("f" in CELLS[cell].gates for cell in cells):
             return f"forget_bias with cell {', '.join(cells)}: no forget gate: expected none"
-        if self.recurrent is not None and not any(CELLS[cell].recurrent for cell in cells):
-            return f"recurrent with cell {', '.join(cells)}: no recurrent kernel: expected none"
+        for key in ("recurrent", "gain"):
+            if getattr(self, key) is not None and not any(CELLS[cell].recurrent for cell in cells):
+                return f"{key} with cell {', '.join(cells)}: no recurrent kernel: expected none"
+        if self.activation != "tanh" and not any(map(has_activation, cells)):
+            return f"activation {self.activation} with cell {', '.join(cells)}: its step has none: expected none"
         return None
 
 
@@ -143,6 +149,18 @@ class Ablation(Variant):
         if self.clip_times is not None and (self.clip is not None or self.clip_by != "norm"):
             return f"clip_times {self.clip_times} with another clip: expected one of the two"
         return super().clash()
+
+
+# Ways to learn without credit through time: nothing of the recurrence learns, or only from its last step.
+CONTROLS: dict[str, dict[str, Any]] = {"frozen": {"frozen": True}, "one-step": {"window": 1}}
+
+
+class Controls(Model):
+    """Cells once more, with the same settings but without credit through time: what these reach needs none."""
+
+    of: Annotated[list[str], Field(min_length=1)] | None = None  # names under `cells`; left out: all that can be
+    kinds: Annotated[list[Literal[tuple(CONTROLS)]], Field(min_length=1)]
+    seeds: Annotated[Count, Field(ge=2)]  # the first so many
 
 
 class Map(Model):

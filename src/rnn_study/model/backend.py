@@ -1,13 +1,9 @@
 """What a framework must offer to train a network: each package of `backends` does, NumPy at its boundary."""
 
-from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from rnn_study.support.errors import StudyError
-
-from .cells import CELLS, Ops
 from .network import Network, why_not_native
 from .optimisers import Optimiser
 from .task import Batch
@@ -113,29 +109,3 @@ def require_native(network: Network, backend: str) -> None:
     """A ValueError that says what the framework's own layers cannot do."""
     if reason := why_not_native(network, backend):
         raise ValueError(f"impl native: {backend} has no layer for {reason}: expected equations")
-
-
-@cache
-def _forgotten(name: str) -> str | None:
-    """The array of cell `name` that its step does not use: moved alone, it leaves the new state as it was."""
-    cell, rng, rows = CELLS[name], np.random.default_rng(0), 16
-    ops = Ops(np.tanh, lambda a: 1 / (1 + np.exp(-a)), lambda a: np.maximum(a, 0))
-    read = {"W": rng.normal(size=(rows, len(cell.gates)))}
-    if cell.recurrent:
-        read["U"] = rng.normal(size=(rows, len(cell.gates)))
-    read |= {vector.name: rng.normal(size=(1, 1)) for vector in cell.vectors}
-    state = tuple(rng.normal(size=(rows, 1)) for _ in range(cell.states))
-
-    def new(**moved: np.ndarray) -> np.ndarray:
-        return np.concatenate(cell.step(ops, state, *(read | moved).values()), axis=1)
-
-    return next((kind for kind in read if np.array_equal(new(), new(**{kind: read[kind] + 0.1}))), None)
-
-
-def require_used(network: Network) -> None:
-    """A StudyError where a step forgets an array that training would move: it would have no gradient."""
-    for part in network.parts:
-        for layer in part.layers:
-            if kind := _forgotten(layer.cell):
-                expected = "expected a step that uses it (recurrent=False where it has no h U)"
-                raise StudyError(f"cell {layer.cell}: {kind} gets no gradient: {expected}")

@@ -42,10 +42,11 @@ KERNELS: dict[str, Draw] = {"glorot": glorot, "he": he, "orthogonal": orthogonal
 class Init:
     """How weights start; a named scheme of `SCHEMES`, or one with other choices.
 
-    kernel, recurrent: keys of `KERNELS` for W and U, or `uniform`, PyTorch's +-1/sqrt(H). whole: a kernel is drawn as
-    one matrix, not gate by gate (the identity always is). biases: `zeros`, or `uniform` as PyTorch's. forget_bias: what
-    is put in place of the bias of a forget gate, None: nothing. head: the dense kernels, a key of `KERNELS`, or
-    `uniform`: kernel and bias in +-1/sqrt(inputs), PyTorch's. Attention's kernels are Glorot's in every scheme.
+    kernel, recurrent: keys of `KERNELS` for W and U, or `uniform`, PyTorch's +-1/sqrt(H). gain: what U is multiplied
+    by. whole: a kernel is drawn as one matrix, not gate by gate (the identity always is). biases: `zeros`, or `uniform`
+    as PyTorch's. forget_bias: what is put in place of the bias of a forget gate, None: nothing. head: the dense
+    kernels, a key of `KERNELS`, or `uniform`: kernel and bias in +-1/sqrt(inputs), PyTorch's. Attention's kernels are
+    Glorot's in every scheme.
     """
 
     kernel: str = "glorot"
@@ -54,6 +55,7 @@ class Init:
     biases: str = "zeros"
     forget_bias: float | None = 1.0
     head: str = "glorot"
+    gain: float = 1.0
 
 
 SCHEMES = {
@@ -82,7 +84,7 @@ def _layer(network: Network, index: int, rng: np.random.Generator, init: Init) -
     found: dict[str, np.ndarray] = {}
     for name, shape in layer_shapes(network, index).items():
         if name in ("W", "U"):
-            found[name] = kernel(init.kernel if name == "W" else init.recurrent, shape)
+            found[name] = kernel(init.kernel, shape) if name == "W" else init.gain * kernel(init.recurrent, shape)
         elif name.startswith(("gain", "variance")):
             found[name] = np.ones(shape)
         elif init.biases == "uniform" and not name.startswith("mean"):

@@ -83,6 +83,8 @@ class Network:
     steps for prediction (later ones take the last). Neither normalises the LSTM's c, as both papers do besides.
     window: truncated back-propagation through time. The state is carried through the whole sequence, the loss's
     gradient through its last `window` valid steps.
+    frozen: a reservoir: the layers, and the embedding, stay as they start, and what comes after them is all that learns
+    (Jaeger 2001, GMD report 148). So no error goes back through time.
     every_step: the head reads the state after each step, and the loss is the mean over all valid ones.
     bidirectional: a second layer reads each sequence from its last valid step to its first; what both find stands
     side by side, and the head reads the final state of each (Schuster & Paliwal 1997).
@@ -109,6 +111,7 @@ class Network:
     norm: str | None = None
     norm_steps: int = 0
     window: int | None = None
+    frozen: bool = False
     bidirectional: bool = False
     every_step: bool = False
     dense: tuple[Dense, ...] = ()
@@ -146,7 +149,7 @@ class Network:
 def clash(network: Network) -> str | None:
     """What in `network` cannot be together."""
     if not network.layers:
-        for name in ("every_step", "bidirectional", "carried", "norm", "window"):
+        for name in ("every_step", "bidirectional", "carried", "norm", "window", "frozen"):
             if getattr(network, name):
                 return f"{name} without a recurrent layer: expected a cell"
         if network.decoder and not network.dense:
@@ -155,10 +158,14 @@ def clash(network: Network) -> str | None:
         return "carried with bidirectional: expected one of the two, the end of a text is not known while it is read"
     if network.carried and not network.every_step:
         return "carried without every_step: expected an answer for every step"
+    if network.frozen:
+        for name in ("norm", "window"):
+            if getattr(network, name):
+                return f"{name} with frozen: expected one of the two, a layer that learns nothing has no use for it"
     if network.decoder:
         if network.layers and network.dense:
             return "dense layers between an encoder's cells and a decoder: expected one of the two"
-        for name in ("bidirectional", "window", "carried"):
+        for name in ("bidirectional", "window", "carried", "frozen"):
             if getattr(network, name):
                 return f"{name} with a decoder: expected an encoder that reads forward, its gradient whole"
         if network.norm == "batch":
@@ -216,17 +223,19 @@ def decoder_tree(tree: dict) -> dict:
 
 def is_trained(network: Network, name: str) -> bool:
     """Whether training moves the array `name` by its gradient."""
+    if network.frozen and name.startswith(("embedding", "layers.")):
+        return False
     if name == "embedding":
         return network.embedding.trainable
     return name.rpartition(".")[2] not in STATISTICS
 
 
 def parameter_count(network: Network, *, embedding: bool) -> int:
-    """Number of weights, the embedding's included or not (it is the same for every cell)."""
+    """Number of weights, frozen ones among them, the embedding's included or not (it is the same for every cell)."""
     return sum(
         math.prod(shape)
         for name, shape in shapes(network).items()
-        if (embedding if name == "embedding" else is_trained(network, name))
+        if (embedding if name == "embedding" else name.rpartition(".")[2] not in STATISTICS)
     )
 
 

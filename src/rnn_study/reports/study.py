@@ -200,6 +200,19 @@ class Study:
         return "data: " + ("; ".join(map(origin, records)) if records else "generated, each run from its own seed")
 
     @property
+    def controlled(self) -> str:
+        """The data behind the controls, for captions."""
+        names = dict.fromkeys(row["task"] for row in self.long_range["controls"])
+        told = [record for name in names if name in self.tasks for record in self.tasks[name]["card"]["provenance"]]
+        told += [
+            record for name in names if name not in self.tasks for record in self.frontier(name).get("provenance", [])
+        ]
+        generated = [
+            label(name) for name in names if name not in self.tasks and "provenance" not in self.frontier(name)
+        ]
+        return "data: " + "; ".join([*dict.fromkeys(map(origin, told)), *(f"{name} (generated)" for name in generated)])
+
+    @property
     def shapes(self) -> dict[str, Any]:
         """metrics/sequence_shapes.json: systems, tutorials, scores, found."""
         return self._read("metrics/sequence_shapes.json", read_json)

@@ -13,6 +13,7 @@ from rnn_study.config import Ablation, Config, FrontierParams, Grid, ProblemPara
 from rnn_study.data.prepared import prepared_file
 from rnn_study.data.problems.catalogue import PROBLEMS
 from rnn_study.model.backend import BACKENDS
+from rnn_study.model.cell_check import require_steps
 from rnn_study.model.defaults import DEFAULTS, OPTIMISERS
 from rnn_study.model.init import Init
 from rnn_study.model.network import Embedding, Network, default_impl, resized, units_for
@@ -21,7 +22,6 @@ from rnn_study.model.task import Data, Generated, Pixels, Task
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
-from .cell_check import require_steps
 from .run.spec import RunSpec
 
 TUNED, SHAPES = Path("tuned"), Path("data/shapes")
@@ -105,7 +105,7 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
 def initialisation(params: Grid, name: str) -> Init:
     """How the weights of variant `name` start."""
     variant = params.variants[name]
-    own = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias"})
+    own = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias", "gain"})
     return replace(DEFAULTS[variant.defaults].init, **own)
 
 
@@ -122,6 +122,17 @@ def grid(config: Config, task: Task, backend: str) -> list[RunSpec]:
         spec(config, task, cell, backend, tuned[cell][place % len(tuned[cell])], seed)
         for cell in config.task(task.name).cells
         for place, seed in enumerate(config.seeds)
+    ]
+
+
+def controls(config: Config, task: Task) -> list[RunSpec]:
+    """The cells of `task` without credit through time, in the framework whose runs are diagnosed; a seed has the
+    settings that its cell has in `grid`."""
+    params, tuned = config.task(task.name), read_tuned(config, task.name)
+    return [
+        spec(config, task, name, config.gradients.framework, tuned[one.of[0]][place % len(tuned[one.of[0]])], seed)
+        for name, one in params.controlled.items()
+        for place, seed in enumerate(config.seeds[: params.controls.seeds])
     ]
 
 

@@ -13,7 +13,7 @@ from rnn_study.support.files import atomic, read_json
 
 from .run import results, store
 
-STAGES = ("tune", "train", "ablate", "frontier", "shapes")
+STAGES = ("tune", "train", "controls", "ablate", "frontier", "shapes")
 PARTS = ("validation", "test")  # that every study scores; others come after them
 OF_PART = "score_"  # before a part, the name of the column that holds the score on it
 

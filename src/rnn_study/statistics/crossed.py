@@ -113,6 +113,20 @@ def over_seeds(x: np.ndarray) -> Mean:
     return Mean(float(x.mean()), float(error), float(error), len(x) - 1.0, len(x))
 
 
+def ratio(a: np.ndarray, b: np.ndarray) -> Estimate | None:
+    """The mean of a (S,) over that of b (R,), each one number of a seed, with the interval of Fieller (1954): all
+    ratios q of which mean(a) - q mean(b) is not told from 0. None where b is not told from 0, for then they have no
+    bounds."""
+    one, other = over_seeds(a), over_seeds(b)
+    t = float(stats.t.ppf(0.5 + LEVEL / 2, min(one.df, other.df)))
+    g = (t * other.error / other.value) ** 2 if other.value else np.inf
+    if g >= 1:
+        return None
+    q = one.value / other.value
+    half = t / abs(other.value) * np.sqrt(one.error**2 * (1 - g) + (q * other.error) ** 2)
+    return Estimate(q, float((q - half) / (1 - g)), float((q + half) / (1 - g)))
+
+
 def between(a: np.ndarray, b: np.ndarray) -> Mean:
     """The difference of the means of a (S,) and b (R,), each one number of a seed; Welch's (1947) t."""
     one, other = over_seeds(a), over_seeds(b)

@@ -146,9 +146,15 @@ def frontier(lengths: Sequence[int], solved: np.ndarray, level: float = LEVEL) -
     that all agree have no spread to draw from: it is approximate, and no test rests on it alone.
     """
     solved = np.asarray(solved, float)
-    rates, last = solved.mean(axis=0), len(lengths) - 1
     draws = np.random.default_rng(0).integers(0, len(solved), (RESAMPLES, len(solved)))
-    samples, counts = np.unique(solved[draws].mean(axis=1), axis=0, return_counts=True)
+    return between_lengths(lengths, solved.mean(axis=0), solved[draws].mean(axis=1), level)
+
+
+def between_lengths(lengths: Sequence[int], rates: np.ndarray, samples: np.ndarray, level: float = LEVEL) -> Frontier:
+    """The frontier of the share solved at each length, `rates` (L,), with its percentile interval from bootstrap
+    samples of them (B, L)."""
+    last = len(lengths) - 1
+    samples, counts = np.unique(samples, axis=0, return_counts=True)
     reached = np.repeat([_reach(sample) for sample in samples], counts)
     tail = (1 - level) / 2
     low, high = (int(np.quantile(reached, q, method="inverted_cdf")) for q in (tail, 1 - tail))

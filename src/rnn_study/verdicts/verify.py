@@ -96,6 +96,21 @@ def _long_range(found: Row) -> Iterator[tuple[str, Estimate]]:
         for quantity in ("lengths", "updates"):
             name = f"{_named(row, 'problem', 'axis')}: {row['a']} less {row['b']}, {quantity}"
             yield name, Estimate(*row[f"{quantity}_difference"])
+    for row in found.get("map", ()):  # which studies before it have not, as the next three
+        if "share" in row:
+            name = _named(row, "problem", "variant", "steps")
+            yield f"{name} at {row['learning_rate']:g}: share solved", Estimate(row["share"], row["low"], row["high"])
+    for row in found.get("chosen", ()):
+        if row["power"]:
+            yield f"{_named(row, 'problem', 'variant')}: best rate by length", Estimate(*row["power"])
+    for row in found.get("controls", ()):
+        if row["needed"]:
+            name = _named(row, "task", "steps", "cell", "kind")
+            yield f"{name}: needs a gradient through time", Estimate(*row["needed"])
+    for row in found.get("foretold", ()):
+        if row["auc"] is not None:
+            name = _named(row, "problem", "cell", "measure")
+            yield f"{name}: foretells", Estimate(row["auc"], row["low"], row["high"])
 
 
 def _sequence_shapes(found: Row) -> Iterator[tuple[str, Estimate]]:

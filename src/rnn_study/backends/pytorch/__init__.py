@@ -3,7 +3,8 @@
 import numpy as np
 from torch import Tensor
 
-from rnn_study.model.backend import EpochTrace, Pass, require_native, require_used
+from rnn_study.model.backend import EpochTrace, Pass, require_native
+from rnn_study.model.cell_check import require_steps
 from rnn_study.model.network import Network
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Batch
@@ -26,7 +27,7 @@ def environment() -> dict[str, str]:
 def build(
     network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str, impl: str
 ) -> Net:
-    require_used(network)
+    require_steps(network)
     if impl == "native":
         require_native(network, "pytorch")
     model = Net(network, loss, optimiser, getattr(torch, str(next(iter(weights.values())).dtype)), device, impl)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from rnn_study.model.cells import ACTIVATIONS, CELLS
-from rnn_study.model.network import DECODER, Network
+from rnn_study.model.network import DECODER, Network, is_trained
 from rnn_study.model.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.model.task import GO
 
@@ -57,9 +57,11 @@ class Part(nn.Module):
         self.arrays: dict[str, tuple[Tensor, bool]] = {}
         if network.embedding:
             table = torch.empty(network.embedding.words, network.inputs, **make)
-            self.embedding = nn.Parameter(table, requires_grad=network.embedding.trainable)
+            self.embedding = nn.Parameter(table, requires_grad=is_trained(network, "embedding"))
             self.arrays["embedding"] = (self.embedding, False)
         self.layers = nn.ModuleList(Recurrent(network, index, make, impl) for index in range(len(network.layers)))
+        if network.frozen:
+            self.layers.requires_grad_(False)
         for index, layer in enumerate(self.layers):
             self.arrays |= {f"layers.{index}.{name}": held for name, held in layer.arrays.items()}
         self.attention = None

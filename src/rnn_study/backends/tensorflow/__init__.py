@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rnn_study.model.backend import EpochTrace, Pass, require_native, require_used
+from rnn_study.model.backend import EpochTrace, Pass, require_native
+from rnn_study.model.cell_check import require_steps
 from rnn_study.model.network import Network
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import Batch
@@ -45,7 +46,7 @@ def environment() -> dict[str, str]:
 def build(
     network: Network, loss: str, optimiser: Optimiser, weights: dict[str, np.ndarray], device: str, impl: str
 ) -> _Model:
-    require_used(network)
+    require_steps(network)
     if impl == "native":
         require_native(network, "tensorflow")
     rule = optimiser.rule

@@ -59,10 +59,8 @@ class Plain:
 class Native:
     """Keras' own layer; it holds its arrays itself, as a `Plain` does."""
 
-    trainable = True
-
     def __init__(self, network: Network, index: int, dtype: str):
-        self.cell = network.layers[index].cell
+        self.cell, self.trainable = network.layers[index].cell, not network.frozen
         self.layer = _LAYERS[self.cell](
             network.layers[index].units, activation=network.activation, dtype=dtype, zero_output_for_mask=True
         )
@@ -110,7 +108,7 @@ class Equations:
         self.ops = activated(OPS, network.activation)
         shapes = layer_shapes(network, index)
         fixed = {name: shapes.pop(name) for name in STATISTICS if name in shapes}
-        self.holders = [Plain(dtype, shapes), Plain(dtype, fixed, trainable=False)]
+        self.holders = [Plain(dtype, shapes, not network.frozen), Plain(dtype, fixed, trainable=False)]
         self.held = {name: variable for one in self.holders for name, variable in one.named().items()}
         self.seen: dict[str, tf.Tensor] = {}  # of the last pass: statistics of each step (T, G*H)
         self.enough: tf.Tensor | None = None  # and (T, 1) whether its rows were more than one, which has no variance

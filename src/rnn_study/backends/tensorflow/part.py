@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_study.model.cells import ACTIVATIONS
-from rnn_study.model.network import Network, shapes
+from rnn_study.model.network import Network, is_trained, shapes
 
 from .layers import OPS, Native, Plain, Recurrent, States, valid_steps
 from .runtime import tf
@@ -31,7 +31,7 @@ class Part:
         self.embedding = None
         if network.embedding:
             shape = (network.embedding.words, network.inputs)
-            self.embedding = Plain(dtype, {"embedding": shape}, network.embedding.trainable)
+            self.embedding = Plain(dtype, {"embedding": shape}, is_trained(network, "embedding"))
         self.layers = [Recurrent(network, index, dtype, impl) for index in range(len(network.layers))]
         above = ("attention.", *(f"dense.{index}." for index in range(len(network.dense))), "head.")
         self.above = {}

@@ -24,9 +24,10 @@ class Unrolled:
     """One layer over N sequences of T steps.
 
     x (N, T, D), states each (N, T, H): what it read and held. valid (N, T). gates: of each gate with a sigmoid its
-    values (N, T, H). by_state, by_a, by_s: derivatives of each new state array for each old one, and for each gate's
-    columns of a and of s (of s none where the cell has no recurrent product). start: the state (N, H) before the first
-    step, each array of it. What lies past a row's end is not to be used.
+    values (N, T, H). by_state, by_a, by_s, by_vector: derivatives of each new state array for each old one, for each
+    gate's columns of a and of s (of s none where the cell has no recurrent product), and for each of the cell's
+    vectors. start: the state (N, H) before the first step, each array of it. What lies past a row's end is not to be
+    used.
     """
 
     weights: Weights
@@ -38,6 +39,7 @@ class Unrolled:
     by_state: Slopes
     by_a: Slopes
     by_s: Slopes
+    by_vector: Slopes
     start: State
 
     @property
@@ -152,9 +154,10 @@ def _unrolled(
     if w.b_rec is not None:
         products["s"] = products["s"] + w.b_rec
 
-    def slopes(old: State, which: str | None = None, column: Array = 0) -> tuple[np.ndarray, ...]:
+    def slopes(old: State, which: str | int | None = None, column: Array = 0) -> tuple[np.ndarray, ...]:
         read = [product + column if name == which else product for name, product in products.items()]
-        return tuple(new.imag / _STEP for new in cell.step(ops, old, *read, *w.vectors))
+        vectors = [vector + column if place == which else vector for place, vector in enumerate(w.vectors)]
+        return tuple(new.imag / _STEP for new in cell.step(ops, old, *read, *vectors))
 
     columns = np.repeat(np.eye(len(cell.gates)), units, axis=1) * 1j * _STEP  # of each gate
     return Unrolled(
@@ -169,6 +172,7 @@ def _unrolled(
         ),
         by_a=tuple(slopes(old, "a", column) for column in columns),
         by_s=tuple(slopes(old, "s", column) for column in columns) if cell.recurrent else (),
+        by_vector=tuple(slopes(old, place, 1j * _STEP) for place in range(len(w.vectors))),
         start=start,
     )
 

@@ -11,15 +11,14 @@ from rnn_study.model.network import Network
 from rnn_study.model.reference import Tree, climb
 from rnn_study.model.task import Batch, Task
 
-from . import memory, spectra
+from . import memory, sensitivity, spectra
 from .linear import Flow, Unrolled, error_flow, unroll
-from .profiles import BINS, LEFT, RIGHT, SENTENCES
+from .profiles import BINS, LEAST, LEFT, RIGHT, SENTENCES
 
 STATES = ("h", "c")  # what a cell's state arrays are called, in order
 MANY = 512  # sequences to fit and score a read-out with
 MANY_MARKED = 6400  # the same where one sequence says something of two steps alone
 SPECTRA = 6  # sequences whose Jacobians are multiplied out: they differ little, and cost most
-_LEAST = np.finfo(float).tiny
 _ROWS = 256  # of which a processor's cache holds all that a step reads
 
 
@@ -63,7 +62,7 @@ def read(tree: Tree, x: np.ndarray) -> np.ndarray:
 
 def log10(values: np.ndarray) -> np.ndarray:
     """log10 of what is not negative; zero counts as the smallest number there is."""
-    return np.log10(np.maximum(values, _LEAST))
+    return np.log10(np.maximum(values, LEAST))
 
 
 def _sizes(arrays: Sequence[np.ndarray], last: np.ndarray) -> np.ndarray:
@@ -91,8 +90,29 @@ def _gates(layer: Unrolled) -> Tree:
     return found
 
 
+class Start(NamedTuple):
+    """What a network's Jacobians say of its gradient, in the last layer, as means over sequences.
+
+    memory: the steps, from lag 1 on, in which the largest singular value of dh_last/dz_t falls to 1/e. exponent: the
+    largest Lyapunov exponent, in nats a step. condition: log10 of the largest over the smallest singular value of
+    dh_last/dz_0.
+    """
+
+    memory: float
+    exponent: float
+    condition: float
+
+
+def start(network: Network, tree: Tree, few: Batch) -> Start:
+    """`Start` of a network with the weights `tree`, on a few sequences."""
+    layer = unroll(network, tree, read(tree, few.x), few.mask)[-1]
+    singular = np.nanmean(log10(spectra.singular_values(layer)), axis=0)
+    exponent = spectra.layer_exponents(layer)[:, 0].mean()
+    return Start(_memory_length(singular), float(exponent), float(singular[-1, 0] - singular[-1, -1]))
+
+
 def memory_length(network: Network, tree: Tree, few: Batch) -> float:
-    """The steps, from lag 1 on, in which the largest singular value of dh_last/dz_t falls to 1/e, in the last layer."""
+    """`Start.memory` alone."""
     layer = unroll(network, tree, read(tree, few.x), few.mask)[-1]
     return _memory_length(np.nanmean(log10(spectra.singular_values(layer)), axis=0))
 
@@ -123,9 +143,10 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
 
     flow, flow_h, flow_c, flow_x (N, L): log10 of the norm of dL/dz, dL/dh, dL/dc, dL/dx. Of the `SPECTRA` longest of
     these sequences: singular (L, H), mean log10 of the singular values of dh_last/dz; memory (), the steps in which the
-    largest falls to 1/e, from lag 1 on, where the state is read by a step, not by the loss; exponents (n,).
-    With `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,), the last
-    where the cell has a recurrent kernel, and `words` of the sentences.
+    largest falls to 1/e, from lag 1 on, where the state is read by a step, not by the loss; exponents (n,). With
+    `whole` besides: retention (L,), gates (G, 20), saturated (G, H, 2), carry (H,), radius (all gates,), the last where
+    the cell has a recurrent kernel, and `words` of the sentences; where nothing is normalised sensitivity (H,), its
+    log10, and factor (H,).
     """
     layers = unroll(network, tree, read(tree, of.few.x), of.few.mask)
     layer, flow = layers[-1], error_flow(tree, layers, of.few.y, of.loss)[-1]
@@ -142,6 +163,9 @@ def profile(network: Network, tree: Tree, of: Subject, whole: bool) -> Tree:
         last = _last(of.many)
         found["retention"] = memory.retention(_last_states(network, tree, of.many), spectra.by_lag(told, last))
         found |= _gates(layer)
+        if network.norm is None:
+            found["sensitivity"] = log10(sensitivity.sensitivity(layer))
+            found["factor"] = sensitivity.factors(layer)
         if layer.weights.U is not None:
             kernels = np.split(layer.weights.U, len(CELLS[network.layers[-1].cell].gates), axis=1)
             found["radius"] = np.array([spectra.spectral_radius(kernel) for kernel in kernels])

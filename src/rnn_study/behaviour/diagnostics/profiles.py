@@ -11,6 +11,7 @@ INITIAL, TRAINED = "initial", "trained"  # between them the checkpoints, `epoch 
 SENTENCES = "sentences"  # the test part whose examples are looked at word by word
 
 BINS = np.linspace(0, 1, 21)  # of gate values
+LEAST = np.finfo(float).tiny  # what counts as the smallest number in a logarithm
 LEFT, RIGHT = 0.1, 0.9  # a gate beyond these is saturated: Karpathy et al. 2015 (arXiv 1506.02078), section 4.2
 
 Profiles = dict[str, dict[str, dict[str, np.ndarray]]]  # variant -> stage -> figure -> (seeds, ...)

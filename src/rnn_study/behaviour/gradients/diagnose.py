@@ -22,9 +22,10 @@ from rnn_study.running.workers import spread
 
 
 def looked_at(parameters: Config, of: str) -> list[str]:
-    """The variants of a task that are diagnosed: all but the points of a map, and networks that read both ways."""
+    """The variants of a task that are diagnosed: its cells and their ablations, but for networks that read both
+    ways."""
     params = parameters.task(of)
-    return [name for name, one in params.variants.items() if name not in params.mapped and not one.bidirectional]
+    return [name for name, one in (params.cells | params.ablated).items() if not one.bidirectional]
 
 
 _Job = tuple[str, str, int]  # task, variant and seed

@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest_sequences, memory_length
+from rnn_study.behaviour.diagnostics.profile import SPECTRA, Start, longest_sequences, memory_length, start
 from rnn_study.config import Config, FrontierParams
 from rnn_study.config.frontier import ENOUGH
 from rnn_study.data.problems import catalogue
+from rnn_study.model.init import draw
 from rnn_study.model.task import Batch, Data
 from rnn_study.running import experiments
 from rnn_study.running.events import Finished, Follow
 from rnn_study.running.run import results, store
-from rnn_study.running.run.spec import RunSpec
+from rnn_study.running.run.spec import RunSpec, stream
 from rnn_study.running.workers import spread
 from rnn_study.support.progress import ticking
 
@@ -37,6 +38,8 @@ def _row(axis: str, steps: int, run: Finished) -> Row:
     return {
         "axis": axis,
         "variant": spec.variant,
+        "cell": spec.network.layers[-1].cell,
+        "learning_rate": spec.optimiser.learning_rate,
         "steps": steps,
         "seed": spec.seed,
         "units": spec.network.layers[0].units,
@@ -118,8 +121,10 @@ def publish(root: Path, found: Sequence[Trained], mixed: Sequence[Finished]) -> 
 
 
 @lru_cache(maxsize=2)
-def _few(name: str, data: Data) -> Batch:
-    return longest_sequences(catalogue.load(name, data).validation, SPECTRA)
+def _few(name: str, data: Data) -> tuple[Batch, np.ndarray | None]:
+    """A few sequences, and the table that weights are drawn with."""
+    task = catalogue.load(name, data)
+    return longest_sequences(task.validation, SPECTRA), task.embedding
 
 
 def _memory(job: tuple[RunSpec, Path]) -> float | None:
@@ -130,10 +135,24 @@ def _memory(job: tuple[RunSpec, Path]) -> float | None:
         return None
     if not all(np.isfinite(array).all() for array in tree.values()):
         return None
-    return memory_length(spec.network, tree, _few(spec.task, spec.data))
+    return memory_length(spec.network, tree, _few(spec.task, spec.data)[0])
 
 
-def with_memory(found: Sequence[Trained], title: str) -> list[Row]:
-    """The rows, each with the gradient memory length of its trained network at the length it was trained at."""
-    lengths = spread(_memory, [(one.run.spec, one.run.folder) for one in found])
-    return [one.row | {"memory": memory} for one, memory in zip(found, ticking(lengths, title), strict=True)]
+def _start(spec: RunSpec) -> Start:
+    """Before its training."""
+    few, table = _few(spec.task, spec.data)
+    return start(spec.network, draw(spec.network, stream(spec.seed, "weights"), table, spec.init), few)
+
+
+def with_gradients(found: Sequence[Trained], title: str) -> list[Row]:
+    """The rows, each with the gradient memory length of its trained network at the length it was trained at, `memory`,
+    and with what its gradient was before training, `initial`."""
+    specs = [one.run.spec for one in found]
+    alike = [(spec.network, spec.init, spec.seed, spec.data) for spec in specs]  # networks that start as one
+    firsts = dict(zip(reversed(alike), reversed(specs), strict=True))
+    starts = dict(zip(firsts, ticking(spread(_start, list(firsts.values())), f"{title} at the start"), strict=True))
+    lengths = ticking(spread(_memory, [(one.run.spec, one.run.folder) for one in found]), title)
+    return [
+        one.row | {"memory": memory, "initial": starts[same]._asdict()}
+        for one, same, memory in zip(found, alike, lengths, strict=True)
+    ]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_study.config import Ablation, FrontierParams
+from rnn_study.config import FrontierParams
 from rnn_study.config.frontier import ENOUGH
 from rnn_study.statistics import crossed, survival
 from rnn_study.statistics.shares import chance_of_more, share
@@ -101,7 +101,7 @@ def pairs(params: FrontierParams, axis: str) -> list[tuple[str, str]]:
     """What is compared on an axis: the cells, the later one of the list first, and each ablation with its cell."""
     found = [(b, a) for a, b in combinations(params.cells, 2)]
     if axis == "budget":
-        found += [(name, one.of[0]) for name, one in params.variants.items() if isinstance(one, Ablation)]
+        found += [(name, one.of[0]) for name, one in params.ablated.items()]
     return found
 
 
@@ -144,7 +144,7 @@ def comparisons(params: FrontierParams, found: Found) -> Iterator[Row]:
     Welch intervals; p_lengths: of the permutation test over seeds; p_updates: of the log-rank test stratified by
     length.
     """
-    for axis in dict.fromkeys(axis for axis, _ in params.contenders):
+    for axis in ("budget", "width") if params.width else ("budget",):
         for a, b in pairs(params, axis):
             sides = [seed_table(found, axis, name, found["tried"]) for name in (a, b)]
             row = {"problem": found["problem"], "axis": axis, "a": a, "b": b, "seeds": [len(s.updates) for s in sides]}
@@ -176,7 +176,7 @@ def generalisation(params: FrontierParams, found: Found) -> Iterator[Row]:
             }
 
 
-def memories(found: Found) -> Iterator[Row]:
+def memories(params: FrontierParams, found: Found) -> Iterator[Row]:
     """At each length, over all runs: how far back the gradient of solved runs reaches, and that of the others.
 
     probability: that of a solved run having the longer gradient memory of the two, ties half. capped: how many of
@@ -186,6 +186,7 @@ def memories(found: Found) -> Iterator[Row]:
     for steps in found["tried"]:
         most = found["sequence"][str(steps)] - 2
         here = [row for row in found["runs"] if row["steps"] == steps and row["memory"] is not None]
+        here = [row for row in here if row["axis"] in ("budget", "width")]
         here = list({(row["variant"], row["units"], row["seed"]): row for row in here}.values())  # on both axes once
         sides = [np.array([row["memory"] for row in here if row["solved"] is solved]) for solved in (True, False)]
         if min(map(len, sides)) == 0:

@@ -83,6 +83,8 @@ KNOBS: dict[str, tuple[tuple[str, ...], str, dict[str, Any]]] = {
     ),
     "batch normalisation both ways": (("gru", "lstm"), "equations", _BOTH_WAYS),
     "window of 2 steps": (("lstm", "lstm"), "equations", {"window": 2}),
+    "frozen layers": (("lstm", "gru"), "native", {"frozen": True}),
+    "frozen layers in equations": (("ugrnn", "vanilla"), "equations", {"frozen": True}),
     "both directions": (("gru", "lstm"), "native", {"bidirectional": True}),
     "both directions in equations": (("lstm_peephole", "vanilla"), "equations", {"bidirectional": True}),
     "second bias": (("vanilla", "lstm"), "equations", {"second_bias": True}),

@@ -186,10 +186,10 @@ def _gradients_by_hand(network: Network, tree: Tree, batch: Batch, kind: str) ->
         d_x, d_w = back_through_time(cell, weights[index], reads[index], states[index], d_x, network.activation)
         arrays = {"W": d_w.W, "U": d_w.U, "b": d_w.b[0]} | ({} if d_w.b_rec is None else {"b_rec": d_w.b_rec[0]})
         found |= {f"layers.{index}.{name}": array for name, array in arrays.items()}
-    if network.embedding and network.embedding.trainable:
+    if network.embedding and is_trained(network, "embedding"):
         found["embedding"] = np.zeros_like(tree["embedding"])
         np.add.at(found["embedding"], batch.x, d_x)
-    return {name: found[name] for name in tree if name in found}, d_x
+    return {name: found[name] for name in tree if name in found and is_trained(network, name)}, d_x
 
 
 def run(network: Network, tree: Tree, batch: Batch, kind: str) -> Pass:

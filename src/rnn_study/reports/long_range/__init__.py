@@ -7,16 +7,27 @@ from rnn_study.reports.elements.display import show_list, show_text
 from rnn_study.reports.elements.wording import NAMES, label, number, origin, sequence
 from rnn_study.reports.study import Study
 
+from .controls import control_table, needed
 from .plots import generalisation, heat_map, memory, survival_curves, updates_by_length
+from .rates import best_rates, rate_map, rated
+from .start import foretold, sensitivity, started
 from .tables import comparison_table, frontier_table, pixel_table
 
 __all__ = [
+    "best_rates",
     "comparison_table",
+    "control_table",
+    "foretold",
     "frontier_table",
     "generalisation",
     "heat_map",
     "memory",
+    "needed",
     "pixel_table",
+    "rate_map",
+    "rated",
+    "sensitivity",
+    "started",
     "survival_curves",
     "updates_by_length",
 ]
@@ -65,7 +76,9 @@ def settings(study: Study, problem: str) -> str:
     """How the problem was trained, what chance reaches and what counts as solved."""
     found = study.frontier(problem)
     chance = found["chance"][str(found["lengths"][0])]["score"]
-    solved = [row for row in study.rows("successes", problem) if row.get("solved")]
+    solved = [
+        row for row in study.rows("successes", problem) if row.get("solved") and row["axis"] in ("budget", "width")
+    ]
     held, all_solved = (sum(row[key] for row in solved) for key in ("held", "solved"))
     better = "at least" if found["score"] == "accuracy" else "at most"
     unit = found["score"] if found["score"] == "accuracy" else NAMES["rmse"]

@@ -71,24 +71,32 @@ def _reached(study: Study, problem: str) -> str:
     return f"{told}, {sequence(behind)}." if behind else f"{told}, all of them alike."
 
 
+def compared(study: Study, problem: str) -> list[Row]:
+    """The frontiers of one learning rate with credit through time, at equal weights and at equal width."""
+    return [row for row in study.rows("frontiers", problem) if row["axis"] in _AXES]
+
+
+def paint(axes: Axes, x: int, y: int, row: Row, narrow: bool) -> None:
+    """Cell (x, y) of a map: how many seeds solved it; greener means more, grey was not run."""
+    ran = "not_run" not in row
+    strength = 0.1 + 0.75 * row["share"] if ran else 0.5
+    axes.fill_between([x, x + 1], y, y + 1, color="#009E73" if ran else "#c8ccd2", alpha=strength, linewidth=0)
+    text = f"{row['solved']}/{row['seeds']}" if ran else "–"
+    if ran and not narrow:
+        text += f"\n{100 * row['low']:.0f} to {100 * row['high']:.0f} %"
+    axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8.25)
+
+
 def heat_map(study: Study, problem: str) -> None:
     """Length by cell: how many seeds solved the problem."""
 
     def draw(narrow: bool) -> Figure:
-        lengths, contenders = study.frontier(problem)["lengths"], study.rows("frontiers", problem)
+        lengths, contenders = study.frontier(problem)["lengths"], compared(study, problem)
         figure, ((axes,),) = panels(narrow, height=0.42 * len(contenders) + 0.6)
         for y, contender in enumerate(contenders):
             rows = study.rows("successes", problem, axis=contender["axis"], variant=contender["variant"])
             for x, row in enumerate(rows):
-                ran = "not_run" not in row
-                strength = 0.1 + 0.75 * row["share"] if ran else 0.5
-                axes.fill_between(
-                    [x, x + 1], y, y + 1, color="#009E73" if ran else "#c8ccd2", alpha=strength, linewidth=0
-                )
-                text = f"{row['solved']}/{row['seeds']}" if ran else "–"
-                if ran and not narrow:
-                    text += f"\n{100 * row['low']:.0f} to {100 * row['high']:.0f} %"
-                axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8.25)
+                paint(axes, x, y, row, narrow)
         names = [f"{study.contender(problem, row['variant'])}, {axis_name(row['axis'])}" for row in contenders]
         axes.set_yticks(np.arange(len(names)) + 0.5, [name.replace(", ", ",\n") if narrow else name for name in names])
         axes.set_xticks(np.arange(len(lengths)) + 0.5, [str(steps) for steps in lengths])

@@ -8,7 +8,7 @@ from rnn_study.reports.elements.wording import interval, label, number, p_value
 from rnn_study.reports.study import Study
 from rnn_study.statistics import crossed
 
-from .plots import axis_name
+from .plots import axis_name, compared
 
 Row = dict[str, Any]
 IMAGES = {"pixel_mnist": 0, "permuted_mnist": 1}
@@ -44,7 +44,7 @@ def frontier_table(study: Study) -> None:
     """The frontier of every contender in every problem."""
     rows = []
     for problem in study.walked:
-        for row in study.rows("frontiers", problem):
+        for row in compared(study, problem):
             name = f"{label(problem)}: {study.contender(problem, row['variant'])}"
             size = f"{row['units']} units, {row['parameters']:,} weights"
             budget = f"{study.frontier(problem)['budget']:,}"
@@ -88,7 +88,7 @@ def _ours(study: Study) -> Iterator[list[str]]:
             continue
         about = study.frontier(problem)
         for row in study.rows("successes", problem):
-            if "not_run" in row:
+            if "not_run" in row or row["axis"] not in ("budget", "width"):
                 continue
             runs = [run for run in about["runs"] if all(run[key] == row[key] for key in ("axis", "variant", "steps"))]
             scores = [run["scores"]["test"] for run in runs]

@@ -37,6 +37,10 @@ TERMS = {
     "decoder": "The part of a network that writes an answer, each word read again before the next.",
     "exact match": "An answer counts only if every token of it is right.",
     "perplexity": "Among how many equally likely symbols a language model is as unsure; 2 to the power of its bits.",
+    "AUC": "Of two, one that will succeed and one that will not, how often a number tells which; 0.5 is chance.",
+    "reservoir": "A recurrent network whose recurrent layers stay as they start; only what reads them learns.",
+    "time constant": "In how many steps what a unit holds falls to 1/e.",
+    "condition number": "By how much more a matrix stretches its main direction than its smallest one.",
     "TF-IDF": "Word counts, weighted up where a word is rare; who reads them sees no order.",
 }
 _SKIPPED = ("a", "code", "pre", "svg", "h1", "h2", "h3", "summary", "th", "nav", "style", "script")
