@@ -47,6 +47,7 @@ LOADED = {
     "parity": [f"backends/{backend}" for backend in BACKENDS],
     "train": ["backends/${item}"],
     "ablate": ["backends/${gradients.framework}"],
+    "controls": ["backends/${gradients.framework}"],
     "frontier": ["backends/${item.framework}"],
     "frontier-images": ["backends/${item.framework}"],
     "shapes": ["backends/${item}"],
