@@ -3,8 +3,13 @@
 import pytest
 from test_long_range import QUICK, follow, outcomes, params, specs_of  # noqa: F401
 
+from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest_sequences, start
 from rnn_study.behaviour.long_range import foretelling, frontier, rates
 from rnn_study.config.frontier import Rates
+from rnn_study.data.problems import catalogue
+from rnn_study.model.init import draw
+from rnn_study.running.events import Finished
+from rnn_study.running.run.spec import stream
 
 RATES = {"learning_rates": [0.003, 0.01, 0.03], "seeds": 4}
 
@@ -155,3 +160,27 @@ def test_the_rates_of_the_studies():
     assert isinstance(QUICK.frontier["adding"].rates, Rates)
     assert (len(QUICK.frontier["adding"].rates.learning_rates), QUICK.frontier["adding"].rates.seeds) == (3, 6)
     assert all(len(one.rates.learning_rates) >= 4 and one.rates.seeds >= 6 for one in REAL.frontier.values())
+
+
+def test_what_a_run_was_before_training_is_said_of_it(tmp_path, monkeypatch):
+    """Of the weights that its seed draws, on its problem's sequences; one that runs at three rates started once."""
+    own = rated(lengths=[6])
+    specs = [
+        spec
+        for axis, variant in (("budget", "gru"), ("rate", "gru-rate-0.03"))
+        for spec in specs_of(own, axis=axis, variant=variant)[:2]
+    ]
+    tree = draw(specs[0].network, stream(0, "weights"), None, specs[0].init)
+    monkeypatch.setattr(frontier.results, "read_weights", lambda _: tree)
+    monkeypatch.setattr(frontier.results, "read_summary", lambda _: {"diverged": False, "best_epoch": 1})
+    asked = []
+    monkeypatch.setattr(frontier, "spread", lambda work, jobs: [work(job) for job in (asked.append(len(jobs)) or jobs)])
+    found = [frontier.Trained({"seed": spec.seed}, Finished("", spec, tmp_path, {}, reused=False)) for spec in specs]
+    rows = frontier.with_gradients(found, "test")
+    assert asked == [2, 4]
+    few = longest_sequences(catalogue.load("adding", specs[0].data).validation, SPECTRA)
+    expected = start(specs[0].network, tree, few)
+    assert rows[0]["initial"] == rows[2]["initial"] == expected._asdict()
+    assert rows[1]["initial"] == rows[3]["initial"] != rows[0]["initial"]
+    assert rows[0]["memory"] == expected.memory
+    assert [row["seed"] for row in rows] == [0, 1, 0, 1]

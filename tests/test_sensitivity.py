@@ -5,11 +5,11 @@ from dataclasses import replace
 import autodiff_worker
 import numpy as np
 import pytest
-from test_diagnostics import FULL, MASK, data, network, weights
+from test_diagnostics import FULL, MASK, data, linear, network, weights
 
 from rnn_study.behaviour.diagnostics import sensitivity
 from rnn_study.behaviour.diagnostics.linear import unroll
-from rnn_study.behaviour.diagnostics.profile import log10, profile, subject
+from rnn_study.behaviour.diagnostics.profile import log10, memory_length, profile, start, subject
 from rnn_study.behaviour.parity.probes import deviation
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
@@ -93,3 +93,28 @@ def test_a_profile_has_both_where_nothing_is_normalised(norm):
         (layer,) = unroll(net, weights(net), x[:6].astype(float), None)
         np.testing.assert_allclose(10 ** found["sensitivity"], sensitivity.own_weights(layer).var(axis=0).sum(axis=0))
         assert found["factor"].shape == (5,)
+
+
+# Before training
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8])
+def test_the_start_of_a_linear_rnn_is_its_kernels_scale(scale):
+    """All singular values of a product of n kernels, scale times orthogonal, are scale^n."""
+    net, tree = linear(scale)
+    part = Batch(np.random.default_rng(0).normal(size=(3, 30, 1)), np.zeros((3, 1)))
+    found = start(net, tree, part)
+    assert found.exponent == pytest.approx(np.log(scale), abs=1e-9)
+    assert found.condition == pytest.approx(0, abs=1e-6)
+    assert found.memory == pytest.approx(-1 / np.log(scale), rel=1e-6)
+    assert found.memory == memory_length(net, tree, part)
+
+
+def test_the_condition_is_that_of_the_whole_product():
+    """Two units that keep 0.9 and 0.3 of themselves, apart: over nine steps the ratio is 3^9."""
+    net = Network(1, (Layer("vanilla", 2),), 1, activation="linear")
+    tree = {"layers.0.W": np.ones((1, 2)), "layers.0.U": np.diag([0.9, 0.3]), "layers.0.b": np.zeros(2)}
+    tree |= {"head.W": np.ones((2, 1)), "head.b": np.zeros(1)}
+    found = start(net, tree, Batch(np.ones((2, 10, 1)), np.zeros((2, 1))))
+    assert found.condition == pytest.approx(9 * np.log10(3), abs=1e-9)
+    assert found.exponent == pytest.approx(np.log(0.9), abs=1e-2)  # of ten steps, the first from the zero state too
