@@ -461,9 +461,7 @@ def test_an_edited_cell_retrains_its_own_runs_alone(changed):
     for backend in BACKENDS:
         assert reused(changed, "pipelines/train.py", backend, "airline") == (2, 4)
     trained = [json.loads(path.read_text()) for path in (changed.folder / ".run-store").glob("*/spec.json")]
-    lstms = [
-        s for s in trained if s["task"] == "airline" and s["tests"] and s["network"]["layers"][0]["cell"] == "lstm"
-    ]
+    lstms = [s for s in trained if s["task"] == "airline" and s["tests"] and s["variant"] == "lstm"]
     assert len(lstms) == 2 * 2 * len(BACKENDS)  # two seeds of the old LSTM, two of the new one
     assert reused(changed, "pipelines/frontier.py", "adding") == (4, 4)  # vanilla and UGRNN, the last list
 

@@ -49,7 +49,7 @@ return [...document.querySelectorAll('.table, pre, figure')]
         ("comparison.html", 12),
         ("parity.html", 4),
         ("gradients.html", 18),
-        ("long_range.html", 13),
+        ("long_range.html", 16),
         ("sequence_shapes.html", 10),
         ("index.html", 2),
         ("glossary.html", 0),

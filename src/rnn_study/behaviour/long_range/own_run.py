@@ -59,7 +59,10 @@ def _section(parameters: Config, asked: Asked) -> FrontierParams:
         "framework": asked.framework or found.framework,
         "training": found.training.model_copy(update={key: value for key, value in training.items() if value}),
     }
-    return found.model_copy(update=own | {"ablations": {}, "gpu_lengths": [], "generalise": None, "width": None})
+    return found.model_copy(
+        update=own
+        | {"ablations": {}, "gpu_lengths": [], "generalise": None, "width": None, "rates": None, "controls": None}
+    )
 
 
 def _specs(parameters: Config, params: FrontierParams, problem: str) -> list[RunSpec]:
