@@ -24,7 +24,7 @@ def main() -> None:
             finished = tracker.follow(executor, specs, "controls")
     controls.FOLDER.mkdir(parents=True, exist_ok=True)
     store.publish_all(finished, controls.FOLDER)
-    tables = {name: controls.table(parameters, task, finished) for name, task in tasks.items()}
+    tables = {name: controls.table(task, finished) for name, task in tasks.items()}
     write_json(Path("metrics/controls.json"), {"framework": backend, "tasks": tables})
 
 

@@ -8,7 +8,6 @@ from rnn_study.behaviour.parity.run import Parity
 from rnn_study.behaviour.parity.trainings import SETTINGS, training
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.model.backend import BACKENDS
-from rnn_study.running.run import store
 from rnn_study.running.workers import Workers
 from rnn_study.support import progress, stage
 
@@ -32,7 +31,6 @@ def main() -> None:
         for one in tasks:
             parity.transfers(checks.trained(parameters, one, Path("runs")))
         progress.count(parity.finish(), "parity")
-    store.claim("parity", parity.used)
     settings = {"updates": short.updates, "perturbed": short.perturbed, **SETTINGS}
     parity.write(Path("metrics/parity.json"), Path("runs/parity"), settings)
 

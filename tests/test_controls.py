@@ -211,7 +211,7 @@ def test_the_controls_of_tasks_stand_beside_their_cells_in_the_same_framework(tm
     for name in ("mnist_rows", "airline"):
         values["tasks"][name]["controls"] = None
     own = config.Config.model_validate(values)
-    runs = [{"variant": "lstm-frozen", "of": "lstm", "seed": seed, "score": 0.6 + 0.01 * seed} for seed in (0, 1)]
+    runs = [{"variant": "lstm-frozen", "seed": seed, "score": 0.6 + 0.01 * seed} for seed in (0, 1)]
     told = {"score": "accuracy", "chance": 0.5, "runs": runs}
     write_json(tmp_path / "controls.json", {"framework": "pytorch", "tasks": {"tweets": told}})
     for framework, score in (("pytorch", 0.8), ("tensorflow", 0.1)):

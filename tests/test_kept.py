@@ -1,6 +1,7 @@
 """What is kept by what made it: ids that tell apart what differs, and nothing else."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -192,6 +193,10 @@ def test_a_parity_training_that_is_kept_is_not_asked_for():
     assert third.gaps == {("t", "lstm"): {"clipping": 0.125}}
     assert type(third.gaps["t", "lstm"]["clipping"]) is float
     assert {row["check"] for row in third.rows} == {"updates in step", "free-running gap"}
+    third.write(Path("rows.json"), Path("parity"), {})
+    assert store.prune() == []  # it is needed as long as the stage is as it was
+    Parity(pools).write(Path("rows.json"), Path("parity"), {})  # who keeps nothing claims nothing
+    assert store.claimed("parity") == {curve, gap}
     with pytest.raises(AssertionError, match="that is kept"):
         Parity(pools).trainings([work])  # who does not ask for it gets nothing kept
 

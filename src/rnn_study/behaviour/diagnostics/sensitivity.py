@@ -2,7 +2,7 @@
 
 Error that does not vanish is not enough to learn a long memory: near the edge a unit's state answers ever more steeply
 to its own weight, so a small step of that weight changes much (the curse of memory: Zucchet & Orvieto 2024, arXiv
-2405.21064, section 2).
+2405.21064).
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Moments(NamedTuple):
 
 
 def linear_unit(factor: float) -> Moments:
-    """Closed form: var(h) = 1 / (1 - l^2), var(dh/dl) = (1 + l^2) / (1 - l^2)^3 (Zucchet & Orvieto 2024, section 2)."""
+    """Closed form: var(h) = 1 / (1 - l^2), var(dh/dl) = (1 + l^2) / (1 - l^2)^3 (Zucchet & Orvieto 2024)."""
     rest = 1 - factor**2
     return Moments(1 / rest, (1 + factor**2) / rest**3)
 

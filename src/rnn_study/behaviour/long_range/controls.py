@@ -31,18 +31,13 @@ def chance(task: Task) -> float:
     return float(task.score(np.broadcast_to(answer, (len(tests.y), len(answer))).astype(np.float32), "test"))
 
 
-def table(config: Config, task: Task, finished: Sequence[Finished]) -> dict[str, Any]:
+def table(task: Task, finished: Sequence[Finished]) -> dict[str, Any]:
     """What became of the controls of a task: chance, and a row a run."""
-    of = {variant: one.of[0] for variant, one in config.task(task.name).controlled.items()}
+    own = [run for run in finished if run.spec.task == task.name]
+    scores = [results.read_summary(run.folder)["scores"]["test"] for run in own]
     runs = [
-        {
-            "variant": run.spec.variant,
-            "of": of[run.spec.variant],
-            "seed": run.spec.seed,
-            "score": results.read_summary(run.folder)["scores"]["test"],
-        }
-        for run in finished
-        if run.spec.task == task.name
+        {"variant": run.spec.variant, "seed": run.spec.seed, "score": score}
+        for run, score in zip(own, scores, strict=True)
     ]
     return {"score": task.score_name, "chance": chance(task), "runs": runs}
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rnn_study.behaviour.diagnostics.profile import Start
 from rnn_study.config import FrontierParams
 from rnn_study.statistics.foretell import foretold
 from rnn_study.statistics.shares import share
 
 from .quantities import Found, Row
 
-MEASURES = ("memory", "exponent", "condition")  # of `diagnostics.profile.Start`
 _AXES = ("budget", "width", "rate")
 
 
@@ -35,7 +35,7 @@ def auc(params: FrontierParams, found: Found) -> Iterator[Row]:
         rows = _runs(found, cell)
         solved, seeds = (np.array([row[key] for row in rows]) for key in ("solved", "seed"))
         strata = np.unique([f"{row['steps']} {row['learning_rate']}" for row in rows], return_inverse=True)[1]
-        for measure in MEASURES:
+        for measure in Start._fields:
             values = np.array([row["initial"][measure] for row in rows])
             result = foretold(values, solved, strata, seeds)
             about = {"problem": found["problem"], "cell": cell, "measure": measure, "runs": len(rows)}

@@ -13,7 +13,7 @@ from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.model.optimisers import RmsProp
 from rnn_study.running import frameworks
-from rnn_study.running.run import kept
+from rnn_study.running.run import kept, store
 from rnn_study.running.workers import Workers
 from rnn_study.support.files import write_arrays, write_json, write_rows
 
@@ -147,13 +147,16 @@ class Parity:
         self.rows.append(checks.transfer_row(run, found))
 
     def write(self, rows: Path, folder: Path, settings: dict[str, Any]) -> None:
-        """Write the rows, and into `folder` what else the report shows, the worked cases and `settings` among it."""
+        """Write the rows, and into `folder` what else the report shows, the worked cases and `settings` among it; what
+        is kept is needed from now on."""
         curves = {"/".join((*key, name)): a for key, found in self.curves.items() for name, a in vars(found).items()}
         write_rows(rows, self.rows)
         write_arrays(folder / "curves.npz", curves)
         write_json(folder / "defaults.json", {"/".join(key): found for key, found in self.gaps.items()})
         write_json(folder / "worked.json", worked_examples.figures())
         write_json(folder / "settings.json", settings)
+        if self._keep:
+            store.claim("parity", self.used)
 
     def finish(self) -> Iterator[tuple[int, int]]:
         """Wait for everything; yields jobs done and jobs known so far. Leaves `rows` and `curves` in order."""
