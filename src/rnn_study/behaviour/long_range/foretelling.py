@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rnn_study.behaviour.diagnostics.profile import Start
 from rnn_study.config import FrontierParams
 from rnn_study.statistics.foretell import foretold
 from rnn_study.statistics.shares import share
@@ -35,7 +34,7 @@ def auc(params: FrontierParams, found: Found) -> Iterator[Row]:
         rows = _runs(found, cell)
         solved, seeds = (np.array([row[key] for row in rows]) for key in ("solved", "seed"))
         strata = np.unique([f"{row['steps']} {row['learning_rate']}" for row in rows], return_inverse=True)[1]
-        for measure in Start._fields:
+        for measure in found["runs"][0]["initial"]:  # the fields of `diagnostics.profile.Start`
             values = np.array([row["initial"][measure] for row in rows])
             result = foretold(values, solved, strata, seeds)
             about = {"problem": found["problem"], "cell": cell, "measure": measure, "runs": len(rows)}
