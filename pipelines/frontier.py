@@ -7,7 +7,7 @@ from pathlib import Path
 from rnn_study import config
 from rnn_study.behaviour.long_range import frontier, problem_card
 from rnn_study.running.executor import Executor
-from rnn_study.running.tracking import Tracker
+from rnn_study.running.tracking import Tracker, card_tags
 from rnn_study.support import stage
 from rnn_study.support.files import write_tables
 
@@ -17,7 +17,7 @@ def main(name: str) -> None:
     params = parameters.frontiers[name]
     with Executor(params.framework, f"frontier-{name}", parameters.device) as executor:
         about = problem_card.card(params, name)
-        with Tracker("frontier", params.framework, {name: problem_card.tags(about)}) as tracker:
+        with Tracker("frontier", params.framework, {name: card_tags(about)}) as tracker:
             follow = partial(tracker.follow, executor)
             lengths = [*params.lengths, *(params.gpu_lengths if executor.device == "gpu" else [])]
             found = frontier.walk(parameters, params, name, lengths, follow)

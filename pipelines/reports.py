@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from rnn_study.reports import explore, page
+from rnn_study.reports import explore, notes, page
 from rnn_study.reports.study import Study
-from rnn_study.running.tracking import log_figures
+from rnn_study.running.tracking import log_figures, write_notes
 from rnn_study.support import stage
 
 NOTEBOOKS, REPORTS = Path("notebooks"), Path("reports")
@@ -24,6 +24,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     if not names:
         page.render_index(sources, Study(), REPORTS / "index.html")
         explore.render(Study(), REPORTS / "explore.html", page.LINKS)
+        write_notes(notes.notes(Study()))
 
 
 if __name__ == "__main__":

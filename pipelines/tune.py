@@ -7,7 +7,7 @@ import typer
 
 from rnn_study import config
 from rnn_study.data.prepared import load_task
-from rnn_study.running import experiments
+from rnn_study.running import experiments, settings
 from rnn_study.running.executor import Executor
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.running.watch import watch
@@ -21,8 +21,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.running import tuning
 
-        asked = [name for name, shape in parameters.shapes.items() if shape.tuning]
-        for name in names or [*type(parameters.tasks).model_fields, *asked]:
+        for name in names or parameters.tuned:
             prepared = load_task(experiments.data_file(parameters, name))
             total = len(parameters.task(name).cells) * parameters.tuning.searches * parameters.tuning.trials
             with Tracker("tune", backend, {name: data_tags(name)}) as tracker:
@@ -30,7 +29,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
                     tracker.log(event)
             table = tuning.trials(parameters, prepared)
             write_json(tuning.folder(name) / "trials.json", table)
-            experiments.write_tuned(name, tuning.best(parameters, prepared, table))
+            settings.write_tuned(name, tuning.best(parameters, prepared, table))
 
 
 if __name__ == "__main__":

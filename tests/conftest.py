@@ -64,6 +64,11 @@ tuning:
   learning_rate: {low: 0.001, high: 0.03}
   clip: {low: 0.25, high: 8.0}
   dropout: {low: 0.0, high: 0.4}
+  batch_size: [8, 16]
+  depth: [1, 2]
+  forget_bias: {low: 0.0, high: 2.0}
+  prune: 1
+  untuned: {learning_rate: 0.001, clip: null, dropout: 0.0, seeds: 2}
 parity: {updates: 20, perturbed: 2, float32: {airline: [lstm]}, defaults: {airline: [lstm]}}
 gradients: {framework: pytorch, examples: 3, checkpoints: [1]}
 frontier:

@@ -248,6 +248,10 @@ FAULTS = {
     ),
     "interval": ("clip: {low: 0.25", "clip: {low: 9.5", "tuning.clip: low 9.5, high 8.0: expected low <= high"),
     "not a number": ("clip: {low: 0.25", "clip: {low: .nan", "tuning.clip.low: got nan: "),
+    "untuned seeds": ("0.0, seeds: 5}", "0.0, seeds: 11}", "tuning.untuned.seeds: got 11: expected at most 10"),
+    "a choice twice": ("round: 4\n", "round: 4\n  depth: [1, 2, 1]\n", "tuning: depth: got [1, 2, 1]: expected each"),
+    "one choice": ("round: 4\n", "round: 4\n  batch_size: [8]\n", "tuning.batch_size: got [8]: "),
+    "no bias": ("round: 4\n", "round: 4\n  forget_bias: {low: 2, high: 30}\n", "tuning.forget_bias.high: got 30"),
     "seed twice": (SEEDS, "seeds: [0, 4, 4]", "seeds [0, 4, 4]: expected each seed once"),
     "tuning seed": ("seed: 1000", "seed: 3", "tuning.seed 3: search with 3: expected a seed not in seeds"),
     "a name that is no folder": (

@@ -15,6 +15,7 @@ from rnn_study.model.network import Embedding, Layer, Network, clash, default_im
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Batch, Task
 from rnn_study.running import experiments
+from rnn_study.running import settings as tuned_settings
 from rnn_study.statistics import crossed
 from rnn_study.support.files import write_json
 
@@ -45,7 +46,7 @@ def test_the_controls_of_a_task_have_its_tuned_settings(monkeypatch):
     values = QUICK.model_dump(exclude_unset=True, mode="json")
     values["tasks"]["airline"]["controls"] = {"of": ["lstm"], "kinds": ["one-step"], "seeds": 4}
     own = config.Config.model_validate(values)
-    monkeypatch.setattr(experiments, "read_tuned", lambda *_: {"lstm": settings})
+    monkeypatch.setattr(tuned_settings, "read_tuned", lambda *_: {"lstm": settings})
     part = Batch(np.zeros((9, 5, 1), np.float32), np.zeros((9, 1), np.float32))
     task = Task("airline", "squared_error", 1, part, part, {"test": part})
     specs = experiments.controls(own, task)

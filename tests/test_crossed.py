@@ -9,7 +9,6 @@ from scipy import stats
 from statsmodels.stats.anova import anova_lm
 
 from rnn_study.statistics import crossed
-from rnn_study.statistics.searches import expected_best
 
 
 def table(seeds=6, examples=9, of_seeds=1.0, of_examples=1.0, rest=0.5, seed=0):
@@ -144,19 +143,6 @@ def test_the_difference_of_groups_is_welchs():
     assert found.p() == pytest.approx(expected.pvalue, rel=1e-9)
     assert (found.df, found.rows) == (pytest.approx(expected.df), 5)
     assert crossed.between(np.ones(4), np.zeros(3)) == (1, 0, 0, 5, 3)
-
-
-@pytest.mark.parametrize("higher", [True, False])
-def test_the_expected_best_of_trials_is_what_draws_give(higher):
-    scores = np.array([3.0, 1.0, 4.0, 1.5, 9.0])
-    found = expected_best(scores, higher)
-    rng = np.random.default_rng(0)
-    for trials in (1, 2, 5):
-        draws = scores[rng.integers(0, 5, (200_000, trials))]
-        best = draws.max(axis=1) if higher else draws.min(axis=1)
-        assert found[trials - 1] == pytest.approx(best.mean(), abs=0.03)
-    assert found[0] == pytest.approx(scores.mean())
-    assert (np.diff(found) * (1 if higher else -1) > 0).all()
 
 
 def test_of_one_seed_the_examples_alone_are_drawn_anew():

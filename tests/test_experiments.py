@@ -11,7 +11,7 @@ from rnn_study.model.init import SCHEMES, Init
 from rnn_study.model.network import Layer, parameter_count
 from rnn_study.model.optimisers import Adam, Optimiser, RmsProp, Sgd
 from rnn_study.model.task import Batch, Task
-from rnn_study.running import experiments
+from rnn_study.running import experiments, settings
 from rnn_study.support.errors import StudyError
 
 SETTINGS = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.25}
@@ -38,7 +38,7 @@ def changed(parameters: config.Config, **cells: config.Variant) -> config.Config
 def tuned(tmp_path, monkeypatch):
     """Write what searches found, the same for every cell of the airline task."""
     monkeypatch.chdir(tmp_path)
-    return lambda *searches: experiments.write_tuned(
+    return lambda *searches: settings.write_tuned(
         "airline", {cell: [{"settings": one} for one in searches] for cell in ("vanilla", "lstm", "gru")}
     )
 
@@ -65,7 +65,7 @@ def test_every_search_has_as_many_seeds(parameters, task, tuned):
 
 def test_cells_have_an_equal_budget_as_near_as_units_come(parameters, task):
     for cell in ("vanilla", "lstm", "gru"):
-        network = experiments.network(parameters.tasks.airline, task, cell, 0.0)
+        network = experiments.network(parameters.tasks.airline, task, cell)
         assert parameter_count(network, embedding=False) == pytest.approx(300, rel=0.1)
 
 
@@ -153,5 +153,5 @@ def test_tuned_settings_that_cannot_be_read(text, expected, parameters, tmp_path
     if text is not None:
         Path("tuned/airline.yaml").write_text(text)
     with pytest.raises(StudyError, match=r"^tuned/airline.yaml") as fault:
-        experiments.read_tuned(changed(parameters, lstm=config.Variant()), "airline")
+        settings.read_tuned(changed(parameters, lstm=config.Variant()), "airline")
     assert expected in str(fault.value)

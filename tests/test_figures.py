@@ -736,15 +736,6 @@ def test_a_forecast_is_the_median_of_seeds_less_the_truth(shift, lesson, stated)
         assert "miss from 1960-11 to 1960-12" in found.alt
 
 
-def test_one_more_trial_would_gain_most_where_a_search_still_rises_last(stated):
-    """The best to expect of two and of three of the scores 0, 0 and 1: 5/9 and 19/27; of 0, 1.1 and 1.1 the curve rises
-    more at first. One trial has no last step, and of two searches the one that rises counts."""
-    trials = {"vanilla": [[7.0]], "gru": [[0.0, 1.1, 1.1]], "lstm": [[0.0, 0.0, 1.0], [5.0, 5.0, 5.0]]}
-    study = compared({"score": "accuracy", "higher_is_better": True}, trials=lambda task: trials)
-    comparison.search_curve(study, "airline")
-    assert stated[0].lesson == "The series: one more trial would still gain most for the LSTM."
-
-
 # Of the front page
 
 

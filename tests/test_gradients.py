@@ -148,7 +148,7 @@ def test_an_ablation_changes_what_its_cell_says():
     own = changed(cells={"mine": {"cell": "lstm", "units": 5}}, ablations={"x": {"of": ["mine"], "depth": 2}}, map=None)
     variant = own.problems.adding.ablated["mine-x"]
     assert (variant.cell, variant.units, variant.depth, variant.of) == ("lstm", 5, 2, ["mine"])
-    network = experiments.network(own.problems.adding, a_task(), "mine-x", 0.0)
+    network = experiments.network(own.problems.adding, a_task(), "mine-x")
     assert [(layer.cell, layer.units) for layer in network.layers] == [("lstm", 5)] * 2
 
 

@@ -153,7 +153,7 @@ def test_cells_of_a_frontier_have_an_equal_budget():
         data = experiments.frontier_data(own, name, own.lengths[0])
         task = catalogue.load(name, data)
         for cell in own.cells:
-            network = experiments.network(own, task, cell, 0.0)
+            network = experiments.network(own, task, cell)
             units = network.layers[0].units
             gates = {"vanilla": 1, "lstm": 4, "gru": 3}[cell]
             weights = gates * units * (task.inputs + units + 1 + (cell == "gru")) + units * task.outputs + task.outputs

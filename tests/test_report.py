@@ -46,7 +46,8 @@ return [...document.querySelectorAll('.table, pre, figure')]
 @pytest.mark.parametrize(
     ("page", "count"),
     [
-        ("comparison.html", 12),
+        ("comparison.html", 9),
+        ("tuning.html", 9),
         ("parity.html", 4),
         ("gradients.html", 18),
         ("long_range.html", 16),

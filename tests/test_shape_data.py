@@ -32,7 +32,7 @@ from rnn_study.data.sources import tweets as sentiment
 from rnn_study.data.tasks import mnist_rows, tweets
 from rnn_study.model.network import parameter_count, resized
 from rnn_study.model.task import END, GO, Batch
-from rnn_study.running import experiments
+from rnn_study.running import experiments, settings
 from rnn_study.support.errors import StudyError
 
 
@@ -653,9 +653,9 @@ def test_a_tuned_system_runs_at_what_its_searches_found(raw, tmp_path, monkeypat
     task, _ = numbers.prepare(raw, parameters.shapes["numbers"].prepare)
     with pytest.raises(StudyError, match=r"tuned/numbers\.yaml"):
         experiments.shape(parameters, task, "pytorch")
-    settings = {"learning_rate": 0.002, "clip": 2.0, "dropout": 0.25}
-    found = {cell: [{"settings": settings, "trials": 8, "validation_score": 1.0}] for cell in ("gru", "gru-attention")}
-    experiments.write_tuned("numbers", found)
+    chosen = {"learning_rate": 0.002, "clip": 2.0, "dropout": 0.25}
+    found = {cell: [{"settings": chosen, "trials": 8, "validation_score": 1.0}] for cell in ("gru", "gru-attention")}
+    settings.write_tuned("numbers", found)
     for run in experiments.shape(parameters, task, "pytorch"):
         assert (run.optimiser.learning_rate, run.optimiser.clip, run.network.dropout) == (0.002, 2.0, 0.25)
 

@@ -20,7 +20,9 @@ def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def search(stop_after: int | None = None, trials: int | None = None) -> dict[str, list[list[dict]]]:
+def search(
+    stop_after: int | None = None, trials: int | None = None, epochs: int | None = None
+) -> dict[str, list[list[dict]]]:
     """Tune the airline task; with `stop_after`, give up after so many finished trials as a kill would."""
     from rnn_study import config
     from rnn_study.data.prepared import load_task, prepared_file
@@ -32,6 +34,10 @@ def search(stop_after: int | None = None, trials: int | None = None) -> dict[str
     if trials:
         changed = parameters.tuning.model_copy(update={"trials": trials})
         parameters = parameters.model_copy(update={"tuning": changed})
+    if epochs:
+        tuning_of = parameters.tasks.airline.tuning.model_copy(update={"epochs": epochs})
+        own = parameters.tasks.airline.model_copy(update={"tuning": tuning_of})
+        parameters = parameters.model_copy(update={"tasks": parameters.tasks.model_copy(update={"airline": own})})
     prepared = load_task(prepared_file("airline"))
     finished = 0
     with Executor("pytorch", "tune", "cpu") as executor:
@@ -73,6 +79,14 @@ def test_every_cell_has_the_same_space_and_budget(airline):
         for row in rows:
             for name in ("learning_rate", "clip", "dropout"):
                 assert getattr(space, name).low <= row[name] <= getattr(space, name).high
+            assert row["batch_size"] in space.batch_size
+            assert row["depth"] in space.depth
+    for cell, has_it in (("vanilla", False), ("lstm", True)):
+        assert all(("forget_bias" in row) == has_it for rows in table[cell] for row in rows)
+    tried = [row for searches in table.values() for rows in searches for row in rows]
+    assert {row["batch_size"] for row in tried} == {8, 16}
+    assert {row["depth"] for row in tried} == {1, 2}
+    assert len({row["forget_bias"] for row in tried if "forget_bias" in row}) > 8
     for one, other in zip(table["vanilla"], table["lstm"], strict=True):
         first = [[row[name] for name in ("learning_rate", "clip", "dropout")] for row in one[: space.round]]
         assert first == [[row[name] for name in ("learning_rate", "clip", "dropout")] for row in other[: space.round]]
@@ -95,26 +109,108 @@ def test_trials_never_read_a_test_part(airline):
 def test_the_best_trial_is_the_one_that_is_kept(airline):
     from rnn_study import config
     from rnn_study.data.prepared import load_task, prepared_file
-    from rnn_study.running import experiments, tuning
+    from rnn_study.running import settings, tuning
 
     parameters = config.load()
     prepared = load_task(prepared_file("airline"))
-    row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1}
+    row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1, "batch_size": 16, "depth": 2, "forget_bias": 0.5}
     first, second = (
         [{"number": i, **row, "clip": i + 1.0, "score": s} for i, s in enumerate(scores)]
         for scores in ([5.0, 3.0, 3.0, 4.0], [6.0, 7.0, 8.0, 2.0])
     )
+    first.append({"number": 4, **row, "score": 1.0, "pruned": 1})  # at what it had reached, which does not count
     chosen = tuning.best(parameters, prepared, {"lstm": [first, second]})["lstm"]
     assert chosen == [
-        {"settings": row | {"clip": 2.0}, "trials": 4, "validation_score": 3.0},  # RMSE: lower is better
+        {"settings": row | {"clip": 2.0}, "trials": 5, "validation_score": 3.0},  # RMSE: lower is better
         {"settings": row | {"clip": 4.0}, "trials": 4, "validation_score": 2.0},
     ]
-    experiments.write_tuned("airline", {"vanilla": chosen, "lstm": chosen})
-    assert experiments.read_tuned(parameters, "airline")["lstm"] == [row | {"clip": 2.0}, row | {"clip": 4.0}]
+    settings.write_tuned("airline", {"vanilla": chosen, "lstm": chosen})
+    assert settings.read_tuned(parameters, "airline")["lstm"] == [row | {"clip": 2.0}, row | {"clip": 4.0}]
     thrice = parameters.model_copy(update={"tuning": parameters.tuning.model_copy(update={"searches": 3})})
-    experiments.write_tuned("airline", {"vanilla": [*chosen, chosen[0]], "lstm": chosen})
+    settings.write_tuned("airline", {"vanilla": [*chosen, chosen[0]], "lstm": chosen})
     with pytest.raises(StudyError, match=r"tuned/airline.yaml: lstm: got 2 searches: expected 3; run: dvc repro tune"):
-        experiments.read_tuned(thrice, "airline")
+        settings.read_tuned(thrice, "airline")
+
+
+def test_trials_run_with_the_settings_they_are_told_for(airline):
+    table = search()
+    for cell, searches in table.items():
+        for number, rows in enumerate(searches, 1):
+            for row in rows:
+                folder = Path(f"runs/tune-airline/{cell}/search-{number}/trial-{row['number']}")
+                spec = json.loads((folder / "spec.json").read_text())
+                assert spec["optimiser"]["learning_rate"] == row["learning_rate"]
+                assert spec["network"]["dropout"] == row["dropout"]
+                assert spec["batch_size"] == row["batch_size"]
+                assert len(spec["network"]["layers"]) == row["depth"]
+                assert spec["init"]["forget_bias"] == row.get("forget_bias", 1.0)
+
+
+def test_trials_are_pruned_where_optunas_median_pruner_would_end_them(airline):
+    import optuna
+    from optuna.trial import TrialState, create_trial
+
+    from rnn_study.running.run import results
+
+    table, pruned = search(trials=12, epochs=4), 0
+    for cell, searches in table.items():
+        for number, rows in enumerate(searches, 1):
+            before = optuna.create_study(direction="minimize")  # the completed trials of the rounds before
+            for start in range(0, 12, 4):
+                curves = []
+                for row in rows[start : start + 4]:
+                    folder = Path(f"runs/tune-airline/{cell}/search-{number}/trial-{row['number']}")
+                    curves.append([one["validation_score"] for one in results.read_history(folder)])
+                    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=2)  # steps count from 1
+                    judged = optuna.create_study(direction="minimize", pruner=pruner)
+                    judged.add_trials(before.get_trials())
+                    trial, ended = judged.ask(), None
+                    for epoch, score in enumerate(curves[-1], 1):
+                        trial.report(score, epoch)
+                        if ended is None and trial.should_prune():
+                            ended = epoch
+                    assert row.get("pruned") == ended
+                    assert len(curves[-1]) == (ended or 4)
+                    pruned += ended is not None
+                for row, curve in zip(rows[start : start + 4], curves, strict=True):
+                    if "pruned" not in row:
+                        seen = dict(enumerate(curve, 1))
+                        done = {"state": TrialState.COMPLETE, "value": curve[-1], "intermediate_values": seen}
+                        before.add_trial(create_trial(**done))
+    assert pruned > 3
+    stored = optuna.load_study(study_name="airline/lstm/1", storage="sqlite:///optuna.db")
+    states = [trial.state == TrialState.PRUNED for trial in stored.get_trials()]
+    assert states == ["pruned" in row for row in table["lstm"][0]]
+
+
+def test_importance_is_told_of_enough_trials_alone(airline):
+    import numpy as np
+
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import tuning
+
+    rng, parameters = np.random.default_rng(0), config.load()
+    prepared = load_task(prepared_file("airline"))
+    rows = [
+        {
+            "number": number,
+            "learning_rate": float(rate),
+            "clip": float(rng.uniform(0.25, 8)),
+            "dropout": float(rng.uniform(0, 0.4)),
+            "batch_size": int(rng.choice([8, 16])),
+            "depth": int(rng.choice([1, 2])),
+            "score": float(abs(np.log(rate / 0.005))),  # of the rate alone
+        }
+        for number, rate in enumerate(np.exp(rng.uniform(np.log(0.001), np.log(0.03), 60)))
+    ]
+    assert tuning.importance(parameters, prepared, "vanilla", [rows[:25], rows[25:49]]) is None
+    ended = [row | {"pruned": 1} for row in rows[50:]]
+    assert tuning.importance(parameters, prepared, "vanilla", [rows[:49], ended]) is None
+    found = tuning.importance(parameters, prepared, "vanilla", [rows[:25], rows[25:50]])
+    assert found.keys() == {"learning_rate", "clip", "dropout", "batch_size", "depth"}
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["learning_rate"] > 0.6
 
 
 def test_the_studies_open_with_optuna_alone(airline):

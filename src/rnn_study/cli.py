@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rnn_study.support import stage
 from rnn_study.support.errors import StudyError, one_line_errors
 from rnn_study.support.files import atomic
 
@@ -116,6 +117,14 @@ def figure(
 
 
 @app.command()
+def track() -> None:
+    """Log every finished run in MLflow once more, those that it has left out."""
+    from rnn_study.running.tracking import again
+
+    print(f"track: {again.log_all(Path('runs'))} runs are in MLflow")
+
+
+@app.command()
 def site() -> None:
     """Put the finished study's reports and the documents into site/, as static pages."""
     from rnn_study.reports import site
@@ -135,4 +144,5 @@ def readme() -> None:
 
 def main() -> None:
     with one_line_errors():
+        stage.with_own_code()
         app()

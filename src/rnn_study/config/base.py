@@ -41,6 +41,7 @@ Rounds = Annotated[int, Field(ge=1), most(10**7, "training would not end")]  # e
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Positive = Annotated[float, Field(gt=0)]
+Depth = Annotated[int, Field(ge=1, le=8)]  # recurrent layers
 
 
 class Model(BaseModel):
@@ -66,6 +67,13 @@ class Scale(Interval):
     """An interval searched on a logarithmic scale."""
 
     low: Annotated[float, Field(gt=0)]
+
+
+class Bias(Interval):
+    """An interval of biases."""
+
+    low: Annotated[float, Field(ge=-20)]
+    high: Annotated[float, Field(le=20)]
 
 
 class Share(Interval):

@@ -9,12 +9,21 @@ from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.support.errors import StudyError
 
-from .base import NAME, Count, Model, Rounds, Scale, Seed, Share, least, most, refuse
+from .base import NAME, Bias, Count, Depth, Model, Positive, Rate, Rounds, Scale, Seed, Share, least, most, refuse
 from .data import Data
 from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
 from .questions import BASELINES, MOST, Question, Reach, Score, Speed
 from .shapes import Shape
 from .tasks import ProblemParams, Problems, TaskParams, Tasks
+
+
+class Untuned(Model):
+    """What a cell has where nobody tunes: every tuned cell runs with these settings as well, to be compared."""
+
+    learning_rate: Rate
+    clip: Positive | None  # null: none
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    seeds: Annotated[Count, Field(ge=2)]  # the first so many
 
 
 class Tuning(Model):
@@ -29,6 +38,21 @@ class Tuning(Model):
     learning_rate: Scale
     clip: Scale
     dropout: Share
+    # What else is searched; left out: as the task says.
+    batch_size: Annotated[tuple[Count, ...], Field(strict=False, min_length=2)] | None = None
+    depth: Annotated[tuple[Depth, ...], Field(strict=False, min_length=2)] | None = None  # a budget of weights is split
+    forget_bias: Bias | None = None  # of the cells that have a forget gate
+    prune: Rounds | None = None  # epochs after which a trial may be ended, see `RunSpec.bar`; left out: none is
+    untuned: Untuned
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Tuning":
+        refuse(
+            f"{key}: got {list(choices)}: expected each once"
+            for key in ("batch_size", "depth")
+            if (choices := getattr(self, key)) and len(set(choices)) < len(choices)
+        )
+        return self
 
 
 class Parity(Model):
@@ -68,7 +92,14 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _whole(self) -> "Config":
-        about = self._seeds_wrong, self._names_wrong, self._shapes_wrong, self._parity_wrong, self._questions_wrong
+        about = (
+            self._seeds_wrong,
+            self._tuning_wrong,
+            self._names_wrong,
+            self._shapes_wrong,
+            self._parity_wrong,
+            self._questions_wrong,
+        )
         refuse(fault for found in about for fault in found())
         return self
 
@@ -86,6 +117,21 @@ class Config(Model):
         if len(self.seeds) % self.tuning.searches:
             expected = "as many seeds for each search"
             yield f"tuning.searches {self.tuning.searches}, {len(self.seeds)} seeds: expected {expected}"
+
+    def _tuning_wrong(self) -> Iterator[str]:
+        if (asked := self.tuning.untuned.seeds) > len(self.seeds) or asked % self.tuning.searches:
+            expected = f"at most {len(self.seeds)}, as many for each of {self.tuning.searches} searches"
+            yield f"tuning.untuned.seeds: got {asked}: expected {expected}"
+        for name in self.tuned:
+            params = self.task(name)
+            for cell, variant in params.cells.items():
+                depths = self.tuning.depth if "depth" in variant.searched(cell) else None
+                for depth in depths or ():
+                    of = depth, params.training.batch_size, params.prepare.classifies, params.answers
+                    if fault := variant.fault(cell, *of):
+                        yield f"tuning.depth {depth}: {name}.cells.{cell}: {fault}"
+                if variant.norm == "batch" and 1 in (self.tuning.batch_size or ()):
+                    yield f"tuning.batch_size 1: {name}.cells.{cell}: norm batch: expected at least 2"
 
     def _names_wrong(self) -> Iterator[str]:
         for name in self.shapes:
@@ -138,6 +184,11 @@ class Config(Model):
         if name not in known:
             raise StudyError(f"task: got {name!r}: expected one of {', '.join(known)}")
         return getattr(self.problems if name in Problems.model_fields else self.tasks, name)
+
+    @property
+    def tuned(self) -> list[str]:
+        """Every task and every system of shapes whose settings are searched for."""
+        return [*Tasks.model_fields, *(name for name, shape in self.shapes.items() if shape.tuning)]
 
     def held(self, key: Literal["float32", "defaults"], name: str) -> tuple[str, ...]:
         """The cells of task `name` whose frameworks are held against each other once more."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
-from .base import NAME, Count, Fraction, Model, Positive, Rate, Rounds, Seed, refuse
+from .base import NAME, Count, Depth, Fraction, Model, Positive, Rate, Rounds, Seed, refuse
 from .variants import CONTROLS, Ablation, Answers, Controls, Map, Variant
 
 
@@ -64,7 +64,7 @@ class NetworkParams(Model):
 
     parameters: Annotated[Count, Field(ge=10)] | None  # budget, embedding apart; the width of each cell is solved
     units: Count | None  # equal width
-    depth: Annotated[int, Field(ge=1, le=8)]
+    depth: Depth
     finetune: bool  # train the embedding, where there is one
 
     @model_validator(mode="after")

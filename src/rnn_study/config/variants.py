@@ -11,7 +11,7 @@ from rnn_study.model.defaults import DEFAULTS, OPTIMISERS
 from rnn_study.model.init import KERNELS
 from rnn_study.model.network import Attention, Dense, Layer, Network, clash, resized, why_not_native
 
-from .base import Count, Model, Positive, Rate
+from .base import Count, Depth, Model, Positive, Rate
 
 Answers = Literal["one", "every step", "written"]  # to a sequence: after its last step, after each, token by token
 Kernel = Literal[(*KERNELS, "uniform")]
@@ -32,7 +32,7 @@ class Variant(Model):
         (), strict=False
     )  # after the cells; without a cell, or before a decoder, they read all steps at once
     attention: bool = False  # of a network that writes: looks back at what it read
-    depth: Annotated[int, Field(ge=1, le=8)] | None = None  # layers; left out: as `network` says
+    depth: Depth | None = None  # layers; left out: as `network` says
     units: Count | None = None  # of every layer; left out: as `network` says
     learning_rate: Rate | None = None  # this and the next two: left out: tuned
     clip: Positive | None = None
@@ -72,6 +72,15 @@ class Variant(Model):
         """The settings that are not tuned. A clip of infinity stands for none."""
         own = self.model_dump(exclude_none=True, include={"learning_rate", "clip", "dropout"})
         return own | ({"clip": math.inf} if self.clip_by == "nothing" else {})
+
+    def searched(self, name: str) -> set[str]:
+        """The settings of the entry `name` that tuning may choose, where params.yaml has it search for them."""
+        found = {"learning_rate", "clip", "dropout", "batch_size"} - self.fixed.keys()
+        if self.depth is None and not isinstance(self.cell, list):
+            found.add("depth")
+        if self.forget_bias is None and any("f" in CELLS[cell].gates for cell in self.cells(name, 1) if cell in CELLS):
+            found.add("forget_bias")
+        return found
 
     def cells(self, name: str, depth: int) -> tuple[str, ...]:
         """The cell of each layer, for the entry `name` where the task has `depth` layers."""

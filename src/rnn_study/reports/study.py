@@ -95,10 +95,14 @@ class Study:
         count = self.summary["searches"]
         return "given this one search for settings" if count == 1 else f"over {count} searches for settings"
 
-    def trials(self, task: str) -> dict[str, list[list[float]]]:
-        """Of each cell and search the validation score of every trial."""
-        found = self._read(f"runs/tune-{task}/trials.json", read_json)
-        return {cell: [[row["score"] for row in rows] for rows in searches] for cell, searches in found.items()}
+    def trials(self, task: str) -> dict[str, list[list[dict[str, float]]]]:
+        """Of each cell and search every trial, see `tuning.trials`."""
+        return self._read(f"runs/tune-{task}/trials.json", read_json)
+
+    @property
+    def tuning(self) -> dict[str, Any]:
+        """metrics/tuning.json: by task and cell what its searches chose, and what that changed."""
+        return self._read("metrics/tuning.json", read_json)
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:

@@ -4,12 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-
-from rnn_study.config import Ablation, Config, FrontierParams, Grid, ProblemParams, Shape, read_yaml
+from rnn_study.config import Ablation, Config, FrontierParams, Grid, ProblemParams, Shape
 from rnn_study.data.prepared import prepared_file
 from rnn_study.data.problems.catalogue import PROBLEMS
 from rnn_study.model.backend import BACKENDS
@@ -20,28 +17,27 @@ from rnn_study.model.network import Embedding, Network, default_impl, resized, u
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Data, Generated, Pixels, Task
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import atomic
 
 from .run.spec import RunSpec
+from .settings import Settings, chosen
 
-TUNED, SHAPES = Path("tuned"), Path("data/shapes")
+SHAPES = Path("data/shapes")
 TUNES = BACKENDS[0]  # one framework tunes for both: they compute the same updates
 
-Settings = dict[str, float]  # learning_rate, clip, dropout
 
-
-def network(params: Grid, task: Task, name: str, dropout: float) -> Network:
-    """The network of variant `name` in `task`: its own width if it names one, else equal units, else an equal
-    budget."""
-    shape, variant = params.network, params.variants[name]
+def network(params: Grid, task: Task, name: str, settings: Settings | None = None) -> Network:
+    """The network of variant `name` in `task` at these settings: its own width if it names one, else equal units, else
+    an equal budget."""
+    shape, variant, settings = params.network, params.variants[name], settings or {}
     embedding = None
     if task.embedding is not None:
         embedding = Embedding(len(task.embedding), shape.finetune)
     steps = task.train.x.shape[1]
-    more = {"embedding": embedding, "dropout": dropout, "carried": task.continues}
+    more = {"embedding": embedding, "dropout": settings.get("dropout", 0.0), "carried": task.continues}
     more |= {"norm_steps": steps if variant.norm == "batch" else 0, "steps": steps if variant.dense else 0}
     answers = "written" if task.writes else "one" if task.scored is None else "every step"
-    found = variant.network(task.inputs, variant.cells(name, shape.depth), task.outputs, answers, **more)
+    cells = variant.cells(name, settings.get("depth", shape.depth))
+    found = variant.network(task.inputs, cells, task.outputs, answers, **more)
     require_steps(found)
     return resized(found, variant.units or shape.units or units_for(shape.parameters, found))
 
@@ -58,8 +54,8 @@ def _run(
         data=data,
         backend=backend,
         impl=implementation(params, task, name),
-        network=network(params, task, name, settings["dropout"]),
-        init=initialisation(params, name),
+        network=network(params, task, name, settings),
+        init=initialisation(params, name, settings),
         optimiser=Optimiser(
             settings["learning_rate"],
             settings["clip"] if math.isfinite(settings["clip"]) else None,
@@ -67,7 +63,7 @@ def _run(
             defaults.clip_margin,
             "value" if variant.clip_by == "value" else "norm",
         ),
-        batch_size=params.training.batch_size,
+        batch_size=settings.get("batch_size", params.training.batch_size),
         examples=None,
         tests=True,
         seed=seed,
@@ -102,37 +98,44 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
     )
 
 
-def initialisation(params: Grid, name: str) -> Init:
-    """How the weights of variant `name` start."""
-    variant = params.variants[name]
-    own = variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias", "gain"})
+def initialisation(params: Grid, name: str, settings: Settings | None = None) -> Init:
+    """How the weights of variant `name` start at these settings."""
+    variant, tuned = params.variants[name], settings or {}
+    own = {key: tuned[key] for key in ("forget_bias",) if key in tuned}
+    own |= variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias", "gain"})
     return replace(DEFAULTS[variant.defaults].init, **own)
 
 
 def implementation(params: Grid, task: Task, name: str) -> str:
     """What params.yaml asks for, else the frameworks' own layers where they can do what the variant asks."""
-    return params.variants[name].impl or default_impl(network(params, task, name, 0.0))
+    return params.variants[name].impl or default_impl(network(params, task, name))
 
 
 def grid(config: Config, task: Task, backend: str) -> list[RunSpec]:
     """Every cell of `task` with every seed in `backend`, at the settings of tuned/<task>.yaml: each search's go to as
     many seeds, one seed to each search in turn."""
-    tuned = read_tuned(config, task.name)
-    return [
-        spec(config, task, cell, backend, tuned[cell][place % len(tuned[cell])], seed)
-        for cell in config.task(task.name).cells
-        for place, seed in enumerate(config.seeds)
-    ]
+    settings = chosen(config, task.name, config.seeds)
+    cells = config.task(task.name).cells
+    return [spec(config, task, cell, backend, settings(cell, seed), seed) for cell in cells for seed in config.seeds]
 
 
 def controls(config: Config, task: Task) -> list[RunSpec]:
     """The cells of `task` without credit through time, in the framework whose runs are diagnosed; a seed has the
     settings that its cell has in `grid`."""
-    params, tuned = config.task(task.name), read_tuned(config, task.name)
+    params, settings = config.task(task.name), chosen(config, task.name, config.seeds)
     return [
-        spec(config, task, name, config.gradients.framework, tuned[one.of[0]][place % len(tuned[one.of[0]])], seed)
+        spec(config, task, name, config.gradients.framework, settings(one.of[0], seed), seed)
         for name, one in params.controlled.items()
-        for place, seed in enumerate(config.seeds[: params.controls.seeds])
+        for seed in config.seeds[: params.controls.seeds]
+    ]
+
+
+def untuned(config: Config, task: Task) -> list[RunSpec]:
+    """The cells of `task` as they are where nobody tunes, in the framework that tunes."""
+    settings, seeds = fixed(config.tuning.untuned), config.seeds[: config.tuning.untuned.seeds]
+    cells = config.task(task.name).cells
+    return [
+        replace(spec(config, task, cell, TUNES, settings, seed), checkpoints=()) for cell in cells for seed in seeds
     ]
 
 
@@ -223,54 +226,17 @@ def frontier(
 
 
 def fixed(training: Any) -> Settings:
-    """The settings of what is not tuned, of a `training` that names a learning rate and a clip."""
+    """The settings of what is not tuned, of a `training` that names a learning rate and a clip, and may a dropout."""
     clip = math.inf if training.clip is None else training.clip
-    return {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
+    return {"learning_rate": training.learning_rate, "clip": clip, "dropout": getattr(training, "dropout", 0.0)}
 
 
 def shape(config: Config, task: Task, backend: str) -> list[RunSpec]:
     """The runs in `backend` of the system `task` of params.yaml's shapes, at its own settings or at tuned ones."""
-    params, found = config.shapes[task.name], []
-    tuned = read_tuned(config, task.name) if params.tuning else {}
-    for cell in params.cells:
-        settings = tuned.get(cell, [fixed(params.training)])
-        for place, seed in enumerate(params.seeds.get(backend, ())):
-            found.append(spec(config, task, cell, backend, settings[place % len(settings)], seed))
-    return found
-
-
-def write_tuned(task: str, settings: dict[str, list[dict]]) -> None:
-    """Write tuned/<task>.yaml: for each cell and search its settings and the validation score they reached."""
-    with atomic(TUNED / f"{task}.yaml") as file:
-        file.write(b"# Found by the tune stage on the validation part; the train stage reads it.\n")
-        YAML(typ="safe", pure=True).dump(settings, file)
-
-
-class _Tuned(BaseModel):
-    """What `write_tuned` wrote of one search."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-    settings: dict[Literal["learning_rate", "clip", "dropout"], float]
-
-
-_SEARCHES = TypeAdapter(list[_Tuned])
-
-
-def read_tuned(config: Config, task: str) -> dict[str, list[Settings]]:
-    """The settings that each search found for each cell of `task`."""
-    searches, path = config.tuning.searches, TUNED / f"{task}.yaml"
-    value = read_yaml(path)
-    found = {}
-    for cell in config.task(task).cells:
-        try:
-            found[cell] = [one.settings for one in _SEARCHES.validate_python(value[cell])]
-        except (KeyError, TypeError, ValidationError):
-            raise StudyError(f"{path}: {cell}: expected its tuned settings; run: dvc repro tune") from None
-        if len(found[cell]) != searches:
-            raise StudyError(
-                f"{path}: {cell}: got {len(found[cell])} searches: expected {searches}; run: dvc repro tune"
-            )
-        for settings in found[cell]:
-            if missing := {"learning_rate", "clip", "dropout"} - settings.keys():
-                raise StudyError(f"{path}: {cell}.settings: expected {', '.join(sorted(missing))} as well")
-    return found
+    params, seeds = config.shapes[task.name], config.shapes[task.name].seeds.get(backend, ())
+    tuned = chosen(config, task.name, seeds) if params.tuning else None
+    return [
+        spec(config, task, cell, backend, tuned(cell, seed) if tuned else fixed(params.training), seed)
+        for cell in params.cells
+        for seed in seeds
+    ]

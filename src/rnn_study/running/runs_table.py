@@ -13,19 +13,24 @@ from rnn_study.support.files import atomic, read_json
 
 from .run import results, store
 
-STAGES = ("tune", "train", "controls", "ablate", "frontier", "shapes")
+STAGES = ("tune", "train", "untuned", "controls", "ablate", "frontier", "shapes")
 PARTS = ("validation", "test")  # that every study scores; others come after them
 OF_PART = "score_"  # before a part, the name of the column that holds the score on it
 
 Row = dict[str, Any]
 
 
+def stage_of(folder: Path, task: str) -> str:
+    """The stage that published a run of `task` in `folder`, relative to runs/."""
+    stage = folder.parts[0].partition("-")[0]
+    if stage in STAGES:
+        return stage
+    return "ablate" if task in Problems.model_fields else "train"
+
+
 def _place(folder: Path, task: str) -> Row:
     """What only the place of a run below runs/ tells: the stage that published it, a frontier's axis, a trial."""
-    first = folder.parts[0]
-    stage = first.partition("-")[0]
-    if stage not in STAGES:
-        stage = "ablate" if task in Problems.model_fields else "train"
+    stage = stage_of(folder, task)
     return {
         "stage": stage,
         "axis": folder.parts[1] if stage == "frontier" else None,
@@ -92,6 +97,7 @@ def _row(runs: Path, folder: Path, about_data: Callable[[str, str | None], Row])
         "solved": summary.get("solved"),
         "solved_at": summary.get("solved_at"),
         "diverged": summary["diverged"],
+        "pruned": summary.get("pruned"),
         "score": about["score"],
         "unit": about.get("unit") or None,
         "higher_is_better": about["score"] == "accuracy",

@@ -1,6 +1,6 @@
 """The file of a task's profiles: what `diagnostics.profile` found of every variant, stage and seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,15 @@ def _time(stage: str) -> float:
     return {INITIAL: 0.0, TRAINED: np.inf}[stage] if stage in (INITIAL, TRAINED) else float(stage.split()[1])
 
 
+def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The arrays, a row each. Where tuning gave seeds different widths, what a narrower network has not is NaN."""
+    shape = np.max([array.shape for array in arrays], axis=0).astype(int)
+    whole = np.full((len(arrays), *shape), np.nan, np.float32)
+    for place, array in enumerate(arrays):
+        whole[(place, *map(slice, array.shape))] = array
+    return whole
+
+
 def write(path: Path, found: Mapping[tuple[str, str], list[tuple[int, dict[str, np.ndarray]]]]) -> None:
     """Write profiles, by variant and stage a list of (seed, profile), as one npz; `seeds` is a figure like others."""
     arrays, variants = {}, list(dict.fromkeys(name for name, _ in found))
@@ -33,7 +42,7 @@ def write(path: Path, found: Mapping[tuple[str, str], list[tuple[int, dict[str, 
         seeds = found[name, stage]
         arrays[f"{name}/{stage}/seeds"] = np.array([seed for seed, _ in seeds])
         for key in seeds[0][1]:
-            arrays[f"{name}/{stage}/{key}"] = np.stack([one[key] for _, one in seeds]).astype(np.float32)
+            arrays[f"{name}/{stage}/{key}"] = _stacked([one[key] for _, one in seeds])
     write_arrays(path, arrays)
 
 

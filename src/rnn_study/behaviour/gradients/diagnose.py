@@ -11,13 +11,14 @@ from rnn_study.behaviour.diagnostics.profile import profile, subject
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED
 from rnn_study.config import Config
 from rnn_study.data.prepared import load_task, prepared_file
-from rnn_study.model.init import draw
+from rnn_study.model.init import Init, draw
 from rnn_study.model.network import Network
 from rnn_study.model.reference import Tree
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
 from rnn_study.running.run import kept, results
 from rnn_study.running.run.spec import stream
+from rnn_study.running.settings import chosen
 from rnn_study.running.workers import spread
 
 
@@ -32,8 +33,7 @@ _Job = tuple[str, str, int]  # task, variant and seed
 _load = lru_cache(maxsize=1)(lambda name: load_task(prepared_file(name)))
 
 
-def _stages(task: Task, name: str, network: Network, seed: int) -> Iterator[tuple[str, Tree]]:
-    init = experiments.initialisation(_config.task(task.name), name)
+def _stages(task: Task, name: str, network: Network, init: Init, seed: int) -> Iterator[tuple[str, Tree]]:
     yield INITIAL, draw(network, stream(seed, "weights"), task.embedding, init)
     folder = results.run_folder(Path("runs"), task.name, _config.gradients.framework, name, seed)
     for epoch, tree in results.read_checkpoints(folder).items():
@@ -54,8 +54,9 @@ def _work(job: _Job) -> list[tuple[str, str, int, str, Tree]]:
     of, name, seed = job
     task, params = _load(of), _config.task(of)
     looked, own, found = subject(task, _config.gradients.examples), name in params.cells, []
-    network = experiments.network(params, task, name, 0.0)
-    for stage, tree in _stages(task, name, network, seed):
+    tuned = (chosen(_config, of, _config.seeds)(name, seed) if of in _config.tuned else {}) | {"dropout": 0.0}
+    network, init = experiments.network(params, task, name, tuned), experiments.initialisation(params, name, tuned)
+    for stage, tree in _stages(task, name, network, init, seed):
         if not all(np.isfinite(array).all() for array in tree.values()):
             continue  # a checkpoint of a run that diverged
         asked = network, tree, looked, own

@@ -74,18 +74,18 @@ def quantities(stage: Stage, cell: str, retained: float) -> dict[str, np.ndarray
     found |= {
         "memory": stage["memory"],
         "exponent": stage["exponents"][:, 0],
-        "condition": stage["singular"][:, middle, 0] - stage["singular"][:, middle, -1],
+        "condition": stage["singular"][:, middle, 0] - np.nanmin(stage["singular"][:, middle], axis=1),
     }
     if "retention" not in stage:
         return found
     found["retained"] = (stage["retention"] >= retained).sum(axis=1)
-    if stage["carry"].any():
-        found["time_constant"] = np.median(-1 / np.log(np.clip(stage["carry"], 1e-12, 1 - 1e-12)), axis=1)
+    if np.nan_to_num(stage["carry"]).any():
+        found["time_constant"] = np.nanmedian(-1 / np.log(np.clip(stage["carry"], 1e-12, 1 - 1e-12)), axis=1)
     if "radius" in stage:
         found |= {f"radius_{gate}": stage["radius"][:, place] for place, gate in enumerate(CELLS[cell].gates)}
     for place, gate in enumerate(sigmoid_gates(cell)):
         for side, end in enumerate(("left", "right")):
-            found[f"{end}_{gate}"] = stage["saturated"][:, place, :, side].mean(axis=1)
+            found[f"{end}_{gate}"] = np.nanmean(stage["saturated"][:, place, :, side], axis=1)
     return found
 
 

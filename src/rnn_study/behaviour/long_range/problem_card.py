@@ -63,10 +63,3 @@ def card(params: FrontierParams, name: str) -> dict[str, Any]:
     shown = {steps: problem.sample(np.random.default_rng(0), 1, steps).x for steps in grid}
     found["sequence"] = {str(steps): x.shape[1] for steps, x in shown.items()}
     return found
-
-
-def tags(about: dict[str, Any]) -> dict[str, str]:
-    """Where the data comes from, for MLflow."""
-    if "provenance" not in about:
-        return {"data": "generated"}
-    return {f"data.{record['source']}": record["origin"] for record in about["provenance"]}

@@ -18,6 +18,7 @@ from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import WORST, Task
 from rnn_study.running import experiments
 from rnn_study.running.run import results
+from rnn_study.running.settings import chosen
 
 from .probes import Problem, Tree, deviation, slots_deviation, tree_deviation
 from .problems import UPDATES, Options, update_problem
@@ -139,9 +140,10 @@ class Trained:
 
 def trained(config: Config, task: Task, runs: Path) -> list[Trained]:
     """The networks of `task` that the study trained with its first seed, published under `runs`."""
-    found = []
+    found, settings = [], chosen(config, task.name, config.seeds)
     for name in config.task(task.name).cells:
-        network = experiments.network(config.task(task.name), task, name, dropout=0.0)
+        tuned = settings(name, config.seeds[0]) | {"dropout": 0.0}
+        network = experiments.network(config.task(task.name), task, name, tuned)
         for backend in BACKENDS:
             folder = results.run_folder(runs, task.name, backend, name, config.seeds[0])
             weights, outputs = results.read_weights(folder), results.read_predictions(folder)["test"]

@@ -88,6 +88,6 @@ def system(config: Config, name: str) -> System:
         for backend in BACKENDS
         if backend in params.seeds
     }
-    networks = {variant: experiments.network(params, task, variant, 0.0) for variant in params.cells}
+    networks = {variant: experiments.network(params, task, variant) for variant in params.cells}
     inits = {variant: experiments.initialisation(params, variant) for variant in params.cells}
     return System(name, task, networks, inits, params.seeds[next(iter(folders))], folders)

@@ -15,6 +15,7 @@ from rnn_study.model.backend import BACKENDS
 from rnn_study.model.task import Batch, Task
 from rnn_study.running import experiments
 from rnn_study.running.run import results
+from rnn_study.running.settings import chosen
 from rnn_study.statistics.crossed import mean
 
 from .trained import System
@@ -35,13 +36,13 @@ def order(config: Config) -> list[Row]:
     """How much of its accuracy each cell loses when the words of every test tweet are shuffled: (a difference) example
     by example and seed by seed, in the study's own runs."""
     task = load_task(prepared_file("tweets"))
-    part, rows = task.tests["test"], []
+    part, rows, settings = task.tests["test"], [], chosen(config, "tweets", config.seeds)
     other = shuffled(part, np.random.default_rng(0))
     for cell in config.tasks.tweets.cells:
-        network = experiments.network(config.tasks.tweets, task, cell, 0.0)
         whole, mixed = [], []
         for seed in config.seeds:
-            right = {}
+            tuned, right = settings(cell, seed) | {"dropout": 0.0}, {}
+            network = experiments.network(config.tasks.tweets, task, cell, tuned)
             for backend in BACKENDS:
                 folder = results.run_folder(Path("runs"), "tweets", backend, cell, seed)
                 tree = {name: array.astype(np.float64) for name, array in results.read_weights(folder).items()}

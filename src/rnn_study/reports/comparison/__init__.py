@@ -2,7 +2,7 @@
 the statistics in `findings`."""
 
 from .findings import findings
-from .plots import confusion_matrix, forecast, learning_curves, search_curve, seed_scores
+from .plots import confusion_matrix, forecast, learning_curves, seed_scores
 from .tables import equivalence_table, results_table, table, worst_tweets
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "forecast",
     "learning_curves",
     "results_table",
-    "search_curve",
     "seed_scores",
     "table",
     "worst_tweets",

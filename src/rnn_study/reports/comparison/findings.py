@@ -5,15 +5,10 @@ All of it is exploratory: estimates with intervals. Verdicts stand on the study'
 
 from typing import Any
 
-from rnn_study.reports.elements.wording import decimals, interval, label, number, p_value, sequence
+from rnn_study.reports.elements.wording import decimals, interval, label, number, p_value, scale_of, sequence
 from rnn_study.reports.study import Study
 
 Row = dict[str, Any]
-
-
-def scale_of(task: Row) -> tuple[float, str]:
-    """What differences of the score are multiplied by to be written, and their unit."""
-    return (100, "points") if task["score"] == "accuracy" else (1, task["unit"])
 
 
 def gap(task: Row, row: Row) -> str:

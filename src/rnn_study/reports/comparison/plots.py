@@ -1,4 +1,4 @@
-"""Figures of the comparison: learning curves, scores, mistakes, forecast errors, the search for settings."""
+"""Figures of the comparison: learning curves, scores, mistakes, forecast errors."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,7 +7,6 @@ from rnn_study.model.task import Task
 from rnn_study.reports.elements.figures import FAINT, INK, LINES, MARKERS, colour, legend, panels, show
 from rnn_study.reports.elements.wording import data, label, sequence
 from rnn_study.reports.study import Study
-from rnn_study.statistics.searches import expected_best
 
 _TICKS = 6  # on the axis of a series, or about so many
 
@@ -221,37 +220,3 @@ def forecast(study: Study) -> None:
         lesson = f"{label('airline')}: {sequence(low)} forecast{'s' * (len(low) == 1)} too little in the mean."
     source = data(study.tasks["airline"])
     show(study, draw, lesson=lesson, alt=alt, source=source, task="airline", name="forecast")
-
-
-def search_curve(study: Study, task: str) -> None:
-    """The expected best validation score against the number of trials, a curve a cell and search."""
-
-    def curves(cell: str) -> list[np.ndarray]:
-        found = study.tasks[task]
-        scale = 100 if found["score"] == "accuracy" else 1
-        searches = study.trials(task)[cell]
-        return [scale * expected_best(np.array(scores), found["higher_is_better"]) for scores in searches]
-
-    def draw(narrow: bool) -> Figure:
-        found = study.tasks[task]
-        figure, ((axes,),) = panels(narrow, height=3.0)
-        for c, cell in enumerate(study.trials(task)):
-            for place, curve in enumerate(curves(cell)):
-                name = label(cell) if place == 0 else None
-                axes.plot(np.arange(1, len(curve) + 1), curve, "o-", color=colour(c), label=name, markersize=3)
-        unit = "%" if found["score"] == "accuracy" else found["unit"]
-        axes.set(xlabel="trials", ylabel=f"expected best validation\n{label(found['score'])}, {unit}")
-        legend(figure, axes, narrow)
-        return figure
-
-    alt = (
-        f"{label(task)}: the best validation score to expect of so many trials drawn from those that were made (Dodge "
-        "et al. 2019), a curve a cell and search. A curve that has not levelled off would gain from more trials."
-    )
-    gains = {
-        cell: max((abs(curve[-1] - curve[-2]) for curve in curves(cell) if len(curve) > 1), default=0.0)
-        for cell in study.trials(task)
-    }
-    most = max(gains, key=gains.__getitem__)
-    lesson = f"{label(task)}: one more trial would still gain most for the {label(most)}."
-    show(study, draw, lesson=lesson, alt=alt, source=data(study.tasks[task]), task=task, name="search")

@@ -4,11 +4,11 @@ import numpy as np
 
 from rnn_study.data.prepared import unpack_texts
 from rnn_study.reports.elements.display import show_table
-from rnn_study.reports.elements.wording import data, interval, label, number, p_value
+from rnn_study.reports.elements.wording import data, interval, label, number, p_value, scale_of
 from rnn_study.reports.study import Study
 from rnn_study.statistics.verdict import ALPHA
 
-from .findings import gap, scale_of
+from .findings import gap
 from .plots import pairs
 
 

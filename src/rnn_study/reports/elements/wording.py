@@ -109,6 +109,11 @@ def origin(record: dict[str, Any]) -> str:
     return f"{title} ({where}, {kind})"
 
 
+def scale_of(task: dict[str, Any]) -> tuple[float, str]:
+    """What differences of the score are multiplied by to be written, and their unit."""
+    return (100, "points") if task["score"] == "accuracy" else (1, task["unit"])
+
+
 def data(task: dict[str, Any]) -> str:
     """The data behind a task of the summary, for captions."""
     return "data: " + "; ".join(origin(record) for record in task["card"]["provenance"])

@@ -156,7 +156,7 @@ def singular_values(study: Study, task: str) -> None:
         figure, grid = panels(narrow, 2, len(cells), height=2.0 if narrow else 2.3, sharex=True, sharey=True)
         for (row, column), axes in np.ndenumerate(grid):
             stage = (INITIAL, TRAINED)[row]
-            spectrum = np.median(study.profiles(task)[cells[column]][stage]["singular"], axis=0)
+            spectrum = np.nanmedian(study.profiles(task)[cells[column]][stage]["singular"], axis=0)
             spectrum = np.maximum(spectrum, -12)
             lags = np.arange(len(spectrum))
             low, quarter, middle, three, high = np.quantile(spectrum, [0, 0.25, 0.5, 0.75, 1], axis=1)
@@ -188,7 +188,7 @@ def lyapunov(study: Study, task: str) -> None:
         for c, (axes, cell) in enumerate(zip(row[0], cells, strict=True)):
             stages = study.profiles(task)[cell]
             for s, (stage, found) in enumerate(stages.items()):
-                values = np.median(np.maximum(found["exponents"], -8), axis=0)
+                values = np.nanmedian(np.maximum(found["exponents"], -8), axis=0)
                 shade = 0.35 + 0.65 * s / max(len(stages) - 1, 1)
                 places = np.linspace(0, 1, len(values))
                 axes.plot(places, values, color=colour(c), alpha=shade, linewidth=0.8 + s * 0.5, label=when(stage))

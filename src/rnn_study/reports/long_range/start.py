@@ -109,7 +109,7 @@ def _together(study: Study, cell: str) -> Estimate:
     answer."""
     figures = study.profiles(SHOWN)[cell][TRAINED]
     pairs = zip(figures["factor"], figures["sensitivity"], strict=True)
-    return crossed.over_seeds([stats.spearmanr(*pair).statistic for pair in pairs]).interval()
+    return crossed.over_seeds([stats.spearmanr(*pair, nan_policy="omit").statistic for pair in pairs]).interval()
 
 
 def sensitivity(study: Study) -> None:
@@ -121,7 +121,8 @@ def sensitivity(study: Study) -> None:
     def points(cell: str, stage: str) -> tuple[np.ndarray, np.ndarray]:
         """Of every unit and seed its factor, and log10 of its sensitivity."""
         found = study.profiles(SHOWN)[cell][stage]
-        return found["factor"].ravel().astype(float), found["sensitivity"].ravel().astype(float)
+        real = ~np.isnan(found["factor"])  # units that a narrower network has not
+        return found["factor"][real].astype(float), found["sensitivity"][real].astype(float)
 
     def draw(narrow: bool) -> Figure:
         figure, (line,) = panels(narrow, 1, 2, height=2.9, sharex=True, sharey=True)

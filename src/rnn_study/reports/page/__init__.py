@@ -102,6 +102,7 @@ PAGES = {
     "gradients": "gradients",
     "long_range": "how far back",
     "sequence_shapes": "sequence shapes",
+    "tuning": "tuning",
     "parity": "parity",
     "explore": "explore",
     "glossary": "glossary",

@@ -34,7 +34,7 @@ class RunResult:
     training reached. predictions: raw outputs (N, K), or (N, T, K), for validation and tests. in_unit: the same (N,) or
     (N, T) in the task's own unit, where it has one. summary: scores by part, best_epoch, epochs, updates,
     examples_seen, parameters, parameters_with_embedding, diverged; where there is a goal, solved, and if it was,
-    solved_at: the updates made by then.
+    solved_at: the updates made by then; where there is a bar, pruned: whether it fell short of it.
     """
 
     history: list[dict[str, float]]

@@ -20,7 +20,8 @@ class RunSpec:
     first rows (None: all of it). `tests` says whether the test parts are read at all: tuning never does. `goal`:
     the run counts as solved once the validation score is as good, and ends then, unless it is to go `beyond`. `last`:
     what is kept are the weights of the last epoch, whatever the validation part says.
-    `checkpoints`: epochs after which the weights are kept, 0 the initial ones.
+    `checkpoints`: epochs after which the weights are kept, 0 the initial ones. `bar`: epochs, and the validation score
+    that the best one so far must not fall short of there, or the run is pruned: it ends.
     """
 
     task: str
@@ -42,6 +43,7 @@ class RunSpec:
     beyond: bool = False
     last: bool = False
     checkpoints: tuple[int, ...] = ()
+    bar: tuple[tuple[int, float], ...] = ()
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:

@@ -12,6 +12,8 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from safetensors import safe_open
+
 from rnn_study.data import prepared
 from rnn_study.model import cells
 from rnn_study.model.task import Generated, Pixels
@@ -22,7 +24,8 @@ from rnn_study.support.files import sha256 as file_sha256
 from . import code, results, train
 from .spec import RunSpec
 
-ROOT = Path(".run-store")
+_SHARED = os.environ.get("RNN_STUDY_STORE")  # a folder that several checkouts use
+ROOT = Path(_SHARED or ".run-store")
 SPEC = "spec.json"  # what determined the run, see `RunSpec`
 PUBLISHED = (*results.FILES, SPEC)
 
@@ -75,7 +78,7 @@ def find(run: str) -> Path | None:
 @contextmanager
 def entering(key: str) -> Iterator[Path]:
     """A folder to write into, which is found under `key` when the block ends well: complete, or not at all."""
-    ROOT.mkdir(exist_ok=True)
+    ROOT.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=ROOT, prefix=".unfinished-"))
     try:
         yield unfinished
@@ -108,6 +111,19 @@ def _about(run: str, spec: RunSpec) -> dict[str, object]:
     }
 
 
+def read_spec(folder: Path) -> RunSpec:
+    """What determined the run that is published in `folder`."""
+    from pydantic import TypeAdapter  # here, for workers have no use for it
+
+    return TypeAdapter(RunSpec).validate_python(read_json(folder / SPEC))
+
+
+def read_id(folder: Path) -> str:
+    """The id of the run that is published in `folder`."""
+    with safe_open(folder / "weights.safetensors", "np") as file:
+        return json.loads(file.metadata()[results.ABOUT])["run"]
+
+
 def publish(folder: Path, target: Path) -> None:
     """Put a stored run's files, `PUBLISHED`, at `target` as hard links, so that they lie on disk once."""
     target.mkdir(parents=True, exist_ok=True)
@@ -126,20 +142,29 @@ def publish_all(finished: Iterable[Finished], root: Path) -> None:
         publish(run.folder, results.run_folder(root, spec.task, spec.backend, spec.variant, spec.seed))
 
 
+def _claims() -> Path:
+    """Where this checkout notes what it needs; in a store that others share, apart from theirs."""
+    if not _SHARED:
+        return ROOT / "claims"
+    here = Path.cwd().resolve()
+    return ROOT / "claims" / sha256(str(here).encode()).hexdigest()[:12]
+
+
 def claim(owner: str, runs: Iterable[str]) -> None:
     """Note that `owner` (a stage) needs these runs now; it replaces what `owner` claimed before."""
-    write_json(ROOT / "claims" / f"{owner}.json", sorted(set(runs)))
+    write_json(_claims() / f"{owner}.json", sorted(set(runs)))
 
 
 def claimed(owner: str) -> set[str]:
     """The runs that `owner` needs."""
-    path = ROOT / "claims" / f"{owner}.json"
+    path = _claims() / f"{owner}.json"
     return set(read_json(path)) if path.is_file() else set()
 
 
 def prune() -> list[str]:
-    """Delete the runs that no stage claims, and what runs killed over an hour ago left; returns their ids."""
-    needed = {run for path in (ROOT / "claims").glob("*.json") for run in claimed(path.stem)}
+    """Delete the runs that no stage of any checkout claims, and what runs killed over an hour ago left; returns their
+    ids."""
+    needed = {run for path in (ROOT / "claims").rglob("*.json") for run in read_json(path)}
     recent = time.time() - 3600
     gone = [
         path

@@ -65,7 +65,8 @@ def train(
     steps = examples // batch_size
     sign = 1 if task.higher_is_better else -1
 
-    best, best_epoch, solved_at, diverged = (-math.inf, -math.inf), 0, None, False
+    best, best_epoch, solved_at, diverged, pruned = (-math.inf, -math.inf), 0, None, False, False
+    bar = dict(spec.bar)
     in_a_row = 0  # epochs at the goal
     best_weights = backend.weights(model)
     history: list[dict[str, float]] = []
@@ -105,7 +106,8 @@ def train(
                 solved_at = epoch * steps
                 if not spec.beyond:
                     break
-        if epoch - best_epoch >= spec.patience:
+        pruned = epoch in bar and best[0] < sign * bar[epoch]
+        if pruned or epoch - best_epoch >= spec.patience:
             break
 
     backend.set_weights(model, best_weights)
@@ -121,6 +123,8 @@ def train(
         "parameters_with_embedding": parameter_count(spec.network, embedding=True),
         "diverged": diverged,
     }
+    if spec.bar:
+        summary["pruned"] = pruned
     if spec.goal is not None:
         summary["solved"] = solved_at is not None
         if solved_at is not None:

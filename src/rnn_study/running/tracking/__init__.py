@@ -4,9 +4,10 @@ Runs are written in a thread of their own, which also imports it: training waits
 """
 
 import queue
+import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,41 +30,53 @@ def data_tags(task: str) -> dict[str, str]:
     return origins | {f"sha256.{name}": part["sha256"] for name, part in card["parts"].items()}
 
 
+def card_tags(about: dict[str, Any]) -> dict[str, str]:
+    """Where the data of a frontier's problem comes from, of the head of its metrics/frontier/<problem>.json."""
+    if "provenance" not in about:
+        return {"data": "generated"}
+    return {f"data.{record['source']}": record["origin"] for record in about["provenance"]}
+
+
 class Tracker:
     """Logs the events of one stage in one backend, the only writer meanwhile; `tags` by task, of which each is an
     experiment.
 
-    `kind`: train, tune, ablate or frontier. What goes wrong in writing is raised at the next event, or at the end.
+    `kind`: train, tune, untuned, controls, ablate, frontier or shapes. Where the store cannot be opened, that is raised
+    at the next event, or at the end. A store that is lost later costs what would be logged, never a result: one line
+    says so, and training goes on.
     """
 
     def __init__(self, kind: str, backend: str, tags: dict[str, dict[str, str]]):
         self._kind, self._backend, self._tags = kind, backend, tags
         self._orders: queue.SimpleQueue[tuple[str, Callable[[Runs], None]] | None] = queue.SimpleQueue()
         self._fault: BaseException | None = None
-        self._abandoned = False
+        self._abandoned = self._lost = False
         self._thread = threading.Thread(target=self._write, daemon=True)
 
     def _write(self) -> None:
         try:
+            from .connection import FAULTS, told
             from .mlflow_runs import Runs
 
-            with ExitStack() as stack:
-                runs = {
-                    task: stack.enter_context(Runs(task, self._kind, self._backend, tags))
-                    for task, tags in self._tags.items()
-                }
+            runs = {task: Runs(task, self._kind, self._backend, tags) for task, tags in self._tags.items()}
+            try:
                 while (order := self._orders.get()) is not None:
                     task, do = order
                     do(runs[task])
                 for own in runs.values():
-                    own.killed = self._abandoned
+                    own.end(killed=self._abandoned)
+            except FAULTS as fault:
+                self._lost = True
+                lost = f"mlflow: {told(fault)}: no more runs of this stage are logged"
+                print(f"{lost}; results are kept, log them with: rnn-study track", file=sys.stderr, flush=True)
         except BaseException as fault:
             self._fault = fault
 
     def _ask(self, task: str, do: "Callable[[Runs], None]") -> None:
         if self._fault:
             raise self._fault
-        self._orders.put((task, do))
+        if not self._lost:
+            self._orders.put((task, do))
 
     def __enter__(self) -> "Tracker":
         self._thread.start()
@@ -104,3 +117,11 @@ def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
     from . import mlflow_runs
 
     mlflow_runs.log_figures(task, report, figures)
+
+
+def write_notes(notes: dict[str, str]) -> None:
+    """Put a note, Markdown, at the head of each experiment that there is a text for."""
+    from . import mlflow_runs
+
+    for task, text in notes.items():
+        mlflow_runs.note(task, text)

@@ -1,12 +1,11 @@
 """Runs in MLflow's store.
 
 One experiment a task; in it a parent run for each cell and backend, for training and for tuning, and a child
-for each seed or trial. A finished run is logged once; a store that was lost is filled again by a forced rerun.
+for each seed or trial. A finished run is logged once; a store that was lost is filled again by `rnn-study track`.
 """
 
 import json
 import math
-import os
 import subprocess
 import tempfile
 import time
@@ -17,67 +16,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("DO_NOT_TRACK", "true")
-
-from filelock import FileLock
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from rnn_study.model.task import Generated, Pixels
 from rnn_study.running.events import Event, Finished, Progress
 from rnn_study.running.run import results, store
 from rnn_study.running.run.spec import RunSpec
-from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json
+
+from .connection import connect
 
 _FLUSH_SECONDS = 5.0  # a shorter run is written once, at its end: half the work
 _PARENT = "mlflow.parentRunId"
 _RUN = "study.run"  # the id in the run store
 _GROUP = "study.group"  # what the children of a parent share
-
-
-def _create(store: Path) -> None:
-    """MLflow's tables under the name `store` only once they are all there: MLflow takes seconds to write them, and
-    does not open a store whose writing was cut short."""
-    fresh = store.with_name(f".{store.name}.new")
-    with FileLock(f"{fresh}.lock"):
-        if not store.exists():
-            fresh.unlink(missing_ok=True)
-            MlflowClient(f"sqlite:///{fresh}").search_experiments()
-            fresh.rename(store)
-
-
-def _client() -> MlflowClient:
-    """A client of the store at the project's root, or of the server that MLFLOW_TRACKING_URI names."""
-    if server := os.environ.get("MLFLOW_TRACKING_URI"):
-        return MlflowClient(server)
-    store = Path.cwd() / "mlflow.db"
-    if not store.exists():
-        _create(store)
-    return MlflowClient(f"sqlite:///{store}")
-
-
-def _experiment(client: MlflowClient, task: str) -> str:
-    found = client.get_experiment_by_name(task)
-    if found:
-        return found.experiment_id
-    local = "MLFLOW_TRACKING_URI" not in os.environ
-    return client.create_experiment(task, (Path.cwd() / "mlartifacts" / task).as_uri() if local else None)
-
-
-def _connect(task: str) -> tuple[MlflowClient, str]:
-    """A client and the id of the task's experiment."""
-    try:
-        client = _client()
-        return client, _experiment(client, task)
-    except (MlflowException, SQLAlchemyError) as error:
-        fault = str(error).splitlines()[0]
-        raise StudyError(
-            f"mlflow.db: {fault}: expected MLflow's store; move it away, it is filled anew and no result depends on it"
-        ) from None
 
 
 def git_state() -> dict[str, str]:
@@ -117,6 +69,20 @@ def _steps(spec: RunSpec) -> str:
             return ""
 
 
+def _dataset(spec: RunSpec, tags: dict[str, str]) -> DatasetInput:
+    """What `spec` trains on, so that runs can be filtered by it: a prepared file with its digest, or a generator, whose
+    digest is that of what it is asked for."""
+    if isinstance(spec.data, str):
+        name, source, digest = spec.task, {"uri": spec.data}, tags.get("sha256.train", "")
+    else:
+        name, source = f"{spec.task}{_steps(spec)}", asdict(spec.data)
+        digest = sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
+    origins = {key: value for key, value in tags.items() if key == "data" or key.startswith("data.")}
+    kind = "local" if isinstance(spec.data, str) else "code"
+    dataset = Dataset(name, digest[:12], kind, json.dumps(source | origins, sort_keys=True))
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
 def _metrics(row: dict[str, float]) -> list[Metric]:
     """A row of a history as metrics at the step of its epoch."""
     now = int(time.time() * 1000)
@@ -128,7 +94,7 @@ class Runs:
     """The runs of one stage of `task` in one backend, for its `Tracker`."""
 
     def __init__(self, task: str, kind: str, backend: str, tags: dict[str, str]):
-        self._client, self._experiment = _connect(task)
+        self._client, self._experiment = connect(task)
         self._kind = kind
         self._tags = tags
         self._about = tags | git_state() | {"study.kind": kind, "study.backend": backend}
@@ -138,19 +104,16 @@ class Runs:
         self._waiting: dict[str, list[Progress]] = defaultdict(list)
         self._flushed = time.monotonic()
         self._done: set[tuple[str, str]] = set()
-        self.killed = False
         for run in self._search(f"tags.`study.kind` = '{kind}' and tags.`study.backend` = '{backend}'"):
             if run.info.status == "RUNNING":  # its stage was killed
                 self._client.set_terminated(run.info.run_id, "KILLED")
             elif run.info.status == "FINISHED" and _RUN in run.data.tags:
                 self._done.add((run.data.tags[_PARENT], run.data.tags[_RUN]))
 
-    def __enter__(self) -> "Runs":
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
+    def end(self, killed: bool) -> None:
+        """Nothing more is logged; `killed`: though there was to be more."""
         for run in [*self._open.values(), *self._parents.values()]:
-            self._client.set_terminated(run, "KILLED" if kind or self.killed else "FINISHED")
+            self._client.set_terminated(run, "KILLED" if killed else "FINISHED")
 
     def _search(self, text: str) -> Iterable[Run]:
         token = None
@@ -164,9 +127,11 @@ class Runs:
     def _parent(self, spec: RunSpec) -> str:
         """The parent run of `spec`: the same for all specs that differ by seed (tuning: by settings) alone."""
         common = replace(spec, seed=0)
-        if self._kind == "tune":
-            rule, network = replace(spec.optimiser, learning_rate=0.0, clip=None), replace(spec.network, dropout=0.0)
-            common = replace(common, optimiser=rule, network=network)
+        if self._kind == "tune":  # whatever a trial may choose
+            layers = tuple(replace(layer, units=1) for layer in spec.network.layers[:1])
+            network = replace(spec.network, layers=layers, dropout=0.0)
+            rule, init = replace(spec.optimiser, learning_rate=0.0, clip=None), replace(spec.init, forget_bias=None)
+            common = replace(common, optimiser=rule, network=network, init=init, batch_size=0, bar=())
         if common not in self._parents:
             self._parents[common] = self._open_parent(common)
         return self._parents[common]
@@ -198,6 +163,7 @@ class Runs:
         tags = self._about | {_PARENT: parent, _RUN: event.run}
         run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
         self._open[event.run] = run
+        self._client.log_inputs(run, [_dataset(spec, self._tags)])
         return run, [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
 
     def _flush(self) -> None:
@@ -212,9 +178,11 @@ class Runs:
     def _write(
         self, run: str, metrics: Sequence[Metric], params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
     ) -> None:
-        for start in range(0, len(metrics), 1000):  # what MLflow takes in one call
-            first = {} if start else {"params": params, "tags": tags}
-            self._client.log_batch(run, metrics=metrics[start : start + 1000], **first)
+        # A server takes 100 parameters and 1,000 metrics in one call.
+        for start in range(0, len(params), 100):
+            self._client.log_batch(run, params=params[start : start + 100])
+        for start in range(0, len(metrics), 900):
+            self._client.log_batch(run, metrics=metrics[start : start + 900], tags=() if start else tags)
 
     def log(self, event: Event) -> None:
         """Log an event of the executor; rows of curves are written every few seconds."""
@@ -232,7 +200,8 @@ class Runs:
         self._waiting.pop(event.run, None)  # its rows are in its history
         rows = results.read_history(event.folder)[self._logged[event.run] :]
         summary = _flat(results.read_summary(event.folder))
-        timing = read_json(event.folder / "timing.json")
+        clock = event.folder / "timing.json"  # of a run from the store
+        timing = read_json(clock) if clock.is_file() else {}
         final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}
         now = int(time.time() * 1000)
         versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
@@ -257,7 +226,7 @@ class Runs:
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
     """Put a report's figures (SVG by name) into the task's experiment, replacing those of an earlier report."""
-    client, experiment = _connect(task)
+    client, experiment = connect(task)
     for old in client.search_runs([experiment], f"tags.`study.report` = '{report}'"):
         client.delete_run(old.info.run_id)
     tags = {"study.report": report, "study.kind": "report"} | git_state()
@@ -267,3 +236,9 @@ def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
             (Path(folder) / f"{name}.svg").write_bytes(data)
         client.log_artifacts(run, folder, "figures")
     client.set_terminated(run, "FINISHED")
+
+
+def note(task: str, text: str) -> None:
+    """Put `text`, Markdown, at the head of the task's experiment."""
+    client, experiment = connect(task)
+    client.set_experiment_tag(experiment, "mlflow.note.content", text)
