@@ -29,11 +29,15 @@ def needs(*modules: str) -> pytest.MarkDecorator:
 # Files whose tests look at the one tiny study.
 STUDY = (
     "test_config.py",
+    "test_dvc.py",
     "test_explore_study.py",
+    "test_models.py",
     "test_pipeline.py",
     "test_report.py",
     "test_runs_table.py",
+    "test_searches.py",
     "test_tracking.py",
+    "test_tracking_faults.py",
 )
 
 

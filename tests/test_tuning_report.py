@@ -108,18 +108,20 @@ def test_what_was_chosen_and_how_far_searches_are_apart(study):
     assert page.count("<tr>") == 1 + 2 + 2 + 2
     assert '<td data-label="clip">none</td>' in page
     assert '<td data-label="learning rate">0.03</td>' in page
-    assert list(report.by_chance(study, "tweets")) == [
+    cells = study.tuning["tasks"].pop("airline")["cells"]
+    assert list(report.by_chance(study)) == [
         "Tweets, LSTM: learning rate 0.01 to 0.03.",
         "Tweets, GRU: the same settings.",
         "Tweets, vanilla RNN: the same settings.",
     ]
-    assert report.by_chance(study, "airline") == [
-        "The series: one search a cell, so how far another would have chosen otherwise is not known."
-    ]
+    study.tuning["tasks"]["tweets"]["cells"] = cells
+    assert report.by_chance(study) == ["One search a cell: how far another would have chosen otherwise is not known."]
 
 
 def test_importance_is_told_where_it_is_known(study):
-    assert report.importance(study, "tweets") == ["Tweets, GRU: learning rate 75 % and clip 25 %."]
-    assert report.importance(study, "airline") == [
-        "The series: not told. A cell has 8 trials; below 50 a lucky one decides which setting looks important."
+    assert report.importance(study) == ["Tweets, GRU: learning rate 75 % and clip 25 %."]
+    study.tuning["tasks"]["tweets"]["cells"]["gru"]["importance"] = None
+    study.tuning["tasks"]["airline"]["cells"]["lstm"]["trials"] = 9
+    assert report.importance(study) == [
+        "Not told: a cell has 9 trials, and below 50 a lucky one decides which setting looks important."
     ]

@@ -1,10 +1,12 @@
 """What the search for settings tried, what it chose, and what that changed."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from rnn_study.reports.elements.display import show_table
 from rnn_study.reports.elements.figures import FAINT, INK, colour, legend, panels, show
@@ -91,9 +93,9 @@ def changed(study: Study, task: str) -> None:
             axes.plot(row["gain"], place, "o", color=colour(place))
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(gains)), [label(cell) for cell in gains])
-        axes.set(
-            ylim=(len(gains) - 0.5, -0.5), xlabel=f"gained by tuning, {scale_of(about)[1]} of {label(about['score'])}"
-        )
+        axes.set_ylim(len(gains) - 0.5, -0.5)
+        end = "\n" if narrow else " "
+        axes.set_xlabel(f"gained by tuning,{end}{scale_of(about)[1]} of {label(about['score'])}")
         return figure
 
     most = max(gains, key=lambda cell: abs(gains[cell]["gain"]))
@@ -119,6 +121,12 @@ def _searched(study: Study, task: str) -> list[str]:
     return [name for name in SETTINGS if any(name in row for row in rows)]
 
 
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 3, 10, ... times a power of ten, between two numbers."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [tick for power in powers for tick in (10.0**power, 3 * 10.0**power) if low <= tick <= high]
+
+
 def trials(study: Study, task: str) -> None:
     """Every trial's validation score against each setting, a panel a setting, a colour a cell."""
     about = study.tuning["tasks"][task]
@@ -138,9 +146,12 @@ def trials(study: Study, task: str) -> None:
                 axes.plot([], [], "o", color=colour(place), label=label(cell))
             title, log = SETTINGS[name]
             axes.set(xlabel=title, xscale="log" if log else "linear")
+            if log:
+                axes.set_xticks(_ticks(*axes.get_xlim()), minor=False)
+                axes.xaxis.set_minor_formatter(NullFormatter())
         for axes in grid.ravel()[len(names) :]:
             axes.set_visible(False)
-        grid[0, 0].set_ylabel(f"validation {_axis(about)}")
+        grid[0, 0].set_ylabel(f"validation\n{_axis(about)}")
         legend(figure, grid[0, 0], narrow)
         return figure
 
@@ -185,7 +196,7 @@ def search_curve(study: Study, task: str) -> None:
             for own in scores(cell):
                 axes.step(np.arange(1, len(own) + 1), best_so_far(own, higher), where="post", color=FAINT, linewidth=1)
             axes.set(xlabel="trials", title=label(cell))
-        line[0].set_ylabel(f"best validation {_axis(about)}")
+        line[0].set_ylabel(f"best validation\n{_axis(about)}")
         return figure
 
     gains = {}
@@ -231,33 +242,39 @@ def chosen_table(study: Study, task: str) -> None:
     show_table(header, rows, f"{label(task)}: the settings of each search's best trial; {data(study.tasks[task])}.")
 
 
-def by_chance(study: Study, task: str) -> list[str]:
+def _cells(study: Study) -> Iterator[tuple[str, Row]]:
+    """Every task and cell, as a sentence names them, and what its searches found."""
+    for task, about in study.tuning["tasks"].items():
+        for cell, found in about["cells"].items():
+            yield f"{label(task)}, {label(cell)}", found
+
+
+def by_chance(study: Study) -> list[str]:
     """How far the searches of a cell are apart: what another seed of the tuner would have changed."""
     told = []
-    for cell, found in study.tuning["tasks"][task]["cells"].items():
+    for name, found in _cells(study):
         searches = [one["settings"] for one in found["searches"]]
         if len(searches) == 1:
-            continue
+            return ["One search a cell: how far another would have chosen otherwise is not known."]
         apart = []
-        for name in searches[0]:
-            ends = [pick(searches, key=lambda one, name=name: one[name] or 0.0) for pick in (min, max)]
-            if ends[0][name] != ends[1][name]:
-                apart.append(f"{SETTINGS[name][0]} {' to '.join(_written(name, one) for one in ends)}")
-        told.append(f"{label(task)}, {label(cell)}: {sequence(apart) if apart else 'the same settings'}.")
-    return told or [f"{label(task)}: one search a cell, so how far another would have chosen otherwise is not known."]
+        for setting in searches[0]:
+            ends = [pick(searches, key=lambda one, setting=setting: one[setting] or 0.0) for pick in (min, max)]
+            if ends[0][setting] != ends[1][setting]:
+                apart.append(f"{SETTINGS[setting][0]} {' to '.join(_written(setting, one) for one in ends)}")
+        told.append(f"{name}: {sequence(apart) if apart else 'the same settings'}.")
+    return told
 
 
-def importance(study: Study, task: str) -> list[str]:
+def importance(study: Study) -> list[str]:
     """Which setting tells good trials from the others."""
-    told, needed = [], study.tuning["needed"]
-    for cell, found in study.tuning["tasks"][task]["cells"].items():
-        if found["importance"] is None:
-            continue
-        shares = sorted(found["importance"].items(), key=lambda one: -one[1])
-        said = sequence([f"{SETTINGS[name][0]} {100 * share:.0f} %" for name, share in shares])
-        told.append(f"{label(task)}, {label(cell)}: {said}.")
-    most = max(found["trials"] for found in study.tuning["tasks"][task]["cells"].values())
+    told, most = [], 0
+    for name, found in _cells(study):
+        most = max(most, found["trials"])
+        if found["importance"] is not None:
+            shares = sorted(found["importance"].items(), key=lambda one: -one[1])
+            said = sequence([f"{SETTINGS[setting][0]} {100 * share:.0f} %" for setting, share in shares])
+            told.append(f"{name}: {said}.")
+    needed = study.tuning["needed"]
     return told or [
-        f"{label(task)}: not told. A cell has {most} trials; below {needed} a lucky one decides which setting looks "
-        "important."
+        f"Not told: a cell has {most} trials, and below {needed} a lucky one decides which setting looks important."
     ]
