@@ -68,7 +68,6 @@ tuning:
   learning_rate: {low: 0.001, high: 0.03}
   clip: {low: 0.25, high: 8.0}
   dropout: {low: 0.0, high: 0.4}
-  batch_size: [8, 16]
   depth: [1, 2]
   forget_bias: {low: 0.0, high: 2.0}
   prune: 1

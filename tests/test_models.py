@@ -37,7 +37,7 @@ for experiment in client.search_experiments():
             x = np.load(f"data/prepared/{model.params['task']}.npz")["part/test/x"]
             own = mlflow.pyfunc.load_model(f"models:/{model.model_id}")
             answers = own.predict(x)
-            needs = open(mlflow.artifacts.download_artifacts(f"models:/{model.model_id}/requirements.txt")).read()
+            needs = open(mlflow.pyfunc.get_model_dependencies(f"models:/{model.model_id}")).read()
             about = {key: model.params[key] for key in ("task", "cell", "seed")}
             found.append(about | {"answers": np.asarray(answers).tolist(), "needs": needs.split()})
 try:

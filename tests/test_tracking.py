@@ -93,7 +93,7 @@ def test_the_figures_of_the_reports_are_there(client, tmp_path):
     names = {
         run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id, "figures")} for run in found
     }
-    assert len(found) == len(names) == 3
+    assert len(found) == len(names) == 4
     expected = {"figures/forecast.svg", "figures/learning-curves.svg", "figures/scores-test.svg"}
     assert expected <= names["report comparison"]
     assert names["report parity"] == {"figures/loss-gaps.svg"}

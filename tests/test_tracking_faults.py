@@ -206,15 +206,11 @@ def test_a_lost_store_is_filled_again_from_the_results(study: Project):
     with study.put_back():
         (study.folder / "mlflow.db").unlink()
         shutil.rmtree(study.folder / "mlartifacts")
+        shutil.rmtree(study.folder / ".run-store")  # what is published is enough
         study.run("rnn-study", "track")
         assert told() == before
-        again = study.run("rnn-study", "track").stdout
-        assert again.startswith("track: ")
+        assert study.run("rnn-study", "track").stdout.endswith(" runs are in MLflow\n")
         assert told() == before  # nothing twice
-        shutil.rmtree(study.folder / ".run-store")
-        (study.folder / "mlflow.db").unlink()
-        study.run("rnn-study", "track")
-        assert told() == before
 
 
 def test_without_results_there_is_nothing_to_log(project):

@@ -14,6 +14,7 @@ pytestmark = needs("optuna", "torch")
 
 @pytest.fixture
 def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project.edit("params.yaml", "  depth: [1, 2]\n", "  depth: [1, 2]\n  batch_size: [8, 16]\n")
     project.run("python", "pipelines/fetch.py", "airline")
     project.run("python", "pipelines/prepare.py", "airline")
     monkeypatch.chdir(project.folder)
