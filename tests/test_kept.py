@@ -13,7 +13,7 @@ from rnn_study.behaviour.gradients import diagnose
 from rnn_study.behaviour.parity import trainings
 from rnn_study.behaviour.parity.run import Parity
 from rnn_study.behaviour.parity.trainings import Curves
-from rnn_study.model.init import draw
+from rnn_study.model.init import Init, draw
 from rnn_study.model.network import Layer, Network
 from rnn_study.model.task import Batch, Task
 from rnn_study.running.run import code, kept, store
@@ -207,9 +207,11 @@ def test_a_profile_is_computed_once(monkeypatch):
     task = Task("t", "squared_error", 1, part, part, {})
     monkeypatch.setattr(diagnose, "_load", lambda _: task)
     params = SimpleNamespace(cells={"lstm": None})
-    config = SimpleNamespace(task=lambda _: params, gradients=SimpleNamespace(examples=4, framework="pytorch"))
+    looked = SimpleNamespace(examples=4, framework="pytorch")
+    config = SimpleNamespace(task=lambda _: params, gradients=looked, tuned=())
     monkeypatch.setattr(diagnose, "_config", config, raising=False)
     monkeypatch.setattr(diagnose.experiments, "network", lambda *_: NETWORK)
+    monkeypatch.setattr(diagnose.experiments, "initialisation", lambda *_: Init())
     monkeypatch.setattr(diagnose, "_stages", lambda *_: [("initial", tree)])
     find, found, tree = kept.find, [], draw(NETWORK, rng, None)
     monkeypatch.setattr(kept, "find", lambda key: found.append(find(key)) or found[-1])

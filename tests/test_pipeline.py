@@ -22,7 +22,7 @@ from rnn_study.running.run import code
 from rnn_study.running.run.store import PUBLISHED
 from rnn_study.support.files import read_arrays
 
-REPORTS = ("comparison", "gradients", "long_range", "parity", "sequence_shapes")
+REPORTS = ("comparison", "gradients", "long_range", "parity", "sequence_shapes", "tuning")
 FRONTIERS = ("adding", "menu", "permuted_mnist")  # of the tiny study
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
@@ -46,6 +46,8 @@ LOADED = {
     "tune": ["backends/pytorch"],
     "parity": [f"backends/{backend}" for backend in BACKENDS],
     "train": ["backends/${item}"],
+    "tuning": ["backends/pytorch"],
+    "models": ["backends/${item}"],
     "ablate": ["backends/${gradients.framework}"],
     "controls": ["backends/${gradients.framework}"],
     "frontier": ["backends/${item.framework}"],
@@ -132,7 +134,7 @@ def test_a_notebook_imports_only_what_its_report_depends_on():
         code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         imported = re.findall(r"^(?:from|import) .+$", code, re.M)
         # Whether frameworks agree is no question to seeds; what is found of shapes is exploratory.
-        asked = [] if path.stem in ("parity", "sequence_shapes") else ["verdicts"]
+        asked = [] if path.stem in ("parity", "sequence_shapes", "tuning") else ["verdicts"]
         assert imported == [
             f"from rnn_study.reports import {', '.join(sorted([path.stem, *asked]))}",
             "from rnn_study.reports.elements import display",
@@ -380,7 +382,8 @@ def test_one_cell_of_one_task_changed(changed):
         for s in spec.values()
         if s["task"] == "airline" and s["network"]["layers"][0]["cell"] == "vanilla" and s["tests"]
     ]
-    assert len(vanilla) == 2 * len(BACKENDS)  # two seeds a backend, none computed again
+    untuned = [s for s in vanilla if s["optimiser"]["clip"] is None]
+    assert (len(vanilla), len(untuned)) == (2 * len(BACKENDS) + 2, 2)  # two seeds a backend, none computed again
 
 
 def test_a_seed_added_trains_that_seed_alone(changed):
@@ -446,7 +449,7 @@ def test_an_edited_statistic_trains_nothing(changed):
 def test_an_edited_framework_leaves_the_other_ones_stages_alone(changed):
     edit(changed, "backends/tensorflow/__init__.py", "_CHUNK = 1024", "_CHUNK = 2 * 512")
     stale = json.loads(changed.run("dvc", "status", "--json").stdout)
-    assert {name for name in stale if "@" in name} == {"train@tensorflow", "shapes@tensorflow"}
+    assert {name for name in stale if "@" in name} == {"train@tensorflow", "shapes@tensorflow", "models@tensorflow"}
     assert "parity" in stale
     assert not {"ablate", "tune", "frontier"} & {name.partition("@")[0] for name in stale}
 
@@ -462,7 +465,9 @@ def test_an_edited_cell_retrains_its_own_runs_alone(changed):
         assert reused(changed, "pipelines/train.py", backend, "airline") == (2, 4)
     trained = [json.loads(path.read_text()) for path in (changed.folder / ".run-store").glob("*/spec.json")]
     lstms = [s for s in trained if s["task"] == "airline" and s["tests"] and s["variant"] == "lstm"]
-    assert len(lstms) == 2 * 2 * len(BACKENDS)  # two seeds of the old LSTM, two of the new one
+    tuned = [s for s in lstms if s["optimiser"]["clip"] is not None]
+    assert len(tuned) == 2 * 2 * len(BACKENDS)  # two seeds of the old LSTM, two of the new one
+    assert len(lstms) == len(tuned) + 2  # and those that nobody tuned
     assert reused(changed, "pipelines/frontier.py", "adding") == (4, 4)  # vanilla and UGRNN, the last list
 
 
@@ -537,7 +542,7 @@ def test_a_study_of_the_readers_own_series_and_texts_speaks_of_these_alone(chang
 
     found = {path.name: unescape(path.read_text()) for path in (changed.folder / "reports").glob("*.html")}
     pages = {name: re.sub(r"<svg.*?</svg>|[+-]?\d+[.]\d+", "", page, flags=re.S) for name, page in found.items()}
-    assert len(pages) == 8
+    assert len(pages) == 9
     for name, page in pages.items():
         for word in ("assenger", "Jenkins", "emoticon", "1949", "Sentiment140"):
             assert word not in page, f"{name}: {word}"

@@ -90,6 +90,7 @@ def test_a_page_in_a_browser(study, browser, page, count, width, scheme):
             "long_range.html",
             "parity.html",
             "sequence_shapes.html",
+            "tuning.html",
         ]
 
 

@@ -86,25 +86,25 @@ def finished(tmp_path, monkeypatch):
 BY_HAND = """\
 stage,task,axis,variant,cell,framework,impl,device,length,seed,trial,layers,units,parameters,\
 parameters_with_embedding,learning_rate,clip,dropout,batch_size,epochs,updates,examples_seen,best_epoch,solved,\
-solved_at,diverged,score,unit,higher_is_better,score_validation,score_test,score_20,score_100,folder
-tune,airline,,lstm,lstm,pytorch,native,cpu,12,1000,11,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,False,\
+solved_at,diverged,pruned,score,unit,higher_is_better,score_validation,score_test,score_20,score_100,folder
+tune,airline,,lstm,lstm,pytorch,native,cpu,12,1000,11,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,False,,\
 rmse,"thousand, passengers",False,1e+100,,,,runs/tune-airline/lstm/search-1/trial-11
-train,airline,,lstm,lstm,pytorch,native,cpu,12,2,,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,False,\
+train,airline,,lstm,lstm,pytorch,native,cpu,12,2,,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,False,,\
 rmse,"thousand, passengers",False,2.5,0.3333333333333333,,,runs/airline-pytorch/lstm/seed-2
-train,airline,,lstm,lstm,pytorch,native,cpu,12,10,,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,False,\
+train,airline,,lstm,lstm,pytorch,native,cpu,12,10,,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,False,,\
 rmse,"thousand, passengers",False,2.5,0.3333333333333333,,,runs/airline-pytorch/lstm/seed-10
-ablate,adding,,lstm,lstm,pytorch,native,cpu,50,0,,1,7,100,120,0.30000000000000004,,0.1,8,3,30,240,2,False,,False,\
+ablate,adding,,lstm,lstm,pytorch,native,cpu,50,0,,1,7,100,120,0.30000000000000004,,0.1,8,3,30,240,2,False,,False,,\
 rmse,,False,2.5,0.3333333333333333,,,runs/adding-pytorch/lstm/seed-0
 frontier,adding,mixed,lstm,lstm,pytorch,native,cpu,10,0,,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,True,\
-20,False,rmse,,False,0.5,0.5,0.8,0.9,runs/frontier-adding/mixed/lstm/T-10/seed-0
+20,False,,rmse,,False,0.5,0.5,0.8,0.9,runs/frontier-adding/mixed/lstm/T-10/seed-0
 frontier,pixel_mnist,budget,lstm,lstm,pytorch,native,cpu,16,0,,1,7,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,\
-False,,False,accuracy,,True,2.5,0.3333333333333333,,,runs/frontier-pixel_mnist/budget/lstm/T-16/seed-0
+False,,False,,accuracy,,True,2.5,0.3333333333333333,,,runs/frontier-pixel_mnist/budget/lstm/T-16/seed-0
 shapes,spelled,,lstm,vanilla+gru,pytorch,native,cpu,12,0,,2,5,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,\
-False,accuracy,,True,2.5,0.3333333333333333,,,runs/shapes-pytorch/spelled-pytorch/lstm/seed-0
+False,,accuracy,,True,2.5,0.3333333333333333,,,runs/shapes-pytorch/spelled-pytorch/lstm/seed-0
 shapes,spelled,,lstm,,pytorch,native,cpu,12,1,,0,,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,\
-False,accuracy,,True,2.5,0.3333333333333333,,,runs/shapes-pytorch/spelled-pytorch/mlp/seed-1
+False,,accuracy,,True,2.5,0.3333333333333333,,,runs/shapes-pytorch/spelled-pytorch/mlp/seed-1
 shapes,spelled,,lstm,gru,pytorch,native,cpu,12,2,,1,6,100,120,0.30000000000000004,1.0,0.1,8,3,30,240,2,,,\
-False,accuracy,,True,2.5,0.3333333333333333,,,runs/shapes-pytorch/spelled-pytorch/gru/seed-2
+False,,accuracy,,True,2.5,0.3333333333333333,,,runs/shapes-pytorch/spelled-pytorch/gru/seed-2
 """
 
 
@@ -177,7 +177,15 @@ def test_every_run_of_a_study_has_a_row_that_says_what_its_files_say(study):
         assert sum(row[name] != "" for name in row if name.startswith("score_")) == len(result["scores"])
         assert row["higher_is_better"] == str(row["score"] == "accuracy")
         assert f"seed-{row['seed']}" == folder.name or row["stage"] == "tune"
-    assert {row["stage"] for row in rows.values()} == {"tune", "train", "controls", "ablate", "frontier", "shapes"}
+    assert {row["stage"] for row in rows.values()} == {
+        "tune",
+        "train",
+        "untuned",
+        "controls",
+        "ablate",
+        "frontier",
+        "shapes",
+    }
     assert all(explained(name) for name in next(iter(rows.values())) if not name.startswith("score_"))
 
 
@@ -203,7 +211,9 @@ def test_the_rows_of_a_study_agree_with_its_metrics(study):
                 own = [r for r in rows if (r["stage"], r["task"], r["variant"], r["framework"]) == wanted]
                 assert [float(row["score_test"]) for row in own] == found["scores"]["test"]
                 assert [row["score"] for row in own] == [scored["score"]] * len(found["seeds"])
-                assert [int(row["units"]) for row in own] == found["units"] * len(found["seeds"])
+                layers = [tuned[cell][place % 2]["settings"]["depth"] for place in range(len(own))]  # a search a seed
+                assert [int(row["layers"]) for row in own] == layers
+                assert own[0]["units"] == str(found["units"][0])
                 settings = [one["settings"]["learning_rate"] for one in tuned[cell]]
                 assert [float(row["learning_rate"]) for row in own] == settings  # a seed to each of two searches
     scored = json.loads((study.folder / "metrics/ablate/adding.json").read_text())["cells"]

@@ -713,8 +713,9 @@ def tweets(tmp_path, monkeypatch):
         answers = {"test": reference.forward(networks[cell][0], tree | no, part)}
         left(Path(f"runs/tweets-{backend}/{cell}/seed-{seed}"), weights=weights, predictions=answers)
     monkeypatch.setattr(
-        words, "experiments", SimpleNamespace(network=lambda params, task, cell, dropout: networks[cell][0])
+        words, "experiments", SimpleNamespace(network=lambda params, task, cell, settings: networks[cell][0])
     )
+    monkeypatch.setattr(words, "chosen", lambda *_: lambda cell, seed: {"dropout": 0.5})
     given = SimpleNamespace(tasks=SimpleNamespace(tweets=SimpleNamespace(cells={"gru": 0, "lstm": 0})), seeds=(0, 1, 2))
     return given, part
 

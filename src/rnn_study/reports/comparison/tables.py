@@ -1,5 +1,7 @@
 """Tables of the comparison: every score, every difference, the equivalence of the frameworks, tweets misjudged."""
 
+from typing import Any
+
 import numpy as np
 
 from rnn_study.data.prepared import unpack_texts
@@ -12,11 +14,16 @@ from .findings import gap
 from .plots import pairs
 
 
+def _settings(run: dict[str, Any]) -> list[str]:
+    clip = "none" if run["clip"] is None else f"{run['clip']:.2g}"
+    return [f"{run['learning_rate']:.2g}", clip, f"{run['dropout']:.2g}"]
+
+
 def results_table(study: Study, task: str, part: str) -> None:
     """Score with interval, parameters and settings of every cell in both frameworks, then the baselines."""
     found = study.tasks[task]
     score = found["score"]
-    rows = []
+    rows, several = [], study.summary["searches"] > 1  # each with settings of its own: the report of tuning has them
     for _, backend, _, cell in pairs(study, task):
         run = found["backends"][backend]["cells"][cell]
         impl = "" if run["impl"] == "native" else f" ({run['impl']})"
@@ -26,13 +33,11 @@ def results_table(study: Study, task: str, part: str) -> None:
                 number(run["mean"][part], score),
                 interval(run["interval"][part], score),
                 str(len(run["seeds"])),
-                "×".join(map(str, run["units"])),
+                "by search" if several else "×".join(map(str, run["units"])),
                 f"{run['parameters']:,}",
                 f"{run['parameters_with_embedding']:,}",
                 f"{np.mean(run['updates']):,.0f}",
-                f"{run['learning_rate']:.2g}",
-                "none" if run["clip"] is None else f"{run['clip']:.2g}",
-                f"{run['dropout']:.2g}",
+                *(["by search"] * 3 if several else _settings(run)),
             ]
         )
     for name, scores in found["baselines"].items():

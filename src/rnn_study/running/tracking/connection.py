@@ -82,7 +82,8 @@ def _client() -> MlflowClient:
 def _experiment(client: MlflowClient, task: str) -> str:
     found = client.get_experiment_by_name(task)
     if found is None:
-        return client.create_experiment(task, None if _server() else (Path.cwd() / _FILES / task).as_uri())
+        place = None if _server() else (Path.cwd() / _FILES / task).as_uri()
+        return client.create_experiment(task, place, {"mlflow.experimentKind": "custom_model_development"})
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
         print(f"mlflow: experiment {task} had been deleted: restored", file=sys.stderr, flush=True)
