@@ -78,12 +78,16 @@ def test_a_stranger_gets_the_stored_predictions(study: Project, backend, tmp_pat
 
 
 def test_a_model_is_logged_once_and_replaced_by_another_run(study: Project):
-    from mlflow import MlflowClient
+    # In a process of its own: MLflow's client holds on to the file that it opened first.
+    code = """
+import json, mlflow
+client = mlflow.MlflowClient("sqlite:///mlflow.db")
+experiment = client.get_experiment_by_name("airline").experiment_id
+print(json.dumps({one.name: one.model_id for one in client.search_logged_models([experiment])}))
+"""
 
     def logged() -> dict[str, str]:
-        client = MlflowClient(f"sqlite:///{study.folder / 'mlflow.db'}")
-        experiment = client.get_experiment_by_name("airline").experiment_id
-        return {one.name: one.model_id for one in client.search_logged_models([experiment])}
+        return json.loads(study.run("python", "-c", code).stdout)
 
     with study.put_back():
         before = logged()
