@@ -46,7 +46,7 @@ LOADED = {
     "tune": ["backends/pytorch"],
     "parity": [f"backends/{backend}" for backend in BACKENDS],
     "train": ["backends/${item}"],
-    "tuning": ["backends/pytorch"],
+    "untuned": ["backends/pytorch"],
     "models": ["backends/${item}"],
     "ablate": ["backends/${gradients.framework}"],
     "controls": ["backends/${gradients.framework}"],

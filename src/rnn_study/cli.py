@@ -118,10 +118,10 @@ def figure(
 
 @app.command()
 def track() -> None:
-    """Log every finished run in MLflow once more, those that it has left out."""
-    from rnn_study.running.tracking import again
+    """Log in MLflow every finished run that it does not have."""
+    from rnn_study.running.tracking import rebuild
 
-    print(f"track: {again.log_all(Path('runs'))} runs are in MLflow")
+    print(f"track: {rebuild.log_all(Path('runs'))} runs are in MLflow")
 
 
 @app.command()

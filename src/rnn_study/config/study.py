@@ -18,7 +18,7 @@ from .tasks import ProblemParams, Problems, TaskParams, Tasks
 
 
 class Untuned(Model):
-    """What a cell has where nobody tunes: every tuned cell runs with these settings as well, to be compared."""
+    """What a cell has where nobody tunes: the cells of every task run with these settings as well, to be compared."""
 
     learning_rate: Rate
     clip: Positive | None  # null: none
@@ -125,8 +125,7 @@ class Config(Model):
         for name in self.tuned:
             params = self.task(name)
             for cell, variant in params.cells.items():
-                depths = self.tuning.depth if "depth" in variant.searched(cell) else None
-                for depth in depths or ():
+                for depth in self.tuning.depth or () if "depth" in self.searched(name, cell) else ():
                     of = depth, params.training.batch_size, params.prepare.classifies, params.answers
                     if fault := variant.fault(cell, *of):
                         yield f"tuning.depth {depth}: {name}.cells.{cell}: {fault}"
@@ -189,6 +188,11 @@ class Config(Model):
     def tuned(self) -> list[str]:
         """Every task and every system of shapes whose settings are searched for."""
         return [*Tasks.model_fields, *(name for name, shape in self.shapes.items() if shape.tuning)]
+
+    def searched(self, name: str, cell: str) -> set[str]:
+        """The settings of a cell that tuning may choose; a system of shapes keeps its depth: that is what it shows."""
+        found = self.task(name).cells[cell].searched(cell)
+        return found - {"depth"} if name in self.shapes else found
 
     def held(self, key: Literal["float32", "defaults"], name: str) -> tuple[str, ...]:
         """The cells of task `name` whose frameworks are held against each other once more."""

@@ -30,13 +30,13 @@ def _axis(task: Row) -> str:
     return f"{label(task['score'])}, {'%' if task['score'] == 'accuracy' else task['unit']}"
 
 
-def _gains(study: Study, task: str, part: str = "test") -> dict[str, Row]:
-    """By cell its scores on `part`, tuned and untuned, and what tuning gained: above 0 where it helped."""
+def _gains(study: Study, task: str) -> dict[str, Row]:
+    """By cell its scores on the test part, tuned and untuned, and what tuning gained: above 0 where it helped."""
     about = study.tuning["tasks"][task]
     scale, sign = scale_of(about)[0], 1 if about["higher_is_better"] else -1
     found = {}
     for cell, one in about["cells"].items():
-        (row,) = [row for row in one["against_untuned"] if row["part"] == part]
+        (row,) = [row for row in one["against_untuned"] if row["part"] == "test"]
         low, high = sorted(sign * scale * bound for bound in row["interval"])
         found[cell] = row | {"gain": sign * scale * row["difference"], "low": low, "high": high}
     return found
@@ -52,7 +52,7 @@ def _default(study: Study) -> str:
     given = study.tuning["untuned"]
     clip = "no clipping" if given["clip"] is None else f"clip {given['clip']:g}"
     dropout = f"dropout {given['dropout']:g}" if given["dropout"] else "no dropout"
-    return f"Adam at {given['learning_rate']:g}, {clip}, {dropout}"
+    return f"a learning rate of {given['learning_rate']:g}, {clip}, {dropout}"
 
 
 def lessons(study: Study) -> Iterator[tuple[str, str]]:
@@ -62,7 +62,8 @@ def lessons(study: Study) -> Iterator[tuple[str, str]]:
     clear = {key: row for key, row in gains.items() if row["low"] > 0 or row["high"] < 0}
     worse = [key for key, row in clear.items() if row["high"] < 0]
     lesson = f"Tuning changes the score in {len(clear)} of {len(gains)} cases beyond what seeds and examples explain."
-    told = f"In the others the interval holds 0. Untuned is {_default(study)}; {study.given}."
+    others = "In the others the interval holds 0. " if len(clear) < len(gains) else ""
+    told = f"{others}Untuned is {_default(study)}; {study.given}."
     yield lesson, told
     if worse:
         named = sequence(
@@ -191,7 +192,7 @@ def search_curve(study: Study, task: str) -> None:
             longest = max(map(len, scores(cell)))
             count = np.arange(1, longest + 1)
             low, high = (bound[:longest] for bound in band_of_best(pooled, higher))
-            axes.fill_between(count, low, high, color=colour(place), alpha=0.2, linewidth=0, label="band")
+            axes.fill_between(count, low, high, color=colour(place), alpha=0.2, linewidth=0)
             axes.plot(count, expected_best(pooled, higher)[:longest], "o-", color=colour(place), markersize=3)
             for own in scores(cell):
                 axes.step(np.arange(1, len(own) + 1), best_so_far(own, higher), where="post", color=FAINT, linewidth=1)
@@ -231,12 +232,12 @@ def chosen_table(study: Study, task: str) -> None:
     rows = [
         [
             label(cell),
-            str(number_ + 1),
+            str(place + 1),
             *(_written(name, one["settings"]) for name in names),
             number(one["validation_score"], about["score"]),
         ]
         for cell, found in about["cells"].items()
-        for number_, one in enumerate(found["searches"])
+        for place, one in enumerate(found["searches"])
     ]
     header = ["", "search", *(SETTINGS[name][0] for name in names), f"validation {label(about['score'])}"]
     show_table(header, rows, f"{label(task)}: the settings of each search's best trial; {data(study.tasks[task])}.")

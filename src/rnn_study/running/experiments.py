@@ -100,8 +100,8 @@ def spec(config: Config, task: Task, name: str, backend: str, settings: Settings
 
 def initialisation(params: Grid, name: str, settings: Settings | None = None) -> Init:
     """How the weights of variant `name` start at these settings."""
-    variant, tuned = params.variants[name], settings or {}
-    own = {key: tuned[key] for key in ("forget_bias",) if key in tuned}
+    variant = params.variants[name]
+    own = {key: value for key, value in (settings or {}).items() if key == "forget_bias"}
     own |= variant.model_dump(exclude_none=True, include={"kernel", "recurrent", "forget_bias", "gain"})
     return replace(DEFAULTS[variant.defaults].init, **own)
 
@@ -132,8 +132,8 @@ def controls(config: Config, task: Task) -> list[RunSpec]:
 
 def untuned(config: Config, task: Task) -> list[RunSpec]:
     """The cells of `task` as they are where nobody tunes, in the framework that tunes."""
-    settings, seeds = fixed(config.tuning.untuned), config.seeds[: config.tuning.untuned.seeds]
-    cells = config.task(task.name).cells
+    given, cells = config.tuning.untuned, config.task(task.name).cells
+    settings, seeds = fixed(given) | {"dropout": given.dropout}, config.seeds[: given.seeds]
     return [
         replace(spec(config, task, cell, TUNES, settings, seed), checkpoints=()) for cell in cells for seed in seeds
     ]
@@ -226,9 +226,9 @@ def frontier(
 
 
 def fixed(training: Any) -> Settings:
-    """The settings of what is not tuned, of a `training` that names a learning rate and a clip, and may a dropout."""
+    """The settings of what is not tuned, of a `training` that names a learning rate and a clip."""
     clip = math.inf if training.clip is None else training.clip
-    return {"learning_rate": training.learning_rate, "clip": clip, "dropout": getattr(training, "dropout", 0.0)}
+    return {"learning_rate": training.learning_rate, "clip": clip, "dropout": 0.0}
 
 
 def shape(config: Config, task: Task, backend: str) -> list[RunSpec]:

@@ -44,8 +44,8 @@ _SEARCHES = TypeAdapter(list[_Tuned])
 
 def _fault(error: ValidationError) -> str:
     """What is wrong with a cell's settings."""
-    faults = [(*found["loc"], found["type"]) for found in error.errors()]
-    missing = sorted(loc[2] for loc in faults if len(loc) == 4 and loc[-1] == "missing")
+    places = [found["loc"] for found in error.errors() if found["type"] == "missing"]
+    missing = sorted(key for _, *above, key in places if above)  # of one search: settings, and what is not in them
     return f".settings: expected {', '.join(missing)} as well" if missing else ": expected its tuned settings"
 
 

@@ -77,8 +77,7 @@ def _trial_spec(
 
 
 def _space(config: Config, task: str, name: str) -> dict[str, BaseDistribution]:
-    """The same space for every variant, without what variant `name` fixes or has not. A system of shapes keeps its
-    depth: that is what it shows."""
+    """The same space for every variant, without what variant `name` fixes or has not."""
 
     def between(interval: Interval, log: bool = False) -> FloatDistribution:
         return FloatDistribution(interval.low, interval.high, log=log)
@@ -92,9 +91,7 @@ def _space(config: Config, task: str, name: str) -> dict[str, BaseDistribution]:
     whole |= {key: CategoricalDistribution(given) for key in ("batch_size", "depth") if (given := getattr(space, key))}
     if space.forget_bias:
         whole["forget_bias"] = between(space.forget_bias)
-    if task in config.shapes:
-        whole.pop("depth", None)
-    searched = config.task(task).cells[name].searched(name)
+    searched = config.searched(task, name)
     return {key: found for key, found in whole.items() if key in searched}
 
 
@@ -214,7 +211,7 @@ def importance(config: Config, task: Task, cell: str, searches: Sequence[Sequenc
     return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
 
 
-def found(config: Config, task: Task, table: Trials) -> dict[str, dict[str, Any]]:
+def summary(config: Config, task: Task, table: Trials) -> dict[str, dict[str, Any]]:
     """Of each cell what its `searches` chose (a clip of None clips nothing), the settings' `importance`, and how many
     `trials` were made, of which so many `pruned`."""
     chosen, cells = best(config, task, table), {}

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 
@@ -23,6 +24,9 @@ from rnn_study.support.files import sha256 as file_sha256
 
 from . import code, results, train
 from .spec import RunSpec
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _SHARED = os.environ.get("RNN_STUDY_STORE")  # a folder that several checkouts use
 ROOT = Path(_SHARED or ".run-store")
@@ -111,11 +115,16 @@ def _about(run: str, spec: RunSpec) -> dict[str, object]:
     }
 
 
-def read_spec(folder: Path) -> RunSpec:
-    """What determined the run that is published in `folder`."""
+@cache
+def _specs() -> "TypeAdapter[RunSpec]":
     from pydantic import TypeAdapter  # here, for workers have no use for it
 
-    return TypeAdapter(RunSpec).validate_python(read_json(folder / SPEC))
+    return TypeAdapter(RunSpec)
+
+
+def read_spec(folder: Path) -> RunSpec:
+    """What determined the run that is published in `folder`."""
+    return _specs().validate_python(read_json(folder / SPEC))
 
 
 def read_id(folder: Path) -> str:

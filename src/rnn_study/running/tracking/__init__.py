@@ -4,7 +4,6 @@ Runs are written in a thread of their own, which also imports it: training waits
 """
 
 import queue
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -55,20 +54,18 @@ class Tracker:
 
     def _write(self) -> None:
         try:
-            from .connection import FAULTS, told
+            from .connection import mirroring
             from .mlflow_runs import Runs
 
-            runs = {task: Runs(task, self._kind, self._backend, tags) for task, tags in self._tags.items()}
-            try:
+            with mirroring("no more runs of this stage are logged"):
+                runs = {task: Runs(task, self._kind, self._backend, tags) for task, tags in self._tags.items()}
                 while (order := self._orders.get()) is not None:
                     task, do = order
                     do(runs[task])
                 for own in runs.values():
                     own.end(killed=self._abandoned)
-            except FAULTS as fault:
-                self._lost = True
-                lost = f"mlflow: {told(fault)}: no more runs of this stage are logged"
-                print(f"{lost}; results are kept, log them with: rnn-study track", file=sys.stderr, flush=True)
+                return
+            self._lost = True
         except BaseException as fault:
             self._fault = fault
 
@@ -115,13 +112,17 @@ class Tracker:
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:
     """Put a report's figures (SVG by name) into the task's experiment, replacing those of an earlier report."""
     from . import mlflow_runs
+    from .connection import mirroring
 
-    mlflow_runs.log_figures(task, report, figures)
+    with mirroring(f"figures of {report} are not logged"):
+        mlflow_runs.log_figures(task, report, figures)
 
 
 def write_notes(notes: dict[str, str]) -> None:
     """Put a note, Markdown, at the head of each experiment that there is a text for."""
     from . import mlflow_runs
+    from .connection import mirroring
 
-    for task, text in notes.items():
-        mlflow_runs.note(task, text)
+    with mirroring("experiments have no notes"):
+        for task, text in notes.items():
+            mlflow_runs.note(task, text)

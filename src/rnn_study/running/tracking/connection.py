@@ -5,9 +5,9 @@ import os
 import re
 import sqlite3
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -90,10 +90,25 @@ def _experiment(client: MlflowClient, task: str) -> str:
     return found.experiment_id
 
 
+def _without_passwords(text: str) -> str:
+    """`text` without the names and passwords of its addresses."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
 def told(error: BaseException) -> str:
     """What went wrong, in a line of at most 200 characters, without the password of an address."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return re.sub(r"//[^/@\s]*@", "//", line)[:200]
+    return _without_passwords(line)[:200]
+
+
+@contextmanager
+def mirroring(what: str) -> Iterator[None]:
+    """A store that is lost meanwhile costs `what` of it, never a result: one line says so."""
+    try:
+        yield
+    except FAULTS as fault:
+        lost = f"mlflow: {told(fault)}: {what}; results are kept, log them with: rnn-study track"
+        print(lost, file=sys.stderr, flush=True)
 
 
 def connect(task: str) -> tuple[MlflowClient, str]:
@@ -103,11 +118,9 @@ def connect(task: str) -> tuple[MlflowClient, str]:
         return client, _experiment(client, task)
     except FAULTS as error:
         if server := _server():
-            address = urlsplit(server)
-            name = f"{address.scheme}://{address.hostname}:{address.port}" if address.hostname else server
             raise StudyError(
-                f"MLFLOW_TRACKING_URI: {name}: {told(error)}: expected a running MLflow server; without the "
-                f"variable runs go to {_STORE}"
+                f"MLFLOW_TRACKING_URI: {_without_passwords(server)}: {told(error)}: expected a running MLflow server; "
+                f"without the variable runs go to {_STORE}"
             ) from None
         raise StudyError(
             f"{_STORE}: {told(error)}: expected MLflow's store; move it away and run: rnn-study track; no result "

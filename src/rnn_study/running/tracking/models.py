@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
@@ -18,7 +19,7 @@ from rnn_study.model.task import Task
 from rnn_study.running.run import results, store
 from rnn_study.support.errors import StudyError
 
-from .connection import FAULTS, connect, told
+from .connection import connect, mirroring
 
 EXAMPLES = 4  # sequences that a model is stored with
 _AGREE = 1e-5  # of the largest output: rounding, when a batch is cut otherwise
@@ -61,7 +62,8 @@ def _log(backend: str, model: Any, task: Task, name: str, run: str, about: dict[
 def publish(task: Task, folder: Path) -> str:
     """Log the run in `folder` as a model of the task's experiment, in the place of an older one of its name; its name.
 
-    A StudyError where the model does not give the predictions that the run has stored, or MLflow cannot be reached.
+    A StudyError where the model does not give the predictions that the run has stored, or MLflow cannot be opened;
+    where it is lost later, or does not have the run, one line says so.
     """
     spec, run = store.read_spec(folder), store.read_id(folder)
     name = f"{spec.variant}-{spec.backend}"
@@ -72,20 +74,18 @@ def publish(task: Task, folder: Path) -> str:
         if (far := float(np.abs(found - stored).max())) > _AGREE * max(1.0, float(np.abs(stored).max())):
             raise StudyError(f"{folder}: {part}: {far:.1e} from the stored predictions: expected the same")
     client, experiment = connect(task.name)
-    try:
+    with mirroring(f"the model {name} of {task.name} is not logged"):
         old = client.search_logged_models([experiment], f"name = '{name}'")
-        if any(one.tags.get(_RUN) == run for one in old):
-            return name
-        mlflow.set_tracking_uri(client.tracking_uri)
         asked = f"tags.`{_RUN}` = '{run}' and tags.`study.kind` = 'train'"
         found = client.search_runs([experiment], asked, max_results=1)
         if not found:
-            raise StudyError(f"{folder}: not in MLflow: expected the run that the model is of; run: rnn-study track")
+            raise MlflowException(f"{folder} is not in the store")
+        if any(one.tags.get(_RUN) == run for one in old):
+            return name
+        mlflow.set_tracking_uri(client.tracking_uri)
         about = {"task": spec.task, "cell": spec.variant, "seed": spec.seed}
         with mlflow.start_run(run_id=found[0].info.run_id):
             _log(spec.backend, model, task, name, run, about)
         for one in old:
             client.delete_logged_model(one.model_id)
-    except FAULTS as error:
-        raise StudyError(f"mlflow: {told(error)}: expected to log a model; no result depends on it") from None
     return name

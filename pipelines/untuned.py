@@ -1,4 +1,4 @@
-"""tuning: the tasks' cells untuned, into runs/untuned/, and what their searches for settings changed, into
+"""untuned: the tasks' cells untuned, into runs/untuned/, and what their searches for settings changed, into
 metrics/tuning.json."""
 
 from pathlib import Path
@@ -28,7 +28,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     store.publish_all(finished, folder)
     found = {
-        name: tuning.found(parameters, task, read_json(tuning.folder(name) / "trials.json"))
+        name: tuning.summary(parameters, task, read_json(tuning.folder(name) / "trials.json"))
         for name, task in tasks.items()
     }
     tables = {name: searches.table(parameters, task, found[name], finished) for name, task in tasks.items()}
