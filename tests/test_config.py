@@ -249,6 +249,11 @@ FAULTS = {
     "interval": ("clip: {low: 0.25", "clip: {low: 9.5", "tuning.clip: low 9.5, high 8.0: expected low <= high"),
     "not a number": ("clip: {low: 0.25", "clip: {low: .nan", "tuning.clip.low: got nan: "),
     "untuned seeds": ("0.0, seeds: 5}", "0.0, seeds: 11}", "tuning.untuned.seeds: got 11: expected at most 10"),
+    "untuned seeds by search": (
+        "searches: 1 #",
+        "searches: 2 #",
+        "untuned.seeds: got 5: expected at most 10, as many for",
+    ),
     "a choice twice": ("round: 4\n", "round: 4\n  depth: [1, 2, 1]\n", "tuning: depth: got [1, 2, 1]: expected each"),
     "one choice": ("round: 4\n", "round: 4\n  batch_size: [8]\n", "tuning.batch_size: got [8]: "),
     "no bias": ("round: 4\n", "round: 4\n  forget_bias: {low: 2, high: 30}\n", "tuning.forget_bias.high: got 30"),

@@ -19,7 +19,11 @@ def test_figures_are_scores_by_cell_and_reach_by_problem():
 
     summary = {"tasks": {"tweets": task(lstm=0.75, gru=0.5), "airline": task(lstm=20.0)}}
     row = {"problem": "adding", "axis": "budget", "variant": "lstm", "length": 40.0}
-    others = [row | {"axis": "width"}, row | {"variant": "lstm-frozen"}, row | {"variant": "gru", "length": 10.0}]
+    others = [
+        row | {"axis": "width", "length": 99.0},
+        row | {"variant": "lstm-frozen"},
+        row | {"variant": "gru", "length": 10.0},
+    ]
     assert headline.figures(summary, {"frontiers": [row, *others]}) == {
         "tweets": {"lstm": 0.75, "gru": 0.5},
         "airline": {"lstm": 20.0},
@@ -94,6 +98,7 @@ def test_an_experiment_says_what_it_is_what_was_found_and_where_to_read_on():
         "otherwise with a chance of 2 %.\n\n"
         "More: `reports/comparison.html` in the project's folder."
     )
+    assert all("What was found" not in found[name] for name in ("adding", "spelled"))  # of them nothing was asked
     assert found["adding"].startswith("**Adding problem**: a generated problem, and a length frontier; ")
     assert found["spelled"].endswith("More: `reports/sequence_shapes.html` in the project's folder.")
 

@@ -40,6 +40,14 @@ def test_the_band_holds_the_best_of_all_draws(higher):
     assert low[0] < high[0]
 
 
+def test_the_band_of_one_draw_is_the_quantiles_of_the_scores():
+    """Of ten scores a tenth is the lowest one, nine tenths are all but the highest."""
+    low, high = band_of_best(np.arange(10.0), True, 0.8)
+    assert (low[0], high[0]) == (0.0, 8.0)
+    low, high = band_of_best(np.arange(10.0), False, 0.8)
+    assert (low[0], high[0]) == (1.0, 9.0)
+
+
 def test_the_best_so_far_goes_with_the_order():
     scores = np.array([3.0, 1.0, 4.0, 2.0])
     assert best_so_far(scores, True).tolist() == [3, 3, 4, 4]

@@ -656,6 +656,8 @@ def test_a_tuned_system_runs_at_what_its_searches_found(raw, tmp_path, monkeypat
     chosen = {"learning_rate": 0.002, "clip": 2.0, "dropout": 0.25}
     found = {cell: [{"settings": chosen, "trials": 8, "validation_score": 1.0}] for cell in ("gru", "gru-attention")}
     settings.write_tuned("numbers", found)
+    own, of_a_task = (parameters.searched(name, "gru") for name in ("numbers", "tweets"))
+    assert of_a_task - own == {"depth"}  # which is what a system shows
     for run in experiments.shape(parameters, task, "pytorch"):
         assert (run.optimiser.learning_rate, run.optimiser.clip, run.network.dropout) == (0.002, 2.0, 0.25)
 
