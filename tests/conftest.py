@@ -16,6 +16,10 @@ import pytest
 
 from rnn_study.running.workers import Workers
 
+# A git hook says by these which repository and index are meant: the user's, never that of a test.
+for name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[name]
+
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
 ROOT = Path(__file__).resolve().parents[1]
 

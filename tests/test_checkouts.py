@@ -102,3 +102,14 @@ def test_an_empty_name_is_no_store(tmp_path):
     code = "from rnn_study.running.run import store; print(store.ROOT)"
     done = python("-c", code, cwd=tmp_path, RNN_STUDY_STORE="", PYTHONPATH=str(ROOT / "src"))
     assert done.stdout == ".run-store\n"
+
+
+def test_started_by_a_git_hook_tests_leave_the_users_repository_alone(project):
+    def state() -> str:
+        return project.run("git", "log", "--oneline").stdout + project.run("git", "status", "--porcelain").stdout
+
+    before = state()
+    repository = project.folder / ".git"
+    hook = {"GIT_DIR": str(repository), "GIT_INDEX_FILE": str(repository / "index"), "GIT_PREFIX": ""}
+    project.run("python", "-m", "pytest", "-q", "tests/test_cli.py", "-k", "prune_of_nothing", **hook)
+    assert state() == before

@@ -28,6 +28,35 @@ def test_a_broken_study_does_not_replace_the_parameters(project):
     assert (project.folder / "params.yaml").read_bytes() == before
 
 
+def test_a_changed_mirror_is_noticed(project, tmp_path):
+    """By DVC too, which knows nothing of the environment."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        (folder / "airline").mkdir(parents=True)
+        (folder / "airline/international-airline-passengers.csv").write_text(folder.name)
+    note = project.folder / "data/own/mirror.txt"
+    (project.folder / "data/raw/airline").mkdir(parents=True)  # as if fetched
+
+    def told(*words, mirror):
+        return "RNN_STUDY_MIRROR: not as it was: " in project.run("rnn-study", *words, RNN_STUDY_MIRROR=mirror).stdout
+
+    assert not told("check", mirror=str(first))  # of embedded data
+    assert not note.exists()
+    assert told("use", "real", mirror=str(first))
+    assert note.read_text().splitlines() == [str(first), "airline/international-airline-passengers.csv 5"]
+    project.run("dvc", "commit", "--force", "fetch@airline")
+    assert not told("check", mirror=f"{first}/")
+    assert "up to date" in project.run("dvc", "status", "fetch@airline").stdout
+    assert told("check", mirror=str(second))
+    assert "data/own" in project.run("dvc", "status", "fetch@airline").stdout
+    (second / "airline/international-airline-passengers.csv").write_text("longer than it was")
+    assert told("check", mirror=str(second))
+    assert told("check", mirror="http://127.0.0.1:9/")
+    assert note.read_text() == "http://127.0.0.1:9\n"
+    assert told("use", "quick", mirror=str(second))
+    assert not note.exists()
+
+
 def test_prune_of_nothing(project):
     assert project.run("rnn-study", "prune").stdout == "0 runs deleted from .run-store\n"
 

@@ -136,6 +136,13 @@ def test_faults_of_the_airline_file(content, expected, mirror, root):
     assert line_of("airline", root).startswith(AIRLINE + expected)
 
 
+def test_a_footer_need_not_follow_a_blank_line(mirror, root):
+    put(mirror, AIRLINE, airline_csv(line146="Airline passengers: monthly totals in thousands", line147=None))
+    assert fetch("airline", data(), root)["complete"]
+    put(mirror, AIRLINE, airline_csv(line100="a note", line147=None))
+    assert line_of("airline", root).startswith(AIRLINE + ":100: 1 columns: expected 2")
+
+
 def test_a_largest_value_and_a_missing_footer_are_fine(mirror, root):
     put(mirror, AIRLINE, airline_csv(line5='"1949-04",10000', line146=None))
     assert fetch("airline", data(), root)["complete"]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from statistics import fmean
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +18,11 @@ def client(study: Project):
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{study.folder / 'mlflow.db'}")
+
+
+def logged_lines(text: str) -> list[str]:
+    assert "Traceback" not in text
+    return [line for line in text.splitlines() if line.startswith("mlflow: ")]
 
 
 def runs(client, task: str, kind: str) -> tuple[list, list]:
@@ -71,6 +77,22 @@ def test_a_parent_holds_the_figures_over_seeds(client, study):
     for run in both:
         assert run.data.metrics["mean.test"] == metrics["mean"]["test"]
         assert run.data.metrics["interval.test.0"] == metrics["interval"]["test"][0]
+
+
+def test_a_parent_without_a_table_holds_the_means_of_its_children(client):
+    solved = 0
+    for task, kind in (("tweets", "untuned"), ("adding", "frontier")):
+        parents, children = runs(client, task, kind)
+        for parent in parents:
+            own = [run.data.metrics for run in children if run.data.tags["mlflow.parentRunId"] == parent.info.run_id]
+            assert parent.data.metrics["runs"] == len(own) >= 2
+            assert parent.data.metrics["mean.test"] == pytest.approx(fmean(run["final.scores.test"] for run in own))
+            if kind == "frontier":
+                solved += parent.data.metrics["solved"] == fmean(run["final.solved"] for run in own)
+            assert ("solved" in parent.data.metrics) == (kind == "frontier")
+        assert parents
+    assert solved == len(parents)
+    assert "mean.validation" not in runs(client, "tweets", "tune")[0][0].data.metrics
 
 
 def test_the_problems_have_experiments_too(client):
@@ -173,18 +195,22 @@ def test_every_option_shows(project):
     assert {name for name, impl in impls.items() if impl == "equations"} == others
 
 
-def test_a_broken_store_is_one_clear_line(project):
+def test_a_broken_store_is_one_clear_line_and_training_goes_on(project):
     for stage in ("fetch.py airline", "prepare.py airline"):
         project.run("python", *f"pipelines/{stage}".split())
     (project.folder / "tuned").mkdir()
     settings = "[{settings: &x {learning_rate: 0.01, clip: 1.0, dropout: 0.0}}, {settings: *x}]"
     project.write("tuned/airline.yaml", f"vanilla: {settings}\nlstm: {settings}\n")
     project.write("mlflow.db", "this is no database")
-    done = project.run("python", "pipelines/train.py", "pytorch", "airline", check=False)
+    (line,) = logged_lines(project.run("python", "pipelines/train.py", "pytorch", "airline").stderr)
+    assert line.startswith("mlflow: mlflow.db: ")
+    assert line.endswith("no more runs of this stage are logged; results are kept, log them with: rnn-study track")
+    assert (project.folder / "metrics/train/airline-pytorch.json").is_file()
+    done = project.run("rnn-study", "track", check=False)
     assert done.returncode == 1
-    assert "error: mlflow.db: " in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (project.folder / "metrics/train").exists()
+    assert len(logged_lines(done.stderr)) == 1
+    (project.folder / "mlflow.db").unlink()
+    assert project.run("rnn-study", "track").stdout == "track: 4 runs are in MLflow\n"
 
 
 def test_a_store_whose_creation_was_killed_is_created_again_and_two_at_once_share_one(tmp_path):

@@ -21,6 +21,15 @@ class Choice(StrEnum):
     real = "real"
 
 
+def _note_mirror() -> None:
+    """Let DVC notice a changed RNN_STUDY_MIRROR."""
+    from rnn_study.data.sources import download
+
+    needed = "upstream" in dict(config.load().data).values()
+    if download.note_mirror(config.OWN_FOLDER / "mirror.txt", needed):
+        print(f"{download.MIRROR}: not as it was: the next dvc repro fetches upstream files anew")
+
+
 @app.command()
 def use(study: Choice) -> None:
     """Write params.yaml from studies/STUDY.yaml."""
@@ -30,6 +39,7 @@ def use(study: Choice) -> None:
     config.load(source)
     with atomic(config.PARAMS) as file:
         file.write(source.read_bytes())
+    _note_mirror()
     print(f"params.yaml now holds the {study.value} study; run: dvc repro")
 
 
@@ -43,6 +53,8 @@ def check(
         print(f"error: {fault}", file=sys.stderr)
     if wrong:
         raise typer.Exit(1)
+    if file == config.PARAMS:
+        _note_mirror()
     print(f"{file}: the {config.load(file).study} study can run")
 
 

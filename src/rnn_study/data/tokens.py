@@ -44,6 +44,7 @@ _UNSEEN = (0xAD, 0x200B, 0x200C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060,
 _DROPPED = dict.fromkeys((*_CONTROLS, *_UNSEEN))
 # Windows' punctuation, where text was read as Latin-1.
 _WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") or None for code in range(0x80, 0xA0)}
+_ESCAPED = 10  # times at most: nobody means more, and a text made to need one for every letter would never end
 _TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
 _ELONGATION = re.compile(r"([^\W\d_])\1{2,}")
 _CONTRACTION = re.compile(r"(.+)(n't|'(?:s|m|re|ve|ll|d))")
@@ -52,7 +53,9 @@ _CONTRACTION = re.compile(r"(.+)(n't|'(?:s|m|re|ve|ll|d))")
 def plain(text: str) -> str:
     """`text` as a person sees it: HTML's entities written out, however often they were escaped, letters composed,
     nothing invisible in it."""
-    while (found := unescape(text)) != text:
+    for _ in range(_ESCAPED):
+        if (found := unescape(text)) == text:
+            break
         text = found
     return unicodedata.normalize("NFC", text.translate(_DROPPED | _WINDOWS))
 

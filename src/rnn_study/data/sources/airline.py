@@ -123,7 +123,7 @@ def _passengers(path: Path) -> list[int]:
     if not lines or _columns(lines[0])[:1] != ["Month"]:
         first = shown(lines[0]) if lines else "empty"
         raise StudyError(f"{name}:1: {first}: expected a header that starts with Month")
-    end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
+    end = next((number for number, line in enumerate(lines) if _is_over(number, line)), len(lines))
     values = []
     for number, (line, month) in enumerate(zip(lines[1:end], MONTHS, strict=False), start=2):
         columns = _columns(line)
@@ -138,6 +138,11 @@ def _passengers(path: Path) -> list[int]:
     if end - 1 != len(MONTHS):
         raise StudyError(f"{name}:{end}: {end - 1} rows of data: expected {len(MONTHS)}, 1949-01 to 1960-12")
     return values
+
+
+def _is_over(number: int, line: str) -> bool:
+    """Whether the months have ended: upstream's footer follows a blank line, that of many copies none."""
+    return not line.strip() or (number > len(MONTHS) and len(_columns(line)) < 2)
 
 
 def _columns(line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""One upstream file: from the mirror that RNN_STUDY_MIRROR names, else from its public address."""
+"""Upstream files: from the mirror that RNN_STUDY_MIRROR names, else from their public addresses."""
 
 import os
 import shutil
@@ -22,6 +22,7 @@ TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of the body
 TRIES = 3
 BACKOFF = 0.5  # seconds before the second retry; doubles each time
 _CHUNK = 1 << 16
+_WEB = ("http://", "https://")
 
 
 class Remote(NamedTuple):
@@ -35,19 +36,39 @@ class _Unavailable(Exception):
     """An address that did not give the file; the message says why."""
 
 
+def _mirror() -> str:
+    return os.environ.get(MIRROR, "").strip().rstrip("/")
+
+
+def note_mirror(note: Path, needed: bool) -> bool:
+    """Write into `note` which mirror there is, and the sizes of a folder's files, or remove it where none is `needed`;
+    whether that is news. DVC, which knows nothing of the environment, notices a changed mirror by this file."""
+    lines = []
+    if needed and (mirror := _mirror()):
+        files = () if mirror.startswith(_WEB) else sorted(Path(mirror).expanduser().glob("*/*.*"))
+        lines = [mirror, *(f"{file.parent.name}/{file.name} {file.stat().st_size}" for file in files)]
+    before = note.read_text(encoding="utf-8").splitlines() if note.is_file() else []
+    if lines and lines != before:
+        with atomic(note) as written:
+            written.write("\n".join([*lines, ""]).encode())
+    elif not lines:
+        note.unlink(missing_ok=True)
+    return lines != before
+
+
 def obtain(source: str, candidates: Sequence[Remote], folder: Path) -> tuple[Path, str]:
     """Put the first of `candidates` that can be had into `folder`, under its own name.
 
     Returns its path and where it came from: a URL, or "mirror:<name>". Raises a `StudyError` that names every
     address that was tried and the ways out. Contents are the caller's to verify.
     """
-    mirror = os.environ.get(MIRROR, "").strip()
+    mirror = _mirror()
     failures = []
     for remote in candidates:
         target = folder / Path(remote.name).name
-        for address in [f"{mirror.rstrip('/')}/{remote.name}"] if mirror else remote.urls:
+        for address in [f"{mirror}/{remote.name}"] if mirror else remote.urls:
             try:
-                if address.startswith(("http://", "https://")):
+                if address.startswith(_WEB):
                     _get(address, remote.name, target)
                 else:
                     _copy(Path(address).expanduser(), target)
@@ -80,7 +101,7 @@ def _get(url: str, name: str, target: Path) -> None:
         respect_retry_after_header=False,  # a server could ask for days
     )
     with requests.Session() as session:
-        for scheme in ("http://", "https://"):
+        for scheme in _WEB:
             session.mount(scheme, HTTPAdapter(max_retries=retry))
         for _ in range(TRIES):
             try:

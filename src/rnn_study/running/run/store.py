@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from rnn_study.data import prepared
 from rnn_study.model import cells
 from rnn_study.model.task import Generated, Pixels
 from rnn_study.running.events import Finished
+from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json, write_json
 from rnn_study.support.files import sha256 as file_sha256
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _SHARED = os.environ.get("RNN_STUDY_STORE")  # a folder that several checkouts use
 ROOT = Path(_SHARED or ".run-store")
 SPEC = "spec.json"  # what determined the run, see `RunSpec`
+DIGESTS = "digests.json"  # SHA-256 of each file that was stored
 PUBLISHED = (*results.FILES, SPEC)
 
 
@@ -73,10 +76,35 @@ def run_id(spec: RunSpec, environment: dict[str, str]) -> str:
     return sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def _changed(folder: Path) -> str | None:
+    """The first of a stored run's files that is not as it was stored. Published files are links to these."""
+    try:
+        stored = read_json(folder / DIGESTS)
+    except StudyError:
+        return DIGESTS
+    return next((name for name, digest in stored.items() if _digest(folder / name) != digest), None)
+
+
+def _digest(path: Path) -> str | None:
+    return file_sha256(path) if path.is_file() else None
+
+
+_whole: set[Path] = set()  # what this process has looked at
+
+
 def find(run: str) -> Path | None:
-    """The folder of the finished run with this id, if there is one."""
+    """The folder of the finished run with this id, if there is one. One whose files are not as they were stored is
+    deleted, and a line says so: it is no result of the study."""
     folder = ROOT / run
-    return folder if folder.is_dir() else None
+    if not folder.is_dir():
+        return None
+    if folder not in _whole:
+        if name := _changed(folder):
+            print(f"{folder / name}: not as it was stored: computed again", file=sys.stderr, flush=True)
+            shutil.rmtree(folder)
+            return None
+        _whole.add(folder)
+    return folder
 
 
 @contextmanager
@@ -86,6 +114,7 @@ def entering(key: str) -> Iterator[Path]:
     unfinished = Path(tempfile.mkdtemp(dir=ROOT, prefix=".unfinished-"))
     try:
         yield unfinished
+        write_json(unfinished / DIGESTS, {path.name: file_sha256(path) for path in sorted(unfinished.iterdir())})
         os.rename(unfinished, ROOT / key)
     except OSError:
         if not (ROOT / key).is_dir():  # else another process finished the same first

@@ -40,16 +40,16 @@ class Tracker:
     """Logs the events of one stage in one backend, the only writer meanwhile; `tags` by task, of which each is an
     experiment.
 
-    `kind`: train, tune, untuned, controls, ablate, frontier or shapes. Where the store cannot be opened, that is raised
-    at the next event, or at the end. A store that is lost later costs what would be logged, never a result: one line
-    says so, and training goes on.
+    `kind`: train, tune, untuned, controls, ablate, frontier or shapes. A store that cannot be opened, or is lost later,
+    costs what would be logged, never a result: one line says so, `lost` is True, and training goes on. Any other fault
+    is raised at the next event, or at the end.
     """
 
     def __init__(self, kind: str, backend: str, tags: dict[str, dict[str, str]]):
         self._kind, self._backend, self._tags = kind, backend, tags
         self._orders: queue.SimpleQueue[tuple[str, Callable[[Runs], None]] | None] = queue.SimpleQueue()
         self._fault: BaseException | None = None
-        self._abandoned = self._lost = False
+        self._abandoned = self.lost = False
         self._thread = threading.Thread(target=self._write, daemon=True)
 
     def _write(self) -> None:
@@ -65,14 +65,14 @@ class Tracker:
                 for own in runs.values():
                     own.end(killed=self._abandoned)
                 return
-            self._lost = True
+            self.lost = True
         except BaseException as fault:
             self._fault = fault
 
     def _ask(self, task: str, do: "Callable[[Runs], None]") -> None:
         if self._fault:
             raise self._fault
-        if not self._lost:
+        if not self.lost:
             self._orders.put((task, do))
 
     def __enter__(self) -> "Tracker":

@@ -24,6 +24,11 @@ from rnn_study.support.errors import StudyError
 
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # of each retry
 
+
+class Unreachable(StudyError):
+    """There is no way to MLflow's store."""
+
+
 # What a store that is gone, locked or full is told by.
 FAULTS = (MlflowException, SQLAlchemyError, OSError)
 _STORE, _FILES = Path("mlflow.db"), Path("mlartifacts")
@@ -97,32 +102,31 @@ def _without_passwords(text: str) -> str:
 
 def told(error: BaseException) -> str:
     """What went wrong, in a line of at most 200 characters, without the password of an address."""
+    if isinstance(error, Unreachable):
+        return str(error)  # made of one
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return _without_passwords(line)[:200]
 
 
 @contextmanager
 def mirroring(what: str) -> Iterator[None]:
-    """A store that is lost meanwhile costs `what` of it, never a result: one line says so."""
+    """A store that is not there, or lost meanwhile, costs `what` of it, never a result: one line says so."""
     try:
         yield
-    except FAULTS as fault:
+    except (*FAULTS, Unreachable) as fault:
         lost = f"mlflow: {told(fault)}: {what}; results are kept, log them with: rnn-study track"
         print(lost, file=sys.stderr, flush=True)
 
 
 def connect(task: str) -> tuple[MlflowClient, str]:
-    """A client and the id of the task's experiment; a StudyError where there is no way to them."""
+    """A client and the id of the task's experiment; `Unreachable` where there is no way to them."""
     try:
         client = _client()
         return client, _experiment(client, task)
     except FAULTS as error:
         if server := _server():
-            raise StudyError(
-                f"MLFLOW_TRACKING_URI: {_without_passwords(server)}: {told(error)}: expected a running MLflow server; "
-                f"without the variable runs go to {_STORE}"
+            raise Unreachable(
+                f"MLFLOW_TRACKING_URI: {_without_passwords(server)}: {told(error)}: expected a running MLflow server, "
+                f"or none, then runs go to {_STORE}"
             ) from None
-        raise StudyError(
-            f"{_STORE}: {told(error)}: expected MLflow's store; move it away and run: rnn-study track; no result "
-            "depends on it"
-        ) from None
+        raise Unreachable(f"{_STORE}: {told(error)}: expected MLflow's store, or none: then one is made") from None

@@ -90,6 +90,17 @@ def _metrics(row: dict[str, float]) -> list[Metric]:
     return [Metric(key, value, now, step) for key, value in row.items() if key != "epoch" and math.isfinite(value)]
 
 
+def _means(found: Sequence[dict[str, Any]]) -> list[Metric]:
+    """What results have in common: how many they are, each score's mean, the share that solved the problem."""
+    now = int(time.time() * 1000)
+    values = {f"mean.{part}": [one["scores"].get(part, math.nan) for one in found] for part in found[0]["scores"]}
+    values["solved"] = [one.get("solved", math.nan) for one in found]
+    means = {key: math.fsum(own) / len(own) for key, own in values.items()}
+    return [Metric(key, mean, now, 0) for key, mean in means.items() if math.isfinite(mean)] + [
+        Metric("runs", len(found), now, 0)
+    ]
+
+
 class Runs:
     """The runs of one stage of `task` in one backend, for its `Tracker`."""
 
@@ -104,6 +115,8 @@ class Runs:
         self._waiting: dict[str, list[Progress]] = defaultdict(list)
         self._flushed = time.monotonic()
         self._done: set[tuple[str, str]] = set()
+        self._results: dict[str, list[dict[str, Any]]] = defaultdict(list)  # of the runs under a parent
+        self._summarised: set[str] = set()
         for run in self._search(f"tags.`study.kind` = '{kind}' and tags.`study.backend` = '{backend}'"):
             if run.info.status == "RUNNING":  # its stage was killed
                 self._client.set_terminated(run.info.run_id, "KILLED")
@@ -112,6 +125,9 @@ class Runs:
 
     def end(self, killed: bool) -> None:
         """Nothing more is logged; `killed`: though there was to be more."""
+        if self._kind != "tune":  # trials have no mean that says anything
+            for parent in self._results.keys() - self._summarised:
+                self._client.log_batch(parent, metrics=_means(self._results[parent]))
         for run in [*self._open.values(), *self._parents.values()]:
             self._client.set_terminated(run, "KILLED" if killed else "FINISHED")
 
@@ -151,17 +167,19 @@ class Runs:
         self._client.log_batch(run, params=[Param(key, value) for key, value in fixed.items()])
         return run
 
-    def _child(self, event: Event) -> tuple[str, list[Param]]:
-        """The run of `event`, and its parameters where they are still to be written."""
-        if event.run in self._open:
-            return self._open[event.run], []
+    def _child(self, event: Event, tags: Sequence[RunTag] = ()) -> tuple[str, list[Param]]:
+        """The run of `event`, which `tags` are put on; and its parameters where they are still to be written."""
+        if run := self._open.get(event.run):
+            if tags:
+                self._client.log_batch(run, tags=tags)
+            return run, []
         spec, parent = event.spec, self._parent(event.spec)
         if self._kind == "tune":
             name = f"{spec.variant} lr {spec.optimiser.learning_rate:.2g}"
         else:
             name = f"{spec.variant} {spec.backend}{_steps(spec)} seed {spec.seed}"
-        tags = self._about | {_PARENT: parent, _RUN: event.run}
-        run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
+        about = self._about | {_PARENT: parent, _RUN: event.run} | {tag.key: tag.value for tag in tags}
+        run = self._client.create_run(self._experiment, tags=about, run_name=name).info.run_id
         self._open[event.run] = run
         self._client.log_inputs(run, [_dataset(spec, self._tags)])
         return run, [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
@@ -175,18 +193,18 @@ class Runs:
         self._waiting.clear()
         self._flushed = time.monotonic()
 
-    def _write(
-        self, run: str, metrics: Sequence[Metric], params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
-    ) -> None:
-        # A server takes 100 parameters and 1,000 metrics in one call.
-        for start in range(0, len(params), 100):
-            self._client.log_batch(run, params=params[start : start + 100])
-        for start in range(0, len(metrics), 900):
-            self._client.log_batch(run, metrics=metrics[start : start + 900], tags=() if start else tags)
+    def _write(self, run: str, metrics: Sequence[Metric], params: Sequence[Param]) -> None:
+        # A server takes 100 parameters and 1,000 things in one call.
+        for part in range(max(math.ceil(len(params) / 100), math.ceil(len(metrics) / 900))):
+            some, own = metrics[900 * part : 900 * (part + 1)], params[100 * part : 100 * (part + 1)]
+            self._client.log_batch(run, metrics=some, params=own)
 
     def log(self, event: Event) -> None:
         """Log an event of the executor; rows of curves are written every few seconds."""
-        if (self._parent(event.spec), event.run) in self._done:
+        parent = self._parent(event.spec)
+        if isinstance(event, Finished):
+            self._results[parent].append(results.read_summary(event.folder))
+        if (parent, event.run) in self._done:
             return
         if isinstance(event, Finished):
             self._finish(event)
@@ -196,19 +214,18 @@ class Runs:
             self._flush()
 
     def _finish(self, event: Finished) -> None:
-        run, params = self._child(event)
+        versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
+        run, params = self._child(event, [*versions, RunTag("study.reused", str(event.reused))])
         self._waiting.pop(event.run, None)  # its rows are in its history
         rows = results.read_history(event.folder)[self._logged[event.run] :]
-        summary = _flat(results.read_summary(event.folder))
+        summary = _flat(self._results[self._parent(event.spec)][-1])
         clock = event.folder / "timing.json"  # of a run from the store
         timing = read_json(clock) if clock.is_file() else {}
         final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}
         now = int(time.time() * 1000)
-        versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
-        reused = RunTag("study.reused", str(event.reused))
         metrics = [Metric(key, value, now, 0) for key, value in final.items()]
         curves = [metric for row in rows for metric in _metrics(row)]
-        self._write(run, [*curves, *metrics], params, [*versions, reused])
+        self._write(run, [*curves, *metrics], params)
         self._client.log_artifacts(run, str(event.folder))
         self._client.set_terminated(run, "FINISHED")
         del self._open[event.run]
@@ -222,6 +239,7 @@ class Runs:
             values = _flat({key: found[key] for key in ("mean", "interval", "parameters")})
             rows = [Metric(key, float(value), now, 0) for key, value in values.items()]
             self._client.log_batch(parent, metrics=rows)
+            self._summarised.add(parent)
 
 
 def log_figures(task: str, report: str, figures: dict[str, bytes]) -> None:

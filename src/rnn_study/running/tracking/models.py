@@ -62,8 +62,8 @@ def _log(backend: str, model: Any, task: Task, name: str, run: str, about: dict[
 def publish(task: Task, folder: Path) -> str:
     """Log the run in `folder` as a model of the task's experiment, in the place of an older one of its name; its name.
 
-    A StudyError where the model does not give the predictions that the run has stored, or MLflow cannot be opened;
-    where it is lost later, or does not have the run, one line says so.
+    A StudyError where the model does not give the predictions that the run has stored. Where MLflow is not to be
+    reached, or does not have the run, one line says so.
     """
     spec, run = store.read_spec(folder), store.read_id(folder)
     name = f"{spec.variant}-{spec.backend}"
@@ -73,8 +73,8 @@ def publish(task: Task, folder: Path) -> str:
         found = own.answers(model, task.parts()[part].x)
         if (far := float(np.abs(found - stored).max())) > _AGREE * max(1.0, float(np.abs(stored).max())):
             raise StudyError(f"{folder}: {part}: {far:.1e} from the stored predictions: expected the same")
-    client, experiment = connect(task.name)
     with mirroring(f"the model {name} of {task.name} is not logged"):
+        client, experiment = connect(task.name)
         old = client.search_logged_models([experiment], f"name = '{name}'")
         asked = f"tags.`{_RUN}` = '{run}' and tags.`study.kind` = 'train'"
         found = client.search_runs([experiment], asked, max_results=1)

@@ -1,7 +1,8 @@
 """Every finished run logged once more, from its files: for a store that was lost, or that was not there."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from rnn_study.running import frameworks
@@ -14,11 +15,15 @@ from rnn_study.support.progress import ticking
 
 from . import Tracker, card_tags, data_tags
 
+# The stages that give each cell's mean an interval, and where.
+_TABLES = {"train": "metrics/train/{task}-{backend}.json", "ablate": "metrics/ablate/{task}.json"}
 
-def _finished(folder: Path) -> Finished:
-    """The run that is published in `folder`; its versions are told where they are those of this environment."""
+
+def _finished(folder: Path, here: Callable[[str], dict[str, str] | None]) -> Finished:
+    """The run that is published in `folder`; its versions are told where they are those of this environment, which
+    `here` gives by framework."""
     spec, run = store.read_spec(folder), store.read_id(folder)
-    environment = frameworks.environment(spec.backend) or {}
+    environment = here(spec.backend) or {}
     if not environment or store.run_id(spec, environment) != run:
         environment = {}
     return Finished(run, spec, store.find(run) or folder, environment, reused=True)
@@ -30,9 +35,10 @@ def _tags(task: str, kind: str) -> dict[str, str]:
 
 def _groups(root: Path) -> Iterator[tuple[str, str, list[Finished]]]:
     """Every kind and framework with its runs, each once."""
+    here = cache(frameworks.environment)
     found: dict[tuple[str, str], dict[tuple[str, str], Finished]] = defaultdict(dict)
     for file in sorted(root.rglob(store.SPEC)):
-        run = _finished(file.parent)
+        run = _finished(file.parent, here)
         kind = stage_of(file.parent.relative_to(root), run.spec.task)
         found[kind, run.spec.backend][run.spec.task, run.run] = run
     for (kind, backend), runs in found.items():
@@ -40,7 +46,8 @@ def _groups(root: Path) -> Iterator[tuple[str, str, list[Finished]]]:
 
 
 def log_all(root: Path) -> int:
-    """Log all runs published under `root` that MLflow does not have; how many there are."""
+    """Log all runs published under `root` that MLflow does not have; how many there are. A StudyError where it cannot
+    be reached."""
     if not any(root.rglob(store.SPEC)):
         raise StudyError(f"{root}: no finished run: expected those of a study; run: dvc repro")
     count = 0
@@ -49,8 +56,10 @@ def log_all(root: Path) -> int:
         with Tracker(kind, backend, {task: _tags(task, kind) for task in tasks}) as tracker:
             for run in ticking(runs, f"track: {kind} {backend}"):
                 tracker.log(run)
-            if kind == "train":
-                tables = {task: read_json(Path(f"metrics/train/{task}-{backend}.json")) for task in tasks}
+            if kind in _TABLES:
+                tables = {task: read_json(Path(_TABLES[kind].format(task=task, backend=backend))) for task in tasks}
                 tracker.summarise(runs, tables)
+        if tracker.lost:
+            raise StudyError(f"MLflow: lost before all of {kind} {backend} were logged: expected it to last")
         count += len(runs)
     return count
