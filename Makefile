@@ -1,38 +1,56 @@
 # Thin targets: what each does by hand stands in the README.
 PYTHON ?= python3
+PORT ?= 5000
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# A container may give its user neither a name nor a home, without which DVC does not start.
+export LOGNAME := $(or $(LOGNAME),$(shell id -un 2>/dev/null || id -u))
+export HOME := $(or $(HOME),$(CURDIR)/.dvc/tmp)
 
 .PHONY: study test lint ui site clean
 .DEFAULT_GOAL := study
 
-# Built anew when the lock or the project's metadata changes.
+# Built anew when the lock or the project's metadata changes, the project was moved, or PYTHON names another version.
+BUILT_IN := $(shell sed -n 1p $(VENV)/.ready 2>/dev/null)
+BUILT_WITH := $(shell sed -n 2p $(VENV)/.ready 2>/dev/null)
+ifneq ($(BUILT_IN),)
+ifneq ($(BUILT_IN),$(CURDIR))
+.PHONY: $(VENV)/.ready
+else ifneq ($(origin PYTHON),file)
+ifneq ($(BUILT_WITH),$(shell $(PYTHON) --version))
+.PHONY: $(VENV)/.ready
+endif
+endif
+endif
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "error: $$($(PYTHON) --version): expected Python 3.11 to 3.13; set PYTHON=python3.12, say"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@{ echo "$(CURDIR)"; $(VENV)/bin/python --version; } > $@
 
+# Programs by their path: make 3.81, that of macOS, looks for them in the PATH it was started with.
 study: $(VENV)/.ready
-	rnn-study check
-	dvc repro
+	$(VENV)/bin/rnn-study check
+	$(VENV)/bin/dvc repro
 
 test: $(VENV)/.ready
-	pytest -n 2 --no-loadscope-reorder
+	$(VENV)/bin/pytest -n 2 --no-loadscope-reorder
 
 lint: $(VENV)/.ready
-	ruff check
-	ruff format --check
-	lint-imports --no-cache
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/lint-imports --no-cache
 
 ui: $(VENV)/.ready
-	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+	@$(VENV)/bin/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2>/dev/null || \
+	  { echo "error: port $(PORT): in use: expected a free one; try: make ui PORT=5001"; exit 1; }
+	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 # Static pages of the finished study and the documents.
 site: $(VENV)/.ready
-	rnn-study site
+	$(VENV)/bin/rnn-study site
 
 # Everything the study made; data that was fetched, the environment and the lock stay.
 clean:

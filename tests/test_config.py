@@ -59,7 +59,46 @@ FRONTIER = "generalise: {longest: 10, factors: [1, 2, 4, 10], seeds: 3}"
 IRNN = "clipped\n      irnn: {of: [vanilla], activation: relu, recurrent: identity}\n"  # of the frontier
 DIGITS = "of: mnist_rows, a: lstm, b: vanilla, smallest: 0.035}"
 REACH = "measure: reach, of: adding, a: lstm, b: vanilla, lengths: [5, 10, 20, 40], smallest: 1.0}"
+LSTM_CELL = "    cells: {vanilla: {}, lstm: {}, gru: {}}\n    ablations: # each"
+IDLE = (
+    "forget_bias: 1.0",
+    "clip_by: norm",
+    "depth: 1, seeds: 3",
+    "clip: 1.0",
+    "learning_rate: 0.01",
+    "recurrent: orthogonal",
+    "gain: 1.0",
+)
 FAULTS = {
+    **{
+        f"an ablation that changes nothing: {said}": (
+            FORGET,
+            f"idle: {{of: [lstm], {said}}}",
+            "problems.adding: ablations.idle: changes nothing in lstm: expected it to differ",
+        )
+        for said in IDLE
+    },
+    "two ablations of one name": (
+        LSTM_CELL,
+        LSTM_CELL.replace("gru: {}}", "lstm-a: {cell: lstm, depth: 2}}")
+        + " of\n      a-b: {of: [lstm], gain: 0.5}\n      b: {of: [lstm-a], gain: 0.5} #",
+        "problems.adding: ablations.b: lstm-a-b is another one's name as well: expected another name",
+    ),
+    "a cell with the name of a point of the map": (
+        LSTM_CELL,
+        LSTM_CELL.replace("gru: {}}", "map-0-0: {cell: gru}}"),
+        "problems.adding: map: map-0-0 is in cells, ablations or controls as well: expected another name",
+    ),
+    "a cell with the name of one at another rate": (
+        LSTM_CELL.replace("each", "of the"),
+        LSTM_CELL.replace("each", "of the").replace("gru: {}}", "lstm-rate-0.03: {cell: gru}}"),
+        "frontier.adding: rates: lstm-rate-0.03 is in cells, ablations or controls as well: expected another name",
+    ),
+    "a round of more trials than there are": (
+        "round: 4",
+        "round: 9",
+        "tuning: round: got 9: expected at most 8, as many as trials",
+    ),
     "a question of another measure": ("measure: reach", "measure: guess", "questions.reach-lstm: "),
     "a question of an unknown cell": (
         DIGITS,

@@ -143,6 +143,8 @@ class FrontierParams(Ablated):
                 yield f"ablations: {name}: seeds 1: expected 2 or more, one has no spread to compare"
             if ablation.clip_times:
                 yield f"ablations: {name}: clip_times {ablation.clip_times}: expected clip, no norm is known"
+        for name in self.rated.keys() & (self.cells | self.ablated | self.controlled).keys():
+            yield f"rates: {name} is in cells, ablations or controls as well: expected another name"
         if self.rates:
             if self.training.learning_rate not in self.rates.learning_rates:
                 yield f"rates: {self.rates.learning_rates}: expected training.learning_rate among them"

@@ -46,7 +46,9 @@ class Tuning(Model):
     untuned: Untuned
 
     @model_validator(mode="after")
-    def _each_once(self) -> "Tuning":
+    def _possible(self) -> "Tuning":
+        if self.round > self.trials:
+            raise ValueError(f"round: got {self.round}: expected at most {self.trials}, as many as trials")
         refuse(
             f"{key}: got {list(choices)}: expected each once"
             for key in ("batch_size", "depth")

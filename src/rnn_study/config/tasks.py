@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
+from rnn_study.model.defaults import DEFAULTS
+
 from .base import NAME, Count, Depth, Fraction, Model, Positive, Rate, Rounds, Seed, refuse
 from .variants import CONTROLS, Ablation, Answers, Controls, Map, Variant
 
@@ -206,7 +208,31 @@ class Ablated(Grid[P], Generic[P]):
         if clash := (self.cells | self.controlled).keys() & self.ablated.keys():
             raise ValueError(f"ablations: {min(clash)} is in cells or controls as well: expected another name")
         refuse(self._faults("ablations", self.ablated))
+        refuse(self._idle())
         return self
+
+    def _idle(self) -> Iterator[str]:
+        """Ablations that are another one by name, or no change."""
+        seen = set()
+        for label, ablation in self.ablations.items():
+            for cell in ablation.of:
+                name = f"{cell}-{label}"
+                if name in seen:
+                    yield f"ablations.{label}: {name} is another one's name as well: expected another name"
+                elif self._said(name, self.ablated[name]) == self._said(cell, self.cells[cell]):
+                    yield f"ablations.{label}: changes nothing in {cell}: expected it to differ"
+                seen.add(name)
+
+    def _said(self, name: str, variant: Variant) -> dict[str, Any]:
+        """What decides how the entry `name` runs, whether it says so itself or leaves it open."""
+        start = DEFAULTS[variant.defaults].init
+        open_ = {key: getattr(start, key) for key in ("kernel", "recurrent", "gain", "forget_bias")}
+        open_ |= {"learning_rate": self.training.learning_rate, "clip": self.training.clip, "units": self.network.units}
+        said = variant.model_dump(exclude={"of", "seeds", "depth", "cell"})
+        said |= {key: value for key, value in open_.items() if said[key] is None}
+        if variant.clip_by == "nothing" or said["clip"] is None:
+            said |= {"clip_by": "nothing", "clip": None}
+        return said | {"clip_times": said.get("clip_times"), "cells": variant.cells(name, self.network.depth)}
 
     def _seed_faults(self) -> Iterator[str]:
         if len(set(self.seeds)) < len(self.seeds):
@@ -236,6 +262,8 @@ class ProblemParams(Ablated[P], Generic[P]):
     def _map_possible(self) -> "ProblemParams[P]":
         if self.map and self.map.of not in self.cells | self.ablated:
             raise ValueError(f"map.of: got {self.map.of!r}: expected one of {', '.join(self.cells | self.ablated)}")
+        if clash := self.mapped.keys() & (self.cells | self.ablated | self.controlled).keys():
+            raise ValueError(f"map: {min(clash)} is in cells, ablations or controls as well: expected another name")
         return self
 
     @property
