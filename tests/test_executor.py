@@ -72,7 +72,7 @@ def test_results_do_not_depend_on_the_number_of_processes(airline, monkeypatch, 
             executor.run(specs(backend)[::order])
         found[workers] = contents(Path(".run-store"))
         os.rename(".run-store", f"store-{workers}")
-    assert len(found["1"]) == 6 * (len(results.FILES) + 1)
+    assert len(found["1"]) == 6 * (len(results.FILES) + 2)  # what determined it, and digests
     assert found["1"] == found["3"]
 
 
@@ -287,7 +287,7 @@ def test_the_interpreter_switch(airline, tmp_path, monkeypatch):
         assert executor.run(specs(seeds=(0,)))
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "1001", "10000000000000", "²"])
 def test_a_bad_number_of_workers_is_one_clear_line(monkeypatch, text):
     monkeypatch.setenv("RNN_STUDY_WORKERS", text)
     with pytest.raises(StudyError, match=f"RNN_STUDY_WORKERS: got '{text}'"):
@@ -345,6 +345,51 @@ def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     assert 3 <= len(whole) < 16
     said = project.run("python", "pipelines/train.py", "pytorch", "mnist_rows").stderr
     assert f"16/16 runs, {len(whole)} reused" in said
+
+
+def edited(path: Path) -> None:
+    path.write_text(path.read_text().replace('"updates": ', '"updates": 9', 1))
+
+
+def longer(path: Path) -> None:
+    with path.open("a") as file:  # in its place, as an editor or a shell does: the stored run is the same file
+        file.write("9,9\n")
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+@pytest.mark.parametrize("where", ["the store", "runs"])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("result.json", edited),
+        ("history.csv", longer),
+        ("predictions.npz", cut),
+        ("weights.safetensors", cut),
+        ("spec.json", Path.unlink),
+        ("digests.json", cut),
+    ],
+)
+def test_a_stored_run_that_was_changed_is_computed_again(airline, capfd, name, damage, where):
+    asked = specs(seeds=(0, 1))[:2]
+    with Executor("pytorch", "test", "cpu") as executor:
+        runs = executor.run(asked)
+    before = contents(Path(".run-store"))
+    store.publish(runs[0].folder, Path("runs/here"))
+    place = Path("runs/here") if where == "runs" and name in store.PUBLISHED else runs[0].folder
+    damage(place / name)
+    changed = contents(Path(".run-store")) != before
+    assert changed == (damage is not Path.unlink or where == "the store")  # a link that goes takes nothing with it
+    store._whole.clear()  # as in the next stage
+    capfd.readouterr()
+    with Executor("pytorch", "test", "cpu") as executor:
+        again = executor.run(asked)
+    assert [run.reused for run in again] == [not changed, True]
+    assert contents(Path(".run-store")) == before
+    told = [line for line in capfd.readouterr().err.splitlines() if "computed again" in line]
+    assert told == [f".run-store/{runs[0].run}/{name}: not as it was stored: computed again"] * changed
 
 
 def test_prune_keeps_what_a_stage_needs(airline):

@@ -8,6 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from rnn_study.data import prepared
+from rnn_study.running.run import results, store
 from rnn_study.support.errors import StudyError, one_line_errors
 from rnn_study.support.files import atomic, read_arrays, read_json, sha256, write_arrays, write_json, write_rows
 
@@ -80,7 +82,16 @@ def test_digest(tmp_path):
     ("error", "expected"),
     [
         (StudyError("a\nb"), "error: a b\n"),
-        (OSError(errno.ENOSPC, "No space left on device", "x.npz"), "error: x.npz: No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.npz"),
+            "error: x.npz: No space left on device: expected room to write it\n",
+        ),
+        (
+            PermissionError(errno.EROFS, "Read-only file system", "runs"),
+            "error: runs: Read-only file system: expected a place that may be read and written\n",
+        ),
+        (OSError(errno.EIO, "Input/output error"), "error: the system: Input/output error: expected a system that can"),
+        (MemoryError("Unable to allocate 3 TiB"), "error: memory: Unable to allocate 3 TiB: expected sizes that"),
     ],
 )
 def test_errors_are_one_line(capsys, error, expected):
@@ -116,5 +127,46 @@ def test_a_store_that_is_full_is_one_line(tmp_path, capsys):
 
 
 def test_other_errors_keep_their_traceback():
-    with pytest.raises(OSError, match="Permission"), one_line_errors():
-        raise OSError(errno.EACCES, "Permission denied", "x")
+    with pytest.raises(ValueError, match="a fault of ours"), one_line_errors():
+        raise ValueError("a fault of ours")
+
+
+def test_a_traceback_stands_before_the_line_where_it_is_asked_for(capsys, monkeypatch):
+    monkeypatch.setenv("RNN_STUDY_DEBUG", "1")
+    with pytest.raises(SystemExit), one_line_errors():
+        raise StudyError("x: got 1: expected 2")
+    before, *_, line = capsys.readouterr().err.splitlines()
+    assert line == "error: x: got 1: expected 2"
+    assert before == "Traceback (most recent call last):"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"PK\x03\x04"])
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (read_json, "a.json"),
+        (read_arrays, "a.npz"),
+        (prepared.load_task, "t.npz"),
+        (results.read_weights, "weights.safetensors"),
+        (results.read_checkpoints, "checkpoints.safetensors"),
+        (results.read_updates, "updates.npz"),
+        (results.read_predictions, "predictions.npz"),
+        (results.read_summary, "result.json"),
+        (store.read_spec, "spec.json"),
+        (store.read_id, "weights.safetensors"),
+    ],
+)
+def test_a_damaged_file_is_named(read, name, content, tmp_path):
+    path = tmp_path / name
+    given = path if read in (read_json, read_arrays, prepared.load_task) else tmp_path
+    with pytest.raises(StudyError, match=f"^{path}: not found: expected "):
+        read(given)
+    path.write_bytes(content)
+    with pytest.raises(StudyError, match=rf"^{path}: damaged \("):
+        read(given)
+
+
+def test_a_task_of_other_arrays_is_named(tmp_path):
+    write_arrays(tmp_path / "t.npz", {"x": np.ones(3)})
+    with pytest.raises(StudyError, match=r"t\.npz: damaged"):
+        prepared.load_task(tmp_path / "t.npz")

@@ -215,16 +215,39 @@ def test_a_report_that_is_not_there_is_one_clear_line(project: Project):
     assert done.stderr == "error: notebooks/comparisons.ipynb: not found: expected the name of a notebook\n"
 
 
-def test_what_libraries_say_on_stderr_is_not_in_the_report(tmp_path, monkeypatch):
+def _notebook(source: str) -> None:
     import nbformat
 
+    cells = [nbformat.v4.new_markdown_cell("# A & B\n\nText."), nbformat.v4.new_code_cell(source)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), "x.ipynb")
+
+
+def test_a_kernel_that_dies_is_one_clear_line(tmp_path, monkeypatch):
     from rnn_study.reports import page
 
     monkeypatch.chdir(tmp_path)
-    code = "import sys; print('of the', 'machine', file=sys.stderr); print('of the study')"
-    cells = [nbformat.v4.new_markdown_cell("# A & B\n\nText."), nbformat.v4.new_code_cell(code)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), "x.ipynb")
+    _notebook("import os; os._exit(1)")
+    with pytest.raises(StudyError, match=r"^x\.ipynb: its kernel: Kernel died: expected it to start and to live"):
+        page.execute(Path("x.ipynb"), Path("out.ipynb"))
+    assert not Path("out.ipynb").exists()
+
+
+def test_without_unix_sockets_a_kernel_is_met_on_loopback(tmp_path, monkeypatch):
+    from rnn_study.reports import page
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rnn_study.support.machine.has_unix_sockets", lambda: False)
+    _notebook("import json, sys; print(json.load(open(sys.argv[sys.argv.index('-f') + 1]))['ip'])")
+    notebook = page.execute(Path("x.ipynb"), Path("out.ipynb"))
+    assert notebook.cells[1].outputs[0].text == "127.0.0.1\n"
+
+
+def test_what_libraries_say_on_stderr_is_not_in_the_report(tmp_path, monkeypatch):
+    from rnn_study.reports import page
+
+    monkeypatch.chdir(tmp_path)
+    _notebook("import sys; print('of the', 'machine', file=sys.stderr); print('of the study')")
     page.render(page.execute(Path("x.ipynb"), Path("out.ipynb")), Path("out.html"))
     page = read(Path("out.html"))
     assert "of the study" in page.text

@@ -66,7 +66,7 @@ def test_a_child_holds_everything_about_its_run(client, study):
     scores = json.loads((folder / "result.json").read_text())["scores"]
     assert run.data.metrics["final.scores.test"] == scores["test"]
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert files == set(FILES) | {"spec.json", "timing.json"}
+    assert files == set(FILES) | {"spec.json", "timing.json", "digests.json"}
 
 
 def test_a_parent_holds_the_figures_over_seeds(client, study):

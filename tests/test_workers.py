@@ -1,5 +1,6 @@
 """What a driver meets when a worker's framework is missing or a worker dies, and what a worker inherits."""
 
+import errno
 import importlib.util
 import os
 import signal
@@ -34,6 +35,73 @@ def test_a_missing_framework_is_one_clear_line(tmp_path, monkeypatch, backend, m
         parity.updates()
         with pytest.raises(StudyError, match=line):
             list(parity.finish())
+
+
+def test_a_framework_that_cannot_be_loaded_is_one_clear_line(tmp_path, monkeypatch):
+    backend = installed()
+    (tmp_path / f"{FRAMEWORK[backend]}.py").write_text("raise ImportError('libx.so.3: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with Workers(backend, "train", 1) as workers, pytest.raises(StudyError) as caught:
+        workers.wait()
+    assert str(caught.value).startswith(f"{sys.executable}: libx.so.3: cannot open shared object file: expected what")
+
+
+def test_settings_of_libraries_that_could_change_results_do_not_reach_a_worker(tmp_path, monkeypatch, capfd):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras/keras.json").write_text('{"floatx": "float16", "backend": "torch", "epsilon": 0.5}')
+    for name, value in {
+        "HOME": str(tmp_path),
+        "XLA_FLAGS": "--xla_gpu_enable_triton_softmax_fusion=true",  # a CPU build ends at a flag that it does not know
+        "KERAS_BACKEND": "torch",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "TORCHDYNAMO_DISABLE": "1",
+        "OMP_NUM_THREADS": "7",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TFX": "mine",
+    }.items():
+        monkeypatch.setenv(name, value)
+    backend = "tensorflow" if importlib.util.find_spec("tensorflow") else installed()
+    with Workers(backend, "train", 1) as workers:
+        assert workers.environment["framework"] == backend
+        own = workers.submit(eval, "dict(__import__('os').environ)").result()
+        if backend == "tensorflow":
+            for name, value in {"floatx": "float32", "epsilon": 1e-7, "backend": "tensorflow"}.items():
+                assert workers.submit(eval, f"__import__('keras').config.{name}()").result() == value
+    assert own["OMP_NUM_THREADS"] == "1"
+    assert own["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert own["TFX"] == "mine"
+    assert "TORCHDYNAMO_DISABLE" not in own
+    assert "triton" not in own.get("XLA_FLAGS", "")
+    told = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert {line.partition(":")[0] for line in told} >= {
+        "KERAS_BACKEND",
+        "TF_ENABLE_ONEDNN_OPTS",
+        "TORCHDYNAMO_DISABLE",
+        "XLA_FLAGS",
+    }
+    assert not (tmp_path / ".keras/keras.json").read_text().startswith("{\n")  # Keras has not written it anew
+
+
+def test_without_unix_sockets_workers_are_spawned(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr("socket.socket.bind", refuse)
+    monkeypatch.setattr("rnn_study.running.workers._forked", None)
+    backend = installed()
+    with Workers(backend, "train", 1, fork=True) as workers:
+        assert type(workers.context).__name__ == "SpawnContext"
+        assert workers.submit(os.getpid).result() != os.getpid()
+
+
+def test_a_system_that_lets_processes_share_nothing_is_one_clear_line(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("_multiprocessing.SemLock", refuse)
+    line = r"^train: workers: Read-only file system: expected a system that lets processes start and share memory"
+    with pytest.raises(StudyError, match=line), Workers(installed(), "train", 1):
+        pass
 
 
 def test_a_worker_that_dies_is_one_clear_line():

@@ -1,5 +1,6 @@
 """The command `rnn-study`: switch and check studies, prune the store, compare with another machine, draw, publish."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -8,12 +9,20 @@ from typing import Annotated
 import typer
 
 from rnn_study.support import stage
-from rnn_study.support.errors import StudyError, one_line_errors
+from rnn_study.support.errors import DEBUG, StudyError, one_line_errors
 from rnn_study.support.files import atomic
 
 from . import config
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A controlled comparison of recurrent cells.")
+
+
+@app.callback()
+def _every_command(
+    debug: Annotated[bool, typer.Option("--debug", help="a traceback before the line of an error")] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 class Choice(StrEnum):

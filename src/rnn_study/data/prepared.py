@@ -7,7 +7,7 @@ import numpy as np
 
 from rnn_study.model.task import Batch, Task
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import read_arrays, write_arrays
+from rnn_study.support.files import read_arrays, whole, write_arrays
 
 
 def prepared_file(name: str) -> Path:
@@ -35,8 +35,11 @@ def load_task(path: Path) -> Task:
     """The task that `save_task` wrote; a StudyError where it wrote none."""
     if not path.is_file():
         raise StudyError(f"{path}: not found: expected a prepared task; run: dvc repro prepare")
-    arrays = read_arrays(path)
+    with whole(path):
+        return _task(read_arrays(path))
 
+
+def _task(arrays: dict[str, np.ndarray]) -> Task:
     def under(prefix: str) -> dict[str, np.ndarray]:
         return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
 

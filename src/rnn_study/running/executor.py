@@ -21,7 +21,7 @@ from .events import Event, Finished, Progress, in_order
 from .run import store
 from .run.spec import RunSpec
 from .run.train import train
-from .workers import Workers, worker_count
+from .workers import Workers, starting, worker_count
 
 
 def _take_rows(rows: multiprocessing.Queue) -> None:
@@ -133,8 +133,9 @@ class Executor:
 
     def _start(self, count: int) -> None:
         self._workers = [_Worker(self.backend, self.owner) for _ in range(count)]
-        self._rows = self._workers[0].context.Queue()
         try:
+            with starting(self.owner):
+                self._rows = self._workers[0].context.Queue()
             for worker in self._workers:
                 worker.start(_take_rows, self._rows)
         except BaseException:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import platform
+import re
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from rnn_study.support import machine
 from rnn_study.support.errors import StudyError
 
 from . import frameworks
@@ -23,8 +25,15 @@ from .run import backends
 from .run.code import SRC
 
 J, R = TypeVar("J"), TypeVar("R")
-# One thread in every library of a worker; they read these when they are first imported.
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# One thread in every library of a worker, and no settings of the user's for Keras; they read these when they are first
+# imported.
+_OURS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {"KERAS_HOME": os.devnull}
+# What else libraries read can change a run's bytes and stands in no run's id, but for memory and messages.
+_FOREIGN = re.compile(
+    r"(XLA|TF2?|KERAS|TORCH\w*|PYTORCH|OMP|KMP|G?OMP|MKL|OPENBLAS|BLIS|VECLIB|ONEDNN|DNNL|CUDNN|CUBLAS|NPY|NVIDIA_TF32)_"
+)
+_HARMLESS = {"TF_CPP_MIN_LOG_LEVEL", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR", "PYTORCH_CUDA_ALLOC_CONF"}
+_MOST = 1000  # workers: each is a process with a framework in its memory
 
 
 def worker_count() -> int:
@@ -32,14 +41,27 @@ def worker_count() -> int:
     text = os.environ.get("RNN_STUDY_WORKERS", "")
     if not text:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
-        raise StudyError(f"RNN_STUDY_WORKERS: got {text!r}: expected a whole number from 1")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= _MOST):
+        raise StudyError(
+            f"RNN_STUDY_WORKERS: got {text[:40]!r}: expected a whole number of 1 to {_MOST}, each is a process with a "
+            "framework in its memory"
+        )
     return int(text)
 
 
+def _clear_environment() -> None:
+    """Leave what would change results out of the environment that workers inherit; a line names it."""
+    for name in sorted(os.environ):
+        if _FOREIGN.match(name) and name not in _HARMLESS and name not in _OURS:
+            del os.environ[name]
+            print(f"{name}: left out: no result may depend on it", file=sys.stderr, flush=True)
+    os.environ.update(_OURS)
+
+
 def _leave() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # None where it was closed
+            stream.flush()
     os._exit(0)
 
 
@@ -86,9 +108,10 @@ _forked: tuple[str, str] | None = None  # backend and interpreter of this proces
 def _context(backend: str, interpreter: str, fork: bool) -> multiprocessing.context.BaseContext:
     """How processes start: spawned; or forked from a server that has imported the framework, so that this is done once
     for all of them. Neither framework starts a thread when it is imported, and where there may be a GPU nothing is
-    forked, for CUDA does not survive it."""
+    forked, for CUDA does not survive it. A fork server is met at a Unix socket."""
     global _forked
-    if fork and _forked in (None, (backend, interpreter)) and frameworks.surely_no_gpu():
+    own = _forked in (None, (backend, interpreter))
+    if fork and own and frameworks.surely_no_gpu() and machine.has_unix_sockets():
         _forked = backend, interpreter
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(frameworks.MODULES[backend]))
@@ -96,6 +119,18 @@ def _context(backend: str, interpreter: str, fork: bool) -> multiprocessing.cont
         context = multiprocessing.get_context("spawn")
     context.set_executable(interpreter)
     return context
+
+
+@contextmanager
+def starting(owner: str) -> Iterator[None]:
+    """Turn what the system refuses when processes are started into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        raise StudyError(
+            f"{owner}: {error.filename or 'workers'}: {error.strerror or error}: expected a system that lets processes "
+            "start and share memory (/dev/shm)"
+        ) from None
 
 
 class Workers:
@@ -107,7 +142,7 @@ class Workers:
     def __init__(self, backend: str, owner: str, count: int | None = None, fork: bool = False):
         self._interpreter = frameworks.interpreter(backend)
         self.backend, self.owner = backend, owner
-        os.environ.update(_ONE_THREAD)
+        _clear_environment()
         self.context = _context(backend, self._interpreter, fork)
         self.count = count or worker_count()
         self._pool: ProcessPoolExecutor | None = None
@@ -121,9 +156,9 @@ class Workers:
 
     def start(self, initialise: Callable[..., None] | None = None, *arguments: Any) -> None:
         """Start the processes, each with a call of `initialise`; they import the framework meanwhile."""
-        self._pool = ProcessPoolExecutor(self.count, self.context, _start, (initialise, arguments))
         try:
-            with self.one_line(), _inherited(self._interpreter):
+            with starting(self.owner), self.one_line(), _inherited(self._interpreter):
+                self._pool = ProcessPoolExecutor(self.count, self.context, _start, (initialise, arguments))
                 # One question for each worker, so that all of them import the framework at the same time.
                 self._found, *_ = (self._pool.submit(_environment, self.backend) for _ in range(self.count))
         except BaseException:
@@ -136,7 +171,7 @@ class Workers:
         try:
             with self.one_line():
                 return self._found.result()
-        except ModuleNotFoundError as error:
+        except ImportError as error:  # not installed, or a library that it needs is not
             self.close()
             raise StudyError(
                 f"{self._interpreter}: {error}: expected what the {self.backend} backend imports: "
@@ -176,8 +211,8 @@ class Workers:
             yield
         except (BrokenProcessPool, ConnectionError, EOFError):  # the latter two of a fork server
             raise StudyError(
-                f"{self.owner}: a {self.backend} worker died (killed, or out of memory): expected it to finish; "
-                "run the stage again, finished runs are kept"
+                f"{self.owner}: a {self.backend} worker died (killed, out of memory, or of what it said above): "
+                "expected it to finish; run the stage again, finished runs are kept"
             ) from None
 
 
@@ -189,7 +224,7 @@ def spread(
     function: Callable[[J], R], jobs: Iterable[J], initialise: Callable[..., None] = _nothing, *arguments: Any
 ) -> Iterator[R]:
     """The results of `function` on `jobs`, in their order, from processes that need no framework."""
-    os.environ.update(_ONE_THREAD)
+    _clear_environment()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool:
         try:

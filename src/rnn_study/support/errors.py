@@ -1,13 +1,17 @@
 """One kind of error for everything a user can mend, and its one-line rendering."""
 
 import errno
+import os
 import sqlite3
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# No space left on the device, over quota, file too large for the file system.
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DEBUG = "RNN_STUDY_DEBUG"  # set: a traceback stands before the line
+# What the system refuses, and what it takes to do it.
+_NEEDED = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "room to write it")
+_NEEDED |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "a place that may be read and written")
 
 
 class StudyError(Exception):
@@ -25,21 +29,27 @@ def _store_fault(error: BaseException | None) -> str | None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn a `StudyError`, a full disk or a broken store into one line on stderr and exit code 1."""
+    """Turn what a user or a machine can mend (a `StudyError`, whatever the system refuses, a broken store) into one
+    line on stderr and exit code 1."""
     try:
         yield
-    except StudyError as error:
-        message = str(error)
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        message = f"{error.filename or 'a file of the study'}: {error.strerror}: expected room to write it"
-    except Exception as error:
-        fault = _store_fault(error)
-        if fault is None:
-            raise
-        message = f"mlflow.db or optuna.db: {fault}: expected room and a whole store; finished runs are kept"
-    else:
         return
+    except StudyError as error:
+        fault, message = error, str(error)
+    except OSError as error:
+        needed = _NEEDED.get(error.errno, "a system that can do this")
+        fault, message = error, f"{error.filename or 'the system'}: {error.strerror or error}: expected {needed}"
+    except MemoryError as error:
+        fault, message = error, f"memory: {error or 'none is left'}: expected sizes that this machine bears"
+    except Exception as error:
+        said = _store_fault(error)
+        if said is None:
+            raise
+        fault, message = (
+            error,
+            f"mlflow.db or optuna.db: {said}: expected room and a whole store; results are kept",
+        )
+    if os.environ.get(DEBUG):
+        traceback.print_exception(fault)
     print("error: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(1)

@@ -6,12 +6,15 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+
+from .errors import StudyError
 
 
 @contextmanager
@@ -36,6 +39,21 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)
+
+
+# What is raised of files that are cut off, empty, or something else: JSON, text, archives, arrays by name.
+_DAMAGE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+@contextmanager
+def whole(path: Path, *damage: type[Exception]) -> Iterator[None]:
+    """Turn a `path` that is missing, or met with one of `_DAMAGE` and `damage` when it is read, into a `StudyError`."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise StudyError(f"{path}: not found: expected a file that a stage writes; run: dvc repro") from None
+    except (*_DAMAGE, *damage) as error:
+        raise StudyError(f"{path}: damaged ({error}): expected a whole file; delete it and run: dvc repro") from None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -68,7 +86,8 @@ def write_tables(path: Path, head: dict[str, Any], tables: dict[str, Iterable[di
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    with whole(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -85,7 +104,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
+    with whole(path), np.load(path, allow_pickle=False) as file:
         return dict(file)
 
 

@@ -14,9 +14,18 @@ from .errors import StudyError, one_line_errors
 
 
 def _leave_with(parent: int) -> None:
-    while os.getppid() == parent:
+    while os.getppid() == parent and not _adopted(parent):
         time.sleep(1)
     os._exit(1)
+
+
+def _adopted(parent: int) -> bool:
+    """Whether DVC was gone before this process could look: then its parent is the first of all processes, which in a
+    container may be DVC itself."""
+    try:
+        return parent == 1 and b"dvc" not in Path("/proc/1/cmdline").read_bytes()
+    except OSError:  # no Linux, where it never is
+        return True
 
 
 def with_own_code() -> None:
@@ -46,6 +55,7 @@ def run(main: Callable[..., None]) -> None:
             raise
     # All is written; libraries would take up to a second to clear away what the system clears at once.
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # None where it was closed
+            stream.flush()
     os._exit(0)

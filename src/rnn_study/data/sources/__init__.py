@@ -83,7 +83,7 @@ def described(name: str, about: About) -> About:
             return about
         try:
             said = read_json(path)
-        except ValueError:
+        except StudyError:
             said = None
     kinds = {key: type(value) for key, value in about._asdict().items()}
     if not isinstance(said, dict) or any(type(value) is not kinds.get(key) for key, value in said.items()):

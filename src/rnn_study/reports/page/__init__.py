@@ -1,7 +1,6 @@
 """Notebooks to pages: run by papermill, stripped of everything that differs between two equal runs, rendered."""
 
 import io
-import os
 import re
 import sys
 from collections import defaultdict
@@ -26,6 +25,7 @@ from rnn_study.reports import front
 from rnn_study.reports.elements import display, figures
 from rnn_study.reports.study import Study, project_folder
 from rnn_study.running.workers import worker_count
+from rnn_study.support import machine
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic
 
@@ -33,12 +33,13 @@ from . import glossary
 
 
 def _local_kernel(folder: str) -> type[AsyncKernelManager]:
-    """A kernel that is reached through sockets in `folder`: nothing listens on a network."""
+    """A kernel that is reached through sockets in `folder`, nothing listens on a network; where there are none, through
+    loopback."""
 
     class Local(AsyncKernelManager):
         @default("transport")
         def _transport_default(self) -> str:
-            return "ipc" if os.name == "posix" else "tcp"
+            return "ipc" if machine.has_unix_sockets() else "tcp"
 
         @default("ip")
         def _ip_default(self) -> str:
@@ -70,13 +71,16 @@ def execute(source: Path, target: Path) -> NotebookNode:
     """Run the notebook `source` in the project's folder and write it, with its outputs, to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as sockets:
-        notebook = papermill.execute_notebook(
-            nbformat.read(source, as_version=4),
-            None,
-            kernel_name="python3",
-            progress_bar=False,
-            kernel_manager_class=_local_kernel(sockets),
-        )
+        try:
+            notebook = papermill.execute_notebook(
+                nbformat.read(source, as_version=4),
+                None,
+                kernel_name="python3",
+                progress_bar=False,
+                kernel_manager_class=_local_kernel(sockets),
+            )
+        except RuntimeError as error:
+            raise StudyError(f"{source}: its kernel: {error}: expected it to start and to live; run it again") from None
     notebook = _stable(notebook)
     with atomic(target) as file:
         file.write(nbformat.writes(notebook).encode())

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from rnn_study.support.files import atomic, read_arrays, read_json, write_arrays, write_json
+from rnn_study.support.files import atomic, read_arrays, read_json, whole, write_arrays, write_json
 
 FILES = (
     "history.csv",
@@ -67,8 +68,14 @@ def write(result: RunResult, folder: Path, about: dict[str, Any]) -> None:
     write_json(folder / "result.json", result.summary)
 
 
+def _tensors(path: Path) -> dict[str, np.ndarray]:
+    with whole(path, SafetensorError):
+        return load_file(path)
+
+
 def read_history(folder: Path) -> list[dict[str, float]]:
-    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+    path = folder / "history.csv"
+    with whole(path), path.open(encoding="utf-8", newline="") as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
@@ -83,7 +90,7 @@ def read_predictions(folder: Path) -> dict[str, np.ndarray]:
 
 
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
-    return load_file(folder / "weights.safetensors")
+    return _tensors(folder / "weights.safetensors")
 
 
 def read_updates(folder: Path) -> dict[str, np.ndarray]:
@@ -92,7 +99,7 @@ def read_updates(folder: Path) -> dict[str, np.ndarray]:
 
 def read_checkpoints(folder: Path) -> dict[int, dict[str, np.ndarray]]:
     found: dict[int, dict[str, np.ndarray]] = {}
-    for key, array in load_file(folder / "checkpoints.safetensors").items():
+    for key, array in _tensors(folder / "checkpoints.safetensors").items():
         epoch, _, name = key.partition("/")
         found.setdefault(int(epoch), {})[name] = array
     return dict(sorted(found.items()))

@@ -14,14 +14,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from rnn_study.data import prepared
 from rnn_study.model import cells
 from rnn_study.model.task import Generated, Pixels
 from rnn_study.running.events import Finished
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import read_json, write_json
+from rnn_study.support.files import read_json, whole, write_json
 from rnn_study.support.files import sha256 as file_sha256
 
 from . import code, results, train
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _SHARED = os.environ.get("RNN_STUDY_STORE")  # a folder that several checkouts use
 ROOT = Path(_SHARED or ".run-store")
 SPEC = "spec.json"  # what determined the run, see `RunSpec`
-DIGESTS = "digests.json"  # SHA-256 of each file that was stored
+CLOCK = "timing.json"  # the seconds it took, never published: a clock is no result
+DIGESTS = "digests.json"  # SHA-256 of each other file, as it was stored
 PUBLISHED = (*results.FILES, SPEC)
 
 
@@ -114,7 +115,8 @@ def entering(key: str) -> Iterator[Path]:
     unfinished = Path(tempfile.mkdtemp(dir=ROOT, prefix=".unfinished-"))
     try:
         yield unfinished
-        write_json(unfinished / DIGESTS, {path.name: file_sha256(path) for path in sorted(unfinished.iterdir())})
+        stored = {path.name: file_sha256(path) for path in sorted(unfinished.iterdir()) if path.name != CLOCK}
+        write_json(unfinished / DIGESTS, stored)
         os.rename(unfinished, ROOT / key)
     except OSError:
         if not (ROOT / key).is_dir():  # else another process finished the same first
@@ -128,7 +130,7 @@ def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> P
     with entering(run) as folder:
         results.write(result, folder, _about(run, spec))
         write_json(folder / SPEC, asdict(spec))
-        write_json(folder / "timing.json", {"seconds": seconds})  # never published: a clock is no result
+        write_json(folder / CLOCK, {"seconds": seconds})
     return ROOT / run
 
 
@@ -153,12 +155,14 @@ def _specs() -> "TypeAdapter[RunSpec]":
 
 def read_spec(folder: Path) -> RunSpec:
     """What determined the run that is published in `folder`."""
-    return _specs().validate_python(read_json(folder / SPEC))
+    with whole(folder / SPEC):
+        return _specs().validate_python(read_json(folder / SPEC))
 
 
 def read_id(folder: Path) -> str:
     """The id of the run that is published in `folder`."""
-    with safe_open(folder / "weights.safetensors", "np") as file:
+    path = folder / "weights.safetensors"
+    with whole(path, SafetensorError), safe_open(path, "np") as file:
         return json.loads(file.metadata()[results.ABOUT])["run"]
 
 

@@ -219,7 +219,7 @@ class Runs:
         self._waiting.pop(event.run, None)  # its rows are in its history
         rows = results.read_history(event.folder)[self._logged[event.run] :]
         summary = _flat(self._results[self._parent(event.spec)][-1])
-        clock = event.folder / "timing.json"  # of a run from the store
+        clock = event.folder / store.CLOCK  # of a run from the store
         timing = read_json(clock) if clock.is_file() else {}
         final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}
         now = int(time.time() * 1000)

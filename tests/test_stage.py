@@ -1,0 +1,67 @@
+"""How a pipeline script starts and ends."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import os, sys, time
+from pathlib import Path
+from rnn_study.support import stage
+
+
+def main() -> None:
+    Path("started").write_text(str(os.getpid()))
+    time.sleep({seconds})
+    print("done", file=sys.stderr)
+
+
+stage.run(main)
+"""
+
+
+def started(tmp_path: Path, words: str, seconds: float, **more: str) -> subprocess.CompletedProcess:
+    (tmp_path / "script.py").write_text(SCRIPT.format(seconds=seconds))
+    command = ["sh", "-c", words.replace("SCRIPT", f"'{sys.executable}' script.py")]
+    return subprocess.run(command, cwd=tmp_path, env=os.environ | more, capture_output=True, text=True, timeout=60)
+
+
+def first_adopts() -> bool:
+    """Whether a process whose parent dies gets the first one as its parent, and that is not DVC."""
+    words = f"'{sys.executable}' -c 'import os, time; time.sleep(0.3); print(os.getppid())' &"
+    return subprocess.run(["sh", "-c", words], capture_output=True, text=True).stdout.strip() == "1"
+
+
+@pytest.mark.skipif(not Path("/proc/1/cmdline").exists() or not first_adopts(), reason="needs Linux without a reaper")
+def test_a_stage_whose_dvc_was_killed_while_it_started_leaves(tmp_path):
+    """Its parent is gone before it can look: the shell ends at once."""
+    before = time.monotonic()
+    started(tmp_path, "SCRIPT </dev/null >/dev/null 2>&1 &", 50, DVC_STAGE="train")
+    while not (tmp_path / "started").exists() and time.monotonic() - before < 5:
+        time.sleep(0.1)
+    deadline = time.monotonic() + 10
+    if (tmp_path / "started").exists():  # else it left even before its work
+        process = Path("/proc") / (tmp_path / "started").read_text()
+        while process.exists():
+            assert time.monotonic() < deadline, "the stage outlives DVC"
+            time.sleep(0.2)
+
+
+def test_a_stage_that_nobody_waits_for_runs_to_its_end(tmp_path):
+    """Started by hand, in the background."""
+    started(tmp_path, "SCRIPT </dev/null >out 2>&1 &", 1.5)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "out").exists() or "done" not in (tmp_path / "out").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&-"])
+def test_a_stage_needs_no_open_streams(tmp_path, closed):
+    done = started(tmp_path, f"SCRIPT {closed}", 0)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "started").exists()
