@@ -4,6 +4,9 @@ import gzip
 import io
 import json
 import os
+import re
+import shutil
+import ssl
 import struct
 import subprocess
 import sys
@@ -13,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 import pytest
+import requests
 
 from rnn_study.config import Data
 from rnn_study.data.sources import SOURCES, airline, download, fetch, glove, mnist, tweets
@@ -399,6 +403,7 @@ class Answer(NamedTuple):
     status: int = 200
     length: int | None = None  # declared; None: the body's
     headers: dict = {}  # noqa: RUF012 (never changed)
+    ranges: bool = False  # gives the part that is asked for
 
 
 class Server(ThreadingHTTPServer):
@@ -407,7 +412,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers = {}
-        self.asked = []
+        self.asked, self.ranges = [], []
 
     @property
     def url(self):
@@ -419,6 +424,12 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         answers = self.server.answers.get(self.path, [Answer(status=404)])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        start = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        self.server.ranges.append(start and int(start[1]))
+        if start and answer.ranges:
+            size, body = len(answer.body), answer.body[int(start[1]) :]
+            there = {"Content-Range": f"bytes {start[1]}-{size - 1}/{size}"}
+            answer = answer._replace(body=body, status=206, headers=there)
         self.send_response(answer.status)
         if answer.length != -1:
             self.send_header("Content-Length", str(len(answer.body) if answer.length is None else answer.length))
@@ -507,6 +518,65 @@ def test_passing_troubles_are_retried(transient, server, root):
     server.answers["/airline.csv"] = [*transient, Answer(airline_csv())]
     assert fetch("airline", data(), root)["complete"]
     assert len(server.asked) == len(transient) + 1
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_download_goes_on_where_it_broke_off_if_the_server_can(ranges, server, root):
+    body = airline_csv()
+    server.answers["/airline.csv"] = [
+        Answer(body[:700], length=len(body)),
+        Answer(body[: 1000 if ranges else 300], length=len(body) - (700 if ranges else 0), ranges=ranges),
+        Answer(body, ranges=ranges),
+    ]
+    fetch("airline", data(), root)
+    assert (root / "airline/international-airline-passengers.csv").read_bytes() == body
+    assert server.ranges == [None, 700, 1000 if ranges else 300]
+
+
+def redirected(start, location):
+    response = requests.Response()
+    response.url, response.status_code, response.headers["Location"] = start, 302, location
+    with download._Session() as session:
+        return session.get_redirect_target(response)
+
+
+@pytest.mark.parametrize("location", ["http://a/y", "ftp://a/y", "file:///etc/passwd"])
+def test_a_redirect_to_a_weaker_kind_of_address_is_refused(location, server, root):
+    with pytest.raises(download._Unavailable, match=f"^redirects to {location.partition(':')[0]}://: expected https$"):
+        redirected("https://a/x", location)
+    if not location.startswith("http:"):
+        server.answers["/airline.csv"] = [Answer(status=302, headers={"Location": location})]
+        assert f"/airline.csv: redirects to {location.partition(':')[0]}://: expected http" in line_of("airline", root)
+
+
+def test_other_redirects_are_followed(server, root):
+    for start, location in [("https://a/x", "https://b/y"), ("https://a/x", "/y"), ("http://a/x", "https://a/x")]:
+        assert redirected(start, location) == location
+    server.answers["/airline.csv"] = [Answer(status=302, headers={"Location": "/there.csv"})]
+    server.answers["/there.csv"] = [Answer(airline_csv())]
+    assert fetch("airline", data(), root)["complete"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_certificate_that_nobody_vouches_for_is_named(server, root, tmp_path, monkeypatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -keyout {key} -out {certificate}"
+    subprocess.run(["openssl", *words.split()], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    monkeypatch.setattr(airline, "URL", f"https://127.0.0.1:{server.server_port}/airline.csv")
+    assert "/airline.csv: its certificate cannot be trusted; REQUESTS_CA_BUNDLE" in line_of("airline", root)
+
+
+def test_what_is_wrong_on_the_way_is_told_apart(server, root, monkeypatch):
+    monkeypatch.setattr(airline, "URL", "http://no.such.host.invalid/x.csv")
+    assert "/x.csv: no such host is known here: expected" in line_of("airline", root)
+    monkeypatch.setattr(airline, "URL", "http://127.0.0.1:9/x.csv")
+    assert "/x.csv: cannot connect: expected" in line_of("airline", root)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    assert "/x.csv: the proxy that HTTP_PROXY or HTTPS_PROXY names does not answer" in line_of("airline", root)
 
 
 def test_a_cut_download_without_a_length_is_caught_by_the_content(server, root):

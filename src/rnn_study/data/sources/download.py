@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -91,8 +93,39 @@ def _copy(path: Path, target: Path) -> None:
         shutil.copyfileobj(stream, file)
 
 
+class _Session(requests.Session):
+    """Follows redirects, but never from a protected address to an open one, or to another kind of address."""
+
+    def get_redirect_target(self, response: requests.Response) -> str | None:
+        target = super().get_redirect_target(response)
+        if target:
+            before, after = (urlsplit(url).scheme for url in (response.url, urljoin(response.url, target)))
+            if after not in {"https", before}:
+                raise _Unavailable(f"redirects to {after}://: expected {before}")
+        return target
+
+
+def _why(error: requests.RequestException) -> str:
+    """What went wrong on the way, for one who has to mend it."""
+    match error:
+        case requests.HTTPError():
+            return f"{error.response.status_code} {error.response.reason}"
+        case requests.Timeout():
+            return "no answer in time"
+        case requests.exceptions.ProxyError():
+            return "the proxy that HTTP_PROXY or HTTPS_PROXY names does not answer"
+        case requests.exceptions.SSLError():
+            return "its certificate cannot be trusted; REQUESTS_CA_BUNDLE may name your network's own"
+        case requests.ConnectionError() if "NameResolutionError" in str(error):
+            return "no such host is known here"
+        case requests.ConnectionError():
+            return "cannot connect"
+    return str(error)
+
+
 def _get(url: str, name: str, target: Path) -> None:
-    """Download `url`. The adapter retries until an answer begins, this loop where one breaks off."""
+    """Download `url`. The adapter retries until an answer begins, this loop where one breaks off: it goes on from
+    there, if the server can."""
     retry = urllib3.Retry(
         total=TRIES - 1,
         backoff_factor=BACKOFF,
@@ -100,36 +133,45 @@ def _get(url: str, name: str, target: Path) -> None:
         raise_on_status=False,
         respect_retry_after_header=False,  # a server could ask for days
     )
-    with requests.Session() as session:
+    with _Session() as session, TemporaryDirectory(dir=target.parent) as folder:
+        part = Path(folder) / target.name
         for scheme in _WEB:
             session.mount(scheme, HTTPAdapter(max_retries=retry))
+        headers = {"Accept-Encoding": "identity"}
         for _ in range(TRIES):
             try:
-                return _stream(session, url, name, target)
+                _stream(session, url, name, part, headers)
             except urllib3.exceptions.HTTPError as error:
                 reason = f"the download broke off: {error}"
-            except requests.HTTPError as error:
-                raise _Unavailable(f"{error.response.status_code} {error.response.reason}") from None
-            except requests.Timeout:
-                raise _Unavailable("no answer in time") from None
-            except requests.ConnectionError:
-                raise _Unavailable("cannot connect") from None
             except requests.RequestException as error:
-                raise _Unavailable(str(error)) from None
+                raise _Unavailable(_why(error)) from None
+            except OSError as error:
+                error.filename = error.filename or str(target)
+                raise
+            else:
+                os.replace(part, target)
+                return
+            if part.is_file():
+                headers |= {"Range": f"bytes={part.stat().st_size}-"}
     raise _Unavailable(reason)
 
 
-def _stream(session: requests.Session, url: str, name: str, target: Path) -> None:
-    headers = {"Accept-Encoding": "identity"}
+def _stream(session: requests.Session, url: str, name: str, part: Path, headers: dict[str, str]) -> None:
     with session.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response:
         response.raise_for_status()
+        start = part.stat().st_size if part.is_file() else 0
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            start = 0  # the server gives it from the beginning
         length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdecimal() else None
-        with _progress(name, total) as advance, atomic(target) as file:
+        total = start + int(length) if length.isdecimal() else None
+        with _progress(name, total) as advance, part.open("ab" if start else "wb") as file:
+            advance(start)
             # Not decoded: some servers call the gzip file itself a content encoding.
             for chunk in response.raw.stream(_CHUNK, decode_content=False):
                 file.write(chunk)
                 advance(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
             if total is not None and file.tell() != total:
                 raise urllib3.exceptions.IncompleteRead(file.tell(), total - file.tell())
 

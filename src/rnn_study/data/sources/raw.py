@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import json
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -96,7 +95,7 @@ def check_pins(pins: Path, found: dict[str, str]) -> None:
     """
     try:
         known = read_json(pins) if pins.exists() else {}
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except StudyError:
         known = None
     if not isinstance(known, dict):
         raise StudyError(f"{pins}: not readable as a JSON object: expected digests; remove it to pin anew")
