@@ -46,7 +46,7 @@ def test_a_framework_that_cannot_be_loaded_is_one_clear_line(tmp_path, monkeypat
     assert str(caught.value).startswith(f"{sys.executable}: libx.so.3: cannot open shared object file: expected what")
 
 
-def test_settings_of_libraries_that_could_change_results_do_not_reach_a_worker(tmp_path, monkeypatch, capfd):
+def test_settings_of_libraries_that_could_change_results_do_not_reach_a_worker(tmp_path, monkeypatch):
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras/keras.json").write_text('{"floatx": "float16", "backend": "torch", "epsilon": 0.5}')
     for name, value in {
@@ -70,15 +70,8 @@ def test_settings_of_libraries_that_could_change_results_do_not_reach_a_worker(t
     assert own["OMP_NUM_THREADS"] == "1"
     assert own["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     assert own["TFX"] == "mine"
-    assert "TORCHDYNAMO_DISABLE" not in own
+    assert not {"TORCHDYNAMO_DISABLE", "TF_ENABLE_ONEDNN_OPTS"} & own.keys()
     assert "triton" not in own.get("XLA_FLAGS", "")
-    told = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
-    assert {line.partition(":")[0] for line in told} >= {
-        "KERAS_BACKEND",
-        "TF_ENABLE_ONEDNN_OPTS",
-        "TORCHDYNAMO_DISABLE",
-        "XLA_FLAGS",
-    }
     assert not (tmp_path / ".keras/keras.json").read_text().startswith("{\n")  # Keras has not written it anew
 
 
