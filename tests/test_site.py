@@ -286,7 +286,7 @@ def test_the_workflow_publishes_what_make_site_builds():
     assert runs == ["make study", "make site"]
     (upload,) = [step for step in build["steps"] if "upload-pages-artifact" in step.get("uses", "")]
     makefile = (ROOT / "Makefile").read_text()
-    assert re.search(r"^site: .*\n\trnn-study site$", makefile, re.M)
+    assert re.search(r"^site: .*\n\t\$\(VENV\)/bin/rnn-study site$", makefile, re.M)
     assert f"/{upload['with']['path']}/" in (ROOT / ".gitignore").read_text().split()
     uses = [step["uses"] for job in (build, publish) for step in job["steps"] if "uses" in step]
     assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", one) for one in uses)

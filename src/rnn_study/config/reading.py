@@ -37,12 +37,15 @@ def _place(value: object, fault: ErrorDetails) -> Iterator[str]:
         if isinstance(value, dict) and (part not in value or (part == value.get("kind") and not tagged)):
             tagged = True
             continue
+        if isinstance(value, list) and not isinstance(part, int):
+            continue
         value, tagged = value[part], False
         yield str(part)
     if (fault["type"] == "missing" or last in value) if isinstance(value, dict) else isinstance(last, int):
         yield str(last)
 
 
+_LONGEST = 200  # letters of a value in a line
 _BOUNDS = {
     "greater_than": "expected more than {gt}",
     "greater_than_equal": "expected at least {ge}",
@@ -55,6 +58,12 @@ def _lower(text: str) -> str:
     return (text[:1].lower() + text[1:]).replace("input should be", "expected")
 
 
+def _shown(value: object) -> str:
+    """`value` as a line quotes it: of a long one the start."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def _keys(key: str) -> str:
     """Where the keys beside `key` are shown."""
     return "docs/own-data.md" if key.count(".") == 2 and key.startswith("data.") else "studies/quick.yaml"
@@ -64,16 +73,17 @@ def told(value: object, faults: Sequence[ErrorDetails]) -> Iterator[str]:
     """What pydantic found wrong with `value`, a line each: `: key: got 3: expected ...`."""
     for fault in faults:
         key = ".".join(_place(value, fault))
-        place = f": {key}" if key else ""
+        place = f": {key if key.isprintable() else repr(key)}" if key else ""
+        got = _shown(fault["input"])
         if fault["type"] == "extra_forbidden":
             yield f"{place}: unknown key: expected the keys of {_keys(key)}"
         elif fault["type"] == "missing":
             yield f"{place}: missing: expected as in {_keys(key)}"
         elif fault["type"] == "too_short":
-            yield f"{place}: got {fault['input']!r}: expected {fault['ctx']['min_length']} entry at least"
+            yield f"{place}: got {got}: expected {fault['ctx']['min_length']} entry at least"
         elif fault["type"] == "value_error":
             for line in fault["msg"].removeprefix("Value error, ").splitlines():
                 yield f"{place}: {_lower(line)}"
         else:
             expected = _BOUNDS.get(fault["type"], "").format(**fault.get("ctx", {}))
-            yield f"{place}: got {fault['input']!r}: {expected or _lower(fault['msg'])}"
+            yield f"{place}: got {got}: {expected or _lower(fault['msg'])}"

@@ -83,11 +83,13 @@ def described(name: str, about: About) -> About:
             return about
         try:
             said = read_json(path)
-        except StudyError:
+        except (StudyError, RecursionError):
             said = None
     kinds = {key: type(value) for key, value in about._asdict().items()}
     if not isinstance(said, dict) or any(type(value) is not kinds.get(key) for key, value in said.items()):
-        raise StudyError(f"{place}: {said!r}: expected a JSON object of title, note, licence, citation and generated")
+        raise StudyError(
+            f"{place}: {repr(said)[:200]}: expected a JSON object of title, note, licence, citation and generated"
+        )
     return About(about.title, "not stated", "not stated", "none")._replace(**said)
 
 

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import zipfile
+import zlib
 from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterator
@@ -81,7 +83,8 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _column(path: Path, fields: dict[str, str], name: str, key: str) -> str:
     if name not in fields:
-        raise StudyError(f"params.yaml: {key}: got {name!r}: expected a column of {path}: {', '.join(fields)}")
+        columns = ", ".join(fields)[:200]
+        raise StudyError(f"params.yaml: {key}: got {name!r}: expected a column of {path}: {columns}")
     return fields[name]
 
 
@@ -228,8 +231,8 @@ def images(own: OwnImages) -> dict[str, np.ndarray]:
             if missing:
                 raise StudyError(f"{path}: holds {', '.join(file)}: expected {', '.join(missing)} in it")
             found = {name: file[key] for key, name in keys.items()}
-    except (OSError, ValueError, EOFError) as error:
-        raise StudyError(f"{path}: {error}: expected a .npz file, or a folder of IDX files") from None
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise StudyError(f"{path}: {str(error)[:200]}: expected a .npz file, or a folder of IDX files") from None
     for key, name in keys.items():
         array = found[name]
         if array.ndim != (3 if key[0] == "x" else 1) or not np.issubdtype(array.dtype, np.number):

@@ -41,7 +41,7 @@ def readable(path: Path, kind: str, *faults: type[Exception]) -> Iterator[None]:
     except FileNotFoundError:
         raise StudyError(f"{label(path)}: not found: expected a {kind} file, fetched before") from None
     except faults as error:
-        raise StudyError(f"{label(path)}: {error}: expected a whole {kind} file") from None
+        raise StudyError(f"{label(path)}: {str(error)[:200]}: expected a whole {kind} file") from None
 
 
 @contextmanager
@@ -57,6 +57,8 @@ def unzip(path: Path) -> Iterator[zipfile.ZipFile]:
     # RuntimeError: encrypted, or compressed in a way that Python does not know.
     faults = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
     with readable(path, "zip", *faults), zipfile.ZipFile(path) as archive:
+        if any(member.header_offset < 0 for member in archive.infolist()):
+            raise zipfile.BadZipFile("a member before the file's beginning")
         yield archive
 
 

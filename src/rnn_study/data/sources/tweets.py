@@ -109,7 +109,7 @@ def _rows(folder: Path, member: str) -> Iterator[tuple[str, str]]:
     name, polarities = f"{label(path)}/{member}", _POLARITIES[member]
     with unzip(path) as archive:
         if member not in archive.namelist():
-            raise StudyError(f"{label(path)}: holds {archive.namelist()}: expected {member} in it")
+            raise StudyError(f"{label(path)}: holds {shown(', '.join(archive.namelist()))}: expected {member} in it")
         with archive.open(member) as stream:
             reader = csv.reader(map(_decode, stream))
             row = None
