@@ -89,11 +89,6 @@ FAULTS = {
         LSTM_CELL.replace("gru: {}}", "map-0-0: {cell: gru}}"),
         "problems.adding: map: map-0-0 is in cells, ablations or controls as well: expected another name",
     ),
-    "a cell with the name of one at another rate": (
-        LSTM_CELL.replace("each", "of the"),
-        LSTM_CELL.replace("each", "of the").replace("gru: {}}", "lstm-rate-0.03: {cell: gru}}"),
-        "frontier.adding: rates: lstm-rate-0.03 is in cells, ablations or controls as well: expected another name",
-    ),
     "a round of more trials than there are": (
         "round: 4",
         "round: 9",
@@ -477,6 +472,20 @@ def test_a_size_that_fits_no_machine_is_refused_with_its_reason(name, tmp_path):
     first, *_ = config.faults(path)
     assert first.startswith(f"{path}: {'.'.join(key.split('.')[:2])}")
     assert reason in first
+
+
+def test_a_cell_with_the_name_of_one_at_another_rate_is_refused(tmp_path):
+    (tmp_path / "params.yaml").write_text(QUICK, encoding="utf-8")
+    parameters = config.read_yaml(tmp_path / "params.yaml")
+    own = parameters["frontier"]["adding"]
+    own["rates"]["learning_rates"] = [0.01, 1.0]
+    own["cells"]["lstm-rate-1"] = {"cell": "gru"}
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(parameters, file)
+    (line,) = config.faults(tmp_path / "params.yaml")
+    assert line.endswith(
+        "frontier.adding: rates: lstm-rate-1 is in cells, ablations or controls as well: expected another name"
+    )
 
 
 def test_memory_is_counted_as_by_hand(tmp_path, monkeypatch):

@@ -360,36 +360,39 @@ def cut(path: Path) -> None:
     os.truncate(path, 100)
 
 
+DAMAGES = {
+    "result.json": edited,
+    "history.csv": longer,
+    "predictions.npz": cut,
+    "weights.safetensors": cut,
+    "spec.json": Path.unlink,
+    "digests.json": cut,
+}
+
+
 @pytest.mark.parametrize("where", ["the store", "runs"])
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("result.json", edited),
-        ("history.csv", longer),
-        ("predictions.npz", cut),
-        ("weights.safetensors", cut),
-        ("spec.json", Path.unlink),
-        ("digests.json", cut),
-    ],
-)
-def test_a_stored_run_that_was_changed_is_computed_again(airline, capfd, name, damage, where):
+def test_a_stored_run_that_was_changed_is_computed_again(airline, capfd, where):
     asked = specs(seeds=(0, 1))[:2]
-    with Executor("pytorch", "test", "cpu") as executor:
-        runs = executor.run(asked)
+
+    def run():
+        with Executor("pytorch", "test", "cpu") as executor:
+            return executor.run(asked)
+
+    first, _ = run()
     before = contents(Path(".run-store"))
-    store.publish(runs[0].folder, Path("runs/here"))
-    place = Path("runs/here") if where == "runs" and name in store.PUBLISHED else runs[0].folder
-    damage(place / name)
-    changed = contents(Path(".run-store")) != before
-    assert changed == (damage is not Path.unlink or where == "the store")  # a link that goes takes nothing with it
-    store._whole.clear()  # as in the next stage
-    capfd.readouterr()
-    with Executor("pytorch", "test", "cpu") as executor:
-        again = executor.run(asked)
-    assert [run.reused for run in again] == [not changed, True]
-    assert contents(Path(".run-store")) == before
-    told = [line for line in capfd.readouterr().err.splitlines() if "computed again" in line]
-    assert told == [f".run-store/{runs[0].run}/{name}: not as it was stored: computed again"] * changed
+    for name, damage in DAMAGES.items():
+        if where == "runs" and name not in store.PUBLISHED:
+            continue
+        store.publish(first.folder, Path("runs/here"))
+        damage((Path("runs/here") if where == "runs" else first.folder) / name)
+        changed = contents(Path(".run-store")) != before
+        assert changed == (where == "the store" or damage is not Path.unlink)  # a link that goes takes nothing with it
+        store._whole.clear()  # as in the next stage
+        capfd.readouterr()
+        assert [one.reused for one in run()] == [not changed, True]
+        assert contents(Path(".run-store")) == before
+        told = [line for line in capfd.readouterr().err.splitlines() if "computed again" in line]
+        assert told == [f".run-store/{first.run}/{name}: not as it was stored: computed again"] * changed
 
 
 def test_prune_keeps_what_a_stage_needs(airline):

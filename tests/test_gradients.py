@@ -578,7 +578,7 @@ def test_forget_bias_is_all_that_differs():
     found = {"lstm": one, "lstm-forget-0": one}
     for cells, change in (
         ({"lstm": {}}, {"forget_bias": 0.0, "optimiser": "sgd"}),
-        ({"lstm": {"forget_bias": 0.0}}, {"forget_bias": 0.0}),
+        ({"lstm": {"forget_bias": 2.0}}, {"forget_bias": 0.0}),
         ({"lstm": {}}, {"forget_bias": 5.0}),
     ):
         own = changed(cells=cells, ablations={"forget-0": {"of": ["lstm"], **change}}, map=None)

@@ -244,7 +244,7 @@ VALUES = st.recursive(
 )
 
 
-@many(3000)
+@many(2000)
 @given(
     st.lists(
         st.tuples(st.sampled_from(PLACES), st.sampled_from(["set", "set", "drop", "add"]), VALUES),
@@ -280,7 +280,7 @@ def test_every_study_can_run_or_is_told_why_not(changes):
 def test_every_text_of_parameters_is_told_of(tmp_path):
     path = tmp_path / "params.yaml"
 
-    @many(500)
+    @many(150)
     @given(EDITS)
     def look(edits):
         path.write_bytes(edited(TINY.encode(), edits))
