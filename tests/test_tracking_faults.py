@@ -116,6 +116,11 @@ def test_a_dead_server_is_told_of_within_seconds_and_without_its_password(here, 
     assert line.startswith(f"mlflow: MLFLOW_TRACKING_URI: http://127.0.0.1:{port}: ")
     assert "expected a running MLflow server, or none, then runs go to mlflow.db: no more runs of this stage" in line
     assert "secret" not in line
+    # The same process says it once, and waits for the server once.
+    before = time.monotonic()
+    log(finished(here / "b"))
+    assert time.monotonic() - before < 1
+    assert "mlflow: " not in capfd.readouterr().err
 
 
 def test_an_experiment_that_was_deleted_comes_back(here, capfd):

@@ -108,25 +108,38 @@ def told(error: BaseException) -> str:
     return _without_passwords(line)[:200]
 
 
+_said: set[str] = set()
+
+
 @contextmanager
 def mirroring(what: str) -> Iterator[None]:
     """A store that is not there, or lost meanwhile, costs `what` of it, never a result: one line says so."""
     try:
         yield
     except (*FAULTS, Unreachable) as fault:
+        if told(fault) in _said:  # of the same store, by the same process
+            return
+        _said.add(told(fault))
         lost = f"mlflow: {told(fault)}: {what}; results are kept, log them with: rnn-study track"
         print(lost, file=sys.stderr, flush=True)
 
 
+_dead: dict[str, Unreachable] = {}  # servers that this process did not reach: it waits for none of them twice
+
+
 def connect(task: str) -> tuple[MlflowClient, str]:
     """A client and the id of the task's experiment; `Unreachable` where there is no way to them."""
+    server = _server()
+    if server in _dead:
+        raise _dead[server]
     try:
         client = _client()
         return client, _experiment(client, task)
     except FAULTS as error:
-        if server := _server():
-            raise Unreachable(
+        if server:
+            _dead[server] = Unreachable(
                 f"MLFLOW_TRACKING_URI: {_without_passwords(server)}: {told(error)}: expected a running MLflow server, "
                 f"or none, then runs go to {_STORE}"
-            ) from None
+            )
+            raise _dead[server] from None
         raise Unreachable(f"{_STORE}: {told(error)}: expected MLflow's store, or none: then one is made") from None
