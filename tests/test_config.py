@@ -363,6 +363,7 @@ FAULTS = {
         AIRLINE.replace("depth: 1", "depth: 3").replace("lstm: {}", "deep: {cell: [lstm, gru]}"),
         "cells.deep: 2 cells with network.depth 3: expected as many, or depth 1",
     ),
+    "nothing in a list of cells": (CELLS, "cells: {lstm: {cell: [null]}}", "tasks.mnist_rows.cells.lstm.cell"),
     "no such kernel": (CELLS, "cells: {lstm: {recurrent: zeros}}", "cells.lstm.recurrent: got 'zeros': "),
     "no margin": ("margin: 0.01", "margin: 0.0", "tasks.mnist_rows.margin: got 0.0: "),
     "parity of a cell that does not run": (

@@ -39,34 +39,13 @@ def many(count: int):
     )
 
 
+# fmt: off
 NASTY = [
-    *(
-        b"\0",
-        b'"',
-        b",",
-        b";",
-        b"\t",
-        b"\r",
-        b"\n",
-        b"\r\n\r\n",
-        b"\xff",
-        b"\x80\x93",
-        "é☃👩‍🚀".encode(),
-        b"\xef\xbb\xbf",
-    ),
-    *(b"\xff\xfe", b"\x1f\x8b\x08", b"PK\x03\x04", b"nan", b"inf", b"-1", b"1e999", b"9" * 500, b"0x10", b"1_0", b" "),
-    *(
-        b"=cmd|' /C calc'!A0",
-        b"<script>",
-        b"&#0;&amp;lt;",
-        b"../../x",
-        b"{" * 2000,
-        b"[" * 2000,
-        b"%s%n",
-        b"\\",
-        b"'" * 3,
-    ),
+    b"\0", b'"', b",", b";", b"\t", b"\r", b"\n", b"\r\n\r\n", b"\xff", b"\x80\x93", "é☃👩‍🚀".encode(), b"\xef\xbb\xbf",
+    b"\xff\xfe", b"\x1f\x8b\x08", b"PK\x03\x04", b"nan", b"inf", b"-1", b"1e999", b"9" * 500, b"0x10", b"1_0", b" ",
+    b"=cmd|' /C calc'!A0", b"<script>", b"&#0;&amp;lt;", b"../../x", b"{" * 2000, b"[" * 2000, b"%s%n", b"\\", b"'" * 3,
 ]
+# fmt: on
 PIECES = st.one_of(st.sampled_from(NASTY), st.binary(max_size=20))
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 3, 30, 10**6]), PIECES), min_size=1, max_size=4)
 

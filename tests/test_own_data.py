@@ -464,7 +464,9 @@ def test_a_mirror_says_what_it_holds(mirror):
 
 
 @pytest.mark.parametrize(
-    "about", ['{"title": 3}', '{"name": "x"}', "[]", "{", '{"generated": "yes"}', '"title"'], ids=str
+    "about",
+    ['{"title": 3}', '{"name": "x"}', "[]", "{", '{"generated": "yes"}', '"title"', "[" * 100_000],
+    ids=lambda text: text[:20],
 )
 def test_a_faulty_about_json_is_one_line(about, mirror):
     with pytest.raises(StudyError, match=r"mirror:airline/about.json: .*expected a JSON object of title, note"):

@@ -177,6 +177,7 @@ def test_a_largest_value_and_a_missing_footer_are_fine(mirror, root):
         (tweets_zip().replace(b'"u","t"', b'"u","T"', 1), "Bad CRC-32"),
         (b"<html>a page to log in</html>", "File is not a zip file: expected a whole zip file"),
         (b"", "File is not a zip file: expected a whole zip file"),
+        (tweets_zip()[1:], "a member before the file's beginning: expected a whole zip file"),
     ],
 )
 def test_faults_of_the_tweets(content, expected, mirror, root):

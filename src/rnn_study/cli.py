@@ -30,11 +30,11 @@ class Choice(StrEnum):
     real = "real"
 
 
-def _note_mirror() -> None:
+def _note_mirror(data: config.Data) -> None:
     """Let DVC notice a changed RNN_STUDY_MIRROR."""
     from rnn_study.data.sources import download
 
-    needed = "upstream" in dict(config.load().data).values()
+    needed = "upstream" in dict(data).values()
     if download.note_mirror(config.OWN_FOLDER / "mirror.txt", needed):
         print(f"{download.MIRROR}: not as it was: the next dvc repro fetches upstream files anew")
 
@@ -45,10 +45,10 @@ def use(study: Choice) -> None:
     source = Path("studies") / f"{study.value}.yaml"
     if not source.is_file():
         raise StudyError(f"{source}: not found: expected to be run in the project's folder")
-    config.load(source)
+    parameters = config.load(source)
     with atomic(config.PARAMS) as file:
         file.write(source.read_bytes())
-    _note_mirror()
+    _note_mirror(parameters.data)
     print(f"params.yaml now holds the {study.value} study; run: dvc repro")
 
 
@@ -62,9 +62,10 @@ def check(
         print(f"error: {fault}", file=sys.stderr)
     if wrong:
         raise typer.Exit(1)
+    parameters = config.load(file)
     if file == config.PARAMS:
-        _note_mirror()
-    print(f"{file}: the {config.load(file).study} study can run")
+        _note_mirror(parameters.data)
+    print(f"{file}: the {parameters.study} study can run")
 
 
 @app.command()

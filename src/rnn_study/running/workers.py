@@ -30,7 +30,7 @@ J, R = TypeVar("J"), TypeVar("R")
 _OURS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {"KERAS_HOME": os.devnull}
 # What else libraries read can change a run's bytes and stands in no run's id, but for memory and messages.
 _FOREIGN = re.compile(
-    r"(XLA|TF2?|KERAS|TORCH\w*|PYTORCH|OMP|KMP|G?OMP|MKL|OPENBLAS|BLIS|VECLIB|ONEDNN|DNNL|CUDNN|CUBLAS|NPY|NVIDIA_TF32)_"
+    r"(XLA|TF2?|KERAS|TORCH\w*|PYTORCH|G?OMP|KMP|MKL|OPENBLAS|BLIS|VECLIB|ONEDNN|DNNL|CUDNN|CUBLAS|NPY|NVIDIA_TF32)_"
 )
 _HARMLESS = {"TF_CPP_MIN_LOG_LEVEL", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR", "PYTORCH_CUDA_ALLOC_CONF"}
 _MOST = 1000  # workers: each is a process with a framework in its memory

@@ -202,26 +202,27 @@ class Runs:
     def log(self, event: Event) -> None:
         """Log an event of the executor; rows of curves are written every few seconds."""
         parent = self._parent(event.spec)
+        done = (parent, event.run) in self._done
         if isinstance(event, Finished):
-            self._results[parent].append(results.read_summary(event.folder))
-        if (parent, event.run) in self._done:
+            summary = results.read_summary(event.folder)
+            self._results[parent].append(summary)
+            if not done:
+                self._finish(event, summary)
             return
-        if isinstance(event, Finished):
-            self._finish(event)
+        if done:
             return
         self._waiting[event.run].append(event)
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self._flush()
 
-    def _finish(self, event: Finished) -> None:
+    def _finish(self, event: Finished, summary: dict[str, Any]) -> None:
         versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
         run, params = self._child(event, [*versions, RunTag("study.reused", str(event.reused))])
         self._waiting.pop(event.run, None)  # its rows are in its history
         rows = results.read_history(event.folder)[self._logged[event.run] :]
-        summary = _flat(self._results[self._parent(event.spec)][-1])
         clock = event.folder / store.CLOCK  # of a run from the store
         timing = read_json(clock) if clock.is_file() else {}
-        final = {f"final.{key}": float(value) for key, value in (summary | timing).items()}
+        final = {f"final.{key}": float(value) for key, value in (_flat(summary) | timing).items()}
         now = int(time.time() * 1000)
         metrics = [Metric(key, value, now, 0) for key, value in final.items()]
         curves = [metric for row in rows for metric in _metrics(row)]
