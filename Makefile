@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export LOGNAME := $(or $(LOGNAME),$(shell id -un 2>/dev/null || id -u))
 export HOME := $(or $(HOME),$(CURDIR)/.dvc/tmp)
 
-.PHONY: study test lint ui site clean
+.PHONY: study test faults lint ui site clean
 .DEFAULT_GOAL := study
 
 # Built anew when the lock or the project's metadata changes, the project was moved, or PYTHON names another version.
@@ -36,7 +36,11 @@ study: $(VENV)/.ready
 	$(VENV)/bin/dvc repro
 
 test: $(VENV)/.ready
-	$(VENV)/bin/pytest -n 2 --no-loadscope-reorder
+	$(VENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Kills the study at every crash point and at random: about an hour.
+faults: $(VENV)/.ready
+	$(VENV)/bin/python tests/faults.py
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check

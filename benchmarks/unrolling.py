@@ -30,7 +30,6 @@ import argparse
 import gc
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -43,6 +42,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from measured import machine, rounded
 
 from rnn_study.behaviour.parity.probes import tree_deviation
 from rnn_study.model import reference
@@ -344,28 +344,6 @@ def memories(effort: Effort) -> dict[tuple[str, str, int], float]:
     return dict(zip(keys, map(float, np.median(every, axis=0)), strict=True))
 
 
-def cpu() -> str:
-    """The name of the processor."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    found: dict[str, Any] = {"cpu": cpu(), "cores": worker_count()}
-    for framework in WAYS:
-        its = frameworks.environment(framework) or {}
-        found |= {framework: its.get("version")} | {key: its[key] for key in ("keras", "python") if key in its}
-    return dict(sorted(found.items()))
-
-
-def rounded(row: dict[str, Any]) -> dict[str, Any]:
-    """To three significant digits."""
-    return {key: float(f"{value:.3g}") if isinstance(value, float) else value for key, value in row.items()}
-
-
 COLUMNS = (
     "framework",
     "way",
@@ -419,7 +397,7 @@ def main() -> None:
         sys.exit(f"not the oracle's values, nothing is written:\n{table(wrong)}")
     path = options.to or (None if options.quick else RESULT)
     if path:
-        head = {"batch": BATCH, "cell": CELL, "inputs": INPUTS, "units": UNITS, "machine": machine()}
+        head = {"batch": BATCH, "cell": CELL, "inputs": INPUTS, "units": UNITS, "machine": machine(WAYS)}
         write_tables(path, head, {"rows": rows})
 
 

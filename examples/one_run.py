@@ -17,7 +17,7 @@ from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.reference import forward
 from rnn_study.model.task import Generated
 from rnn_study.running.run.spec import RunSpec
-from rnn_study.running.run.train import train
+from rnn_study.running.run.train import Training
 
 cell = sys.argv[1] if len(sys.argv) > 1 else "gru"
 framework = sys.argv[2] if len(sys.argv) > 2 else "pytorch"
@@ -46,13 +46,10 @@ spec = RunSpec(
 )
 print(f"{cell}, {parameter_count(network, embedding=False)} weights; RMSE without looking: 0.408")
 
-run, result = train(spec, task), None
-while result is None:
-    try:
-        row = next(run)
-        print(f"epoch {row['epoch']:2}: loss {row['train_loss']:.4f}, validation RMSE {row['validation_score']:.4f}")
-    except StopIteration as end:
-        result = end.value
+training = Training(spec, task)
+for row in training:
+    print(f"epoch {row['epoch']:2}: loss {row['train_loss']:.4f}, validation RMSE {row['validation_score']:.4f}")
+result = training.result()
 
 weights = {name: array.astype(np.float64) for name, array in result.weights.items()}
 by_numpy = task.score(forward(network, weights, task.tests["test"]), "test")

@@ -13,6 +13,7 @@ from pathlib import Path
 from shutil import which
 
 import pytest
+from filelock import FileLock
 
 from rnn_study.running.workers import Workers
 
@@ -30,32 +31,11 @@ def needs(*modules: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
-# Files whose tests look at the one tiny study.
-STUDY = (
-    "test_config.py",
-    "test_dvc.py",
-    "test_explore_study.py",
-    "test_models.py",
-    "test_pipeline.py",
-    "test_report.py",
-    "test_runs_table.py",
-    "test_searches.py",
-    "test_tracking.py",
-    "test_tracking_faults.py",
-)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Side by side (`make test`) run files, for their tests share workers; one process has all that needs the study."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Files(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            name = nodeid.partition("::")[0]
-            return "study" if name.endswith(STUDY) else name
-
-    return Files(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (`make test`) one process begins with the pipeline, for which it makes the tiny study; by the time
+    that tests which need no study are done, it is there for the others."""
+    asking = {item.path for item in items if "study" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: 0 if item.path.name == "test_pipeline.py" else 1 + (item.path in asking))
 
 
 # Small enough for a whole pipeline in a test: two seeds, two cells, an epoch or two.
@@ -206,10 +186,15 @@ questions:
 
 
 class Project:
-    """A copy of the project's tracked and new files in a folder of its own, with tiny parameters."""
+    """A checkout of the project that a test may change."""
 
     def __init__(self, folder: Path):
         self.folder = folder
+
+    @classmethod
+    def fresh(cls, folder: Path) -> "Project":
+        """The project's tracked and new files in `folder`, with tiny parameters, nothing run."""
+        project = cls(folder)
         listed = subprocess.run(
             ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.splitlines()
@@ -217,9 +202,10 @@ class Project:
             if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "tuned/")):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        self.write("params.yaml", TINY)
+        project.write("params.yaml", TINY)
         for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "a copy")):
-            self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words)
+            project.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words)
+        return project
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text, encoding="utf-8")
@@ -264,16 +250,31 @@ class Project:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished tiny study, for tests that look at it. Those that change it say so and put it back."""
-    project = Project(tmp_path_factory.mktemp("study"))
-    project.repro()
-    return project
+    """A finished tiny study, for tests that look at it. Those that change it say so and put it back. Processes side by
+    side make one together and have a copy each, for a study that was moved is as good."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        project = Project.fresh(tmp_path_factory.mktemp("study"))
+        project.repro()
+        return project
+    made = tmp_path_factory.getbasetemp().parent / "study"
+    with FileLock(made.with_suffix(".lock")):
+        if not made.exists():
+            making = made.with_suffix(".making")
+            shutil.rmtree(making, ignore_errors=True)  # of a process that failed
+            making.mkdir()
+            Project.fresh(making).repro()
+            making.rename(made)
+    own = tmp_path_factory.mktemp("study", numbered=False)
+    shutil.copytree(made, own, symlinks=True, dirs_exist_ok=True)
+    # As at the start of a stage: MLflow's addresses follow the folder.
+    Project(own).run("python", "-c", "from rnn_study.running.tracking.connection import connect; connect('airline')")
+    return Project(own)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A fresh copy of the project, nothing run."""
-    return Project(tmp_path)
+    return Project.fresh(tmp_path)
 
 
 browser_needed = pytest.mark.skipif(

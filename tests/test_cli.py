@@ -1,7 +1,14 @@
 """The command `rnn-study`, run as a user runs it."""
 
+import errno
+import subprocess
+import sys
+
 import pytest
 from conftest import ROOT
+
+from rnn_study import cli, config
+from rnn_study.support.errors import StudyError
 
 
 def test_use_switches_between_the_studies(project):
@@ -80,3 +87,22 @@ def test_a_stage_that_cannot_be_run_is_one_line(project, words, line):
     done = project.run("python", f"pipelines/{script}", *arguments, check=False)
     assert done.returncode == 1
     assert done.stderr == line
+
+
+def test_check_tells_of_a_machine_without_shared_memory(project, monkeypatch):
+    """Before anything is trained, not at the first stage that needs processes."""
+    monkeypatch.chdir(project.folder)
+
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    cli.check(config.PARAMS)
+    monkeypatch.setattr("_multiprocessing.SemLock", refused)
+    with pytest.raises(StudyError, match=r"^this machine: workers: Read-only file system: expected a system that lets"):
+        cli.check(config.PARAMS)
+
+
+def test_help_waits_for_nothing_that_a_subcommand_needs():
+    heavy = "{'pydantic', 'scipy', 'ruamel', 'matplotlib', 'mlflow', 'optuna', 'torch', 'tensorflow'}"
+    code = f"import sys, rnn_study.cli; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -1,20 +1,15 @@
 """How often verdicts are wrong, and how often they find what is there: the benchmark, on a made-up study, in short."""
 
-import importlib.util
 from types import SimpleNamespace
 
+import error_rates
 import numpy as np
 import pytest
-from conftest import ROOT
 from test_answers import QUESTIONS, asked, study
 from test_marks import classes, months
 
 from rnn_study.statistics import crossed
 from rnn_study.statistics.marks import Scored
-
-found = importlib.util.spec_from_file_location("error_rates", ROOT / "benchmarks" / "error_rates.py")
-error_rates = importlib.util.module_from_spec(found)
-found.loader.exec_module(error_rates)
 
 STUDIES = 60
 SERIES = asked(measure="score", of="airline", a="b", b="a", smallest=2.0)

@@ -165,13 +165,13 @@ def test_the_id_covers_the_files_that_a_run_imports(airline):
         from rnn_study.model.optimisers import Optimiser
         from rnn_study.model.network import Layer, Network
         from rnn_study.running.run.spec import RunSpec
-        from rnn_study.running.run.train import train
+        from rnn_study.running.run.train import Training
 
         data, network = "data/prepared/airline.npz", Network(1, (Layer("lstm", 3),), 1)
         adam = Optimiser(0.01, 1.0)
         layer = ("pytorch", "native", "cpu", network)
         spec = RunSpec("airline", "lstm", data, *layer, Init(), adam, 8, 2, 2, None, True, 0)
-        list(train(spec, load_task(Path(data))))
+        list(Training(spec, load_task(Path(data))))
         files = [Path(m.__file__) for name, m in sys.modules.items() if name.split(".")[0] == "rnn_study"]
         print(*(path.relative_to(Path(rnn_study.__file__).parents[1]).as_posix() for path in files))
     """
@@ -309,7 +309,7 @@ def alive(pid: int) -> bool:
 def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     """Killed with SIGKILL in the middle, as by the kernel; the parent that DVC is dies, not the script itself."""
     prepare(project, "mnist_rows")
-    project.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2, 3, 4, 5, 6, 7]")
+    project.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2, 3]")
     project.edit(
         "params.yaml",
         "training: {batch_size: 128, epochs: 2, patience: 2}\n    tuning: {epochs: 1, "
@@ -329,7 +329,7 @@ def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     )
     store = project.folder / ".run-store"
     deadline = time.monotonic() + 120
-    while len(list(store.glob("*/result.json"))) < 3:
+    while len(list(store.glob("*/result.json"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     family = children(parent.pid)
@@ -342,9 +342,9 @@ def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
         time.sleep(0.2)
     assert not (project.folder / "metrics/train").exists()
     whole = {path.parent.name for path in store.glob("*/result.json") if not path.parent.name.startswith(".")}
-    assert 3 <= len(whole) < 16
+    assert 2 <= len(whole) < 8
     said = project.run("python", "pipelines/train.py", "pytorch", "mnist_rows").stderr
-    assert f"16/16 runs, {len(whole)} reused" in said
+    assert f"8/8 runs, {len(whole)} reused" in said
 
 
 def edited(path: Path) -> None:

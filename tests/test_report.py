@@ -354,7 +354,7 @@ def test_the_ui_shows_runs_with_curves(study, browser):
         wait_for(browser, "train lstm pytorch")
         (run, *_) = client.search_runs([experiment], "tags.`study.kind` = 'train' and params.seed = '1'")
         browser.get(f"{address}/#/experiments/{experiment}/runs/{run.info.run_id}/model-metrics")
-        wait_for(browser, "clipped_norm")  # the first curve; the others are drawn when scrolled to
+        wait_for(browser, "gradient_norm")  # the first curve; the others are drawn when scrolled to
         deadline = time.monotonic() + 30
         while not browser.execute_script(
             "return document.querySelectorAll('svg.main-svg .scatterlayer .trace').length"

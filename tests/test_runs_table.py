@@ -4,6 +4,8 @@ import csv
 import json
 import math
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +148,31 @@ def explained(name: str) -> bool:
     """Whether the document has a row for a column."""
     told = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/runs-table.md").read_text(), re.M)
     return name in {column.strip("`") for cell in told for column in cell.split(", ")}
+
+
+def test_digests_are_those_of_sha256sum_and_tell_of_every_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/b/result.json", "runs/a b/history.csv", "runs/a b/.hidden", "runs/parity.json"):
+        write(Path(name), name)
+    list_ = Path("runs.sha256")
+    runs_table.write_digests(Path("runs"), list_)
+    lines = list_.read_text().splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == sorted(line.split("  ", 1)[1] for line in lines)
+    assert len(lines) == 4
+    check = ["sha256sum", "--check", "--quiet", "--strict", str(list_)]
+    if shutil.which("sha256sum"):
+        assert subprocess.run(check, capture_output=True).returncode == 0
+    before = list_.read_bytes()
+    for change in (
+        lambda: Path("runs/parity.json").write_text("other"),
+        lambda: Path("runs/b/result.json").rename("runs/b/other.json"),
+        lambda: write(Path("runs/c/new.json"), 1),
+        lambda: Path("runs/a b/.hidden").unlink(),
+    ):
+        change()
+        runs_table.write_digests(Path("runs"), list_)
+        assert list_.read_bytes() != before
+        before = list_.read_bytes()
 
 
 needs_study = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")

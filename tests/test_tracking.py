@@ -45,17 +45,21 @@ def test_a_parent_a_cell_and_backend_a_child_a_seed(client, task):
 
 
 def test_a_child_holds_everything_about_its_run(client, study):
-    _, children = runs(client, "mnist_rows", "train")
+    parents, children = runs(client, "mnist_rows", "train")
     run = next(run for run in children if run.info.run_name == "lstm pytorch seed 1")
     assert run.data.params["optimiser.learning_rate"]
     assert run.data.params["seed"] == "1"
+    lacking = {key for key, value in run.data.params.items() if value in ("None", "False")}
+    assert lacking == {"beyond", "examples", "goal", "last", "init.whole", "optimiser.rule.hat"}
     tags = run.data.tags
     assert len(tags["git.commit"]) == 40
     assert tags["git.dirty"] in ("True", "False")
     assert tags["version.framework"] == "torch"
     assert tags["version.numpy"]
     card = json.loads((study.folder / "metrics/data/mnist_rows.json").read_text())
-    assert tags["sha256.train"] == card["parts"]["train"]["sha256"]
+    digest = card["parts"]["train"]["sha256"]
+    assert {parent.data.tags["sha256.train"] for parent in parents} == {digest}
+    assert digest.startswith(run.inputs.dataset_inputs[0].dataset.digest)
     assert tags["data.mnist"] == "embedded"
     folder = study.folder / "runs/mnist_rows-pytorch/lstm/seed-1"
     lines = (folder / "history.csv").read_text().splitlines()
@@ -100,7 +104,9 @@ def test_the_problems_have_experiments_too(client):
     names = {run.info.run_name.split()[1] for run in parents}
     assert {"vanilla", "lstm", "ugrnn", "vanilla-unclipped", "lstm-window", "map-0-0"} <= names
     run = next(run for run in children if run.info.run_name == "lstm pytorch seed 1")
-    assert {"clipped_norm", "update_ratio", "final.solved"} <= run.data.metrics.keys()
+    assert {"train_loss", "validation_loss", "validation_score", "gradient_norm", "final.solved"} <= set(
+        run.data.metrics
+    )
 
 
 def test_tuning_trials_are_nested(client):
@@ -189,7 +195,6 @@ def test_every_option_shows(project):
         curve = client.get_metric_history(found[name].info.run_id, "train_loss")
         curves.add(tuple(point.value for point in curve))
     assert len(curves) == len(options)  # none is like another
-    assert found["value"].data.metrics["clipped_share"] > 0.5
     impls = {name: run.data.params["impl"] for name, run in found.items()}
     others = {"relu", "layer_norm", "batch_norm", "truncated", "pytorchs"}
     assert {name for name, impl in impls.items() if impl == "equations"} == others

@@ -1,7 +1,6 @@
 """Static against dynamic unrolling: that all ways compute the oracle's values, how their graphs grow, and that what is
 said of them follows from the committed figures."""
 
-import importlib.util
 import json
 import sys
 from functools import cache
@@ -10,13 +9,10 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from conftest import FRAMEWORK, ROOT, needs
+import unrolling
+from conftest import FRAMEWORK, needs
 
 from rnn_study.support.files import read_json
-
-found = importlib.util.spec_from_file_location("unrolling", ROOT / "benchmarks" / "unrolling.py")
-unrolling = importlib.util.module_from_spec(found)
-found.loader.exec_module(unrolling)
 
 LENGTHS = (1, 2, 3, 10, 11)
 frameworks = [pytest.param(name, marks=needs(FRAMEWORK[name])) for name in unrolling.WAYS]

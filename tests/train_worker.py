@@ -18,7 +18,7 @@ from rnn_study.model.task import Batch, Task
 from rnn_study.running.run import backends, results
 from rnn_study.running.run.results import RunResult
 from rnn_study.running.run.spec import RunSpec
-from rnn_study.running.run.train import train
+from rnn_study.running.run.train import Training
 
 BASE = RunSpec(
     task="digits",
@@ -151,12 +151,9 @@ class Watched:
 
 
 def finish(run: Run) -> RunResult:
-    epochs = train(run.spec, run.task)
-    while True:
-        try:
-            next(epochs)
-        except StopIteration as end:
-            return end.value
+    training = Training(run.spec, run.task)
+    list(training)
+    return training.result()
 
 
 def leave(result: RunResult, folder: Path, watched: Watched) -> None:

@@ -1,10 +1,13 @@
-"""The command `rnn-study`: switch and check studies, prune the store, compare with another machine, draw, publish."""
+"""The command `rnn-study`: switch and check studies, prune the store, compare with another machine, draw, publish.
+
+Each subcommand imports what it needs: what the others need takes a second, for which `--help` should not wait.
+"""
 
 import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +15,8 @@ from rnn_study.support import stage
 from rnn_study.support.errors import DEBUG, StudyError, one_line_errors
 from rnn_study.support.files import atomic
 
-from . import config
+if TYPE_CHECKING:
+    from rnn_study.config import Data
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A controlled comparison of recurrent cells.")
 
@@ -30,8 +34,9 @@ class Choice(StrEnum):
     real = "real"
 
 
-def _note_mirror(data: config.Data) -> None:
+def _note_mirror(data: "Data") -> None:
     """Let DVC notice a changed RNN_STUDY_MIRROR."""
+    from rnn_study import config
     from rnn_study.data.sources import download
 
     needed = "upstream" in dict(data).values()
@@ -42,6 +47,8 @@ def _note_mirror(data: config.Data) -> None:
 @app.command()
 def use(study: Choice) -> None:
     """Write params.yaml from studies/STUDY.yaml."""
+    from rnn_study import config
+
     source = Path("studies") / f"{study.value}.yaml"
     if not source.is_file():
         raise StudyError(f"{source}: not found: expected to be run in the project's folder")
@@ -54,14 +61,22 @@ def use(study: Choice) -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="such as studies/real.yaml")] = config.PARAMS,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="such as studies/real.yaml")] = None,
 ) -> None:
     """Say everything that is wrong with params.yaml, before anything runs."""
+    import multiprocessing
+
+    from rnn_study import config
+    from rnn_study.running.workers import starting
+
+    file = file or config.PARAMS
     wrong = config.faults(file)
     for fault in wrong:
         print(f"error: {fault}", file=sys.stderr)
     if wrong:
         raise typer.Exit(1)
+    with starting("this machine"):  # told here, not after half a study
+        multiprocessing.get_context("spawn").Queue()
     parameters = config.load(file)
     if file == config.PARAMS:
         _note_mirror(parameters.data)

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
+
 from rnn_study.data.problems import catalogue
 from rnn_study.model.init import Init
 from rnn_study.support.errors import StudyError
@@ -20,7 +22,7 @@ from . import frameworks
 from .events import Event, Finished, Progress, in_order
 from .run import store
 from .run.spec import RunSpec
-from .run.train import train
+from .run.train import Training
 from .workers import Workers, starting, worker_count
 
 
@@ -42,18 +44,29 @@ def _shape(spec: RunSpec) -> RunSpec:
     return replace(spec, variant="", seed=0, network=network, init=Init(), optimiser=rule, goal=None, checkpoints=())
 
 
-def _work(run: str, spec: RunSpec) -> None:
-    """Train one; tells of every epoch, and at the run's end of the seconds it took."""
-    start = time.perf_counter()
-    epochs = train(spec, _load_task(spec.task, spec.data))
-    while True:
-        try:
-            _rows.put((run, next(epochs)))
-        except StopIteration as end:
-            seconds = time.perf_counter() - start
-            store.add(run, spec, end.value, seconds)
-            _rows.put((run, seconds))
-            break
+def saving_seconds() -> float:
+    """Seconds after which a run under way is saved: RNN_STUDY_SAVE_SECONDS, else 60. Results never depend on it."""
+    text = os.environ.get("RNN_STUDY_SAVE_SECONDS", "") or "60"
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6):
+        raise StudyError(f"RNN_STUDY_SAVE_SECONDS: got {text[:40]!r}: expected a whole number of 0 to 999999")
+    return float(text)
+
+
+def _work(run: str, spec: RunSpec, saving: float) -> None:
+    """Train one, from where it was last saved; tells of every epoch, and at the run's end of the seconds it took."""
+    start = saved = time.perf_counter()
+    state = store.load_state(run)
+    before = float(state["seconds"]) if state else 0.0
+    training = Training(spec, _load_task(spec.task, spec.data), state=state)
+    for row in training:
+        _rows.put((run, row))
+        if time.perf_counter() - saved >= saving:
+            saved = time.perf_counter()
+            store.save_state(run, training.state() | {"seconds": np.array(before + saved - start)})
+    result = training.result()
+    seconds = before + time.perf_counter() - start
+    store.add(run, spec, result, seconds)
+    _rows.put((run, seconds))
 
 
 class _Shapes:
@@ -110,7 +123,7 @@ class Executor:
     """
 
     def __init__(self, backend: str, owner: str, device: str):
-        self.backend, self.owner = backend, owner
+        self.backend, self.owner, self._saving = backend, owner, saving_seconds()
         self._runs: set[str] = set()
         self._workers: list[_Worker] = []
         told = frameworks.environment(backend)
@@ -166,7 +179,7 @@ class Executor:
                 run = waiting.take(worker.shapes, others)
                 if run is None:  # nothing that is worth its while; another worker may have more to do
                     break
-                worker.given[run] = worker.submit(_work, run, fresh[run])
+                worker.given[run] = worker.submit(_work, run, fresh[run], self._saving)
 
     def __enter__(self) -> "Executor":
         return self

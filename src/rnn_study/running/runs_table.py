@@ -9,7 +9,7 @@ from typing import Any
 
 from rnn_study.config import Problems
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import atomic, read_json
+from rnn_study.support.files import atomic, read_json, sha256
 
 from .run import results, store
 
@@ -139,3 +139,10 @@ def write(found: list[Row], path: Path) -> None:
     writer.writerows(found)
     with atomic(path) as file:
         file.write(text.getvalue().encode())
+
+
+def write_digests(runs: Path, path: Path) -> None:
+    """SHA-256 of every file below `runs`, as `sha256sum --check` reads them: what changes where any of them does."""
+    files = sorted(file for file in runs.rglob("*") if file.is_file())
+    with atomic(path) as written:
+        written.write("".join(f"{sha256(file)}  {file.as_posix()}\n" for file in files).encode())

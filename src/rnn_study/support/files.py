@@ -1,5 +1,7 @@
 """Whole files or none: every file the study writes appears under its name complete."""
 
+import fcntl
+import glob
 import hashlib
 import io
 import json
@@ -16,22 +18,41 @@ import numpy as np
 
 from .errors import StudyError
 
+Arrays = dict[str, np.ndarray]  # by name
+
+
+def _beside(path: Path) -> tuple[int, str]:
+    """A new file beside `path` to write into, locked while it is open: handle and name. Such files of others that
+    nobody has locked are deleted, for whoever wrote them was killed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with suppress(OSError):  # a file system without locks: there nothing is deleted
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else it was deleted before it was locked
+            return handle, name
+        os.close(handle)
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes its name only when the block ends well; nothing is left of it otherwise.
+    """A binary file that takes its name only when the block ends well; nothing is left of it otherwise, and what a
+    process leaves that is killed in the block, the next to write there deletes.
 
     An `OSError` (a full disk, say) carries `path` as its file name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = _beside(path)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
     except OSError as error:
         if error.filename is None:
             error.filename = str(path)
@@ -90,7 +111,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: Arrays) -> None:
     """`arrays` as a compressed npz without pickles; equal arrays give equal bytes.
 
     By hand, for the headers that `np.savez` asks for (zip64) differ between releases of Python 3.11.
@@ -103,7 +124,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
             archive.writestr(member, content.getbuffer(), compress_type=zipfile.ZIP_DEFLATED)
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> Arrays:
     with whole(path), np.load(path, allow_pickle=False) as file:
         return dict(file)
 

@@ -160,7 +160,9 @@ def _slots(graph: Graph) -> dict[str, tuple[list[keras.Variable], float]]:
 def slots(model: _Model) -> dict[str, np.ndarray]:
     found = {"updates": np.array(int(model.graph.rule.iterations))}
     for slot, (variables, scale) in _slots(model.graph).items():
-        tree = model.graph.canonical((variable.numpy() / scale for variable in variables), trained=True)
+        # In float64, from which the way back gives the same float32.
+        exact = (variable.numpy().astype(np.float64) / scale for variable in variables)
+        tree = model.graph.canonical(exact, trained=True)
         found |= {f"{slot}.{name}": array for name, array in tree.items()}
     return found
 
@@ -171,4 +173,4 @@ def set_slots(model: _Model, slots: dict[str, np.ndarray]) -> None:
         prefix = f"{slot}."
         tree = {name.removeprefix(prefix): array for name, array in slots.items() if name.startswith(prefix)}
         for variable, array in zip(variables, model.graph.own(tree, trained=True), strict=True):
-            variable.value.assign(scale * array)
+            variable.value.assign((scale * array).astype(variable.dtype))

@@ -15,7 +15,7 @@ from rnn_study.model.optimisers import RmsProp
 from rnn_study.running import frameworks
 from rnn_study.running.run import kept, store
 from rnn_study.running.workers import Workers
-from rnn_study.support.files import write_arrays, write_json, write_rows
+from rnn_study.support.files import Arrays, write_arrays, write_json, write_rows
 
 from . import checks, probes, problems, trainings, worked_examples
 from .checks import BOUNDS, CHECKS, Row, Trained
@@ -98,7 +98,7 @@ class Parity:
     def _environments(self) -> dict[str, dict[str, str]]:
         return {name: frameworks.environment(name) or pool.environment for name, pool in self.pools.items()}
 
-    def _kept(self, function: Callable[..., Any], work: Training) -> tuple[str, kept.Arrays | None]:
+    def _kept(self, function: Callable[..., Any], work: Training) -> tuple[str, Arrays | None]:
         """The id of what `function` finds of a training, and that, where the store has it."""
         if not self._keep:
             return "", None

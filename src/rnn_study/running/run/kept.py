@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from rnn_study.model.network import Network
-from rnn_study.support.files import read_arrays, write_arrays
+from rnn_study.support.files import Arrays, read_arrays, write_arrays
 
 from . import code, store
 
-Arrays = dict[str, np.ndarray]
 FILE = "arrays.npz"
 
 

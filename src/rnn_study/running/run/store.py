@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
@@ -21,7 +21,7 @@ from rnn_study.model import cells
 from rnn_study.model.task import Generated, Pixels
 from rnn_study.running.events import Finished
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import read_json, whole, write_json
+from rnn_study.support.files import Arrays, read_arrays, read_json, whole, write_arrays, write_json
 from rnn_study.support.files import sha256 as file_sha256
 
 from . import code, results, train
@@ -34,6 +34,7 @@ _SHARED = os.environ.get("RNN_STUDY_STORE")  # a folder that several checkouts u
 ROOT = Path(_SHARED or ".run-store")
 SPEC = "spec.json"  # what determined the run, see `RunSpec`
 CLOCK = "timing.json"  # the seconds it took, never published: a clock is no result
+STATES = "states"  # where unfinished runs stand
 DIGESTS = "digests.json"  # SHA-256 of each other file, as it was stored
 PUBLISHED = (*results.FILES, SPEC)
 
@@ -131,7 +132,36 @@ def add(run: str, spec: RunSpec, result: results.RunResult, seconds: float) -> P
         results.write(result, folder, _about(run, spec))
         write_json(folder / SPEC, asdict(spec))
         write_json(folder / CLOCK, {"seconds": seconds})
+    with suppress(OSError):  # what is left of it is pruned
+        _state(run).unlink()
     return ROOT / run
+
+
+def _state(run: str) -> Path:
+    return ROOT / STATES / f"{run}.npz"
+
+
+def save_state(run: str, state: Arrays) -> None:
+    """Note where an unfinished run stands (`train.Training.state`). Where that fails, a line says so: the run itself
+    goes on."""
+    try:
+        write_arrays(_state(run), state)
+    except OSError as error:
+        print(f"{_state(run)}: {error.strerror}: a run goes on unsaved", file=sys.stderr, flush=True)
+
+
+def load_state(run: str) -> Arrays | None:
+    """Where the run with this id stood when it was last saved, if it was. A damaged file is deleted, and a line says
+    so."""
+    path = _state(run)
+    if not path.is_file():
+        return None
+    try:
+        return read_arrays(path)
+    except StudyError as error:
+        print(f"{error.args[0].partition(':')[0]}: damaged: its run begins anew", file=sys.stderr, flush=True)
+        path.unlink(missing_ok=True)
+        return None
 
 
 def _about(run: str, spec: RunSpec) -> dict[str, object]:
@@ -208,13 +238,19 @@ def prune() -> list[str]:
     ids."""
     needed = {run for path in (ROOT / "claims").rglob("*.json") for run in read_json(path)}
     recent = time.time() - 3600
+
+    def being_written(path: Path) -> bool:
+        return path.name.startswith(".") and path.stat().st_mtime > recent
+
     gone = [
         path
         for path in ROOT.glob("*")
-        if path.is_dir()
-        and path.name not in needed | {"claims"}
-        and not (path.name.startswith(".unfinished-") and path.stat().st_mtime > recent)
+        if path.is_dir() and path.name not in needed | {"claims", STATES} and not being_written(path)
     ]
     for folder in gone:
         shutil.rmtree(folder)
+    for state in (ROOT / STATES).glob("*"):
+        finished = (ROOT / state.stem).is_dir()  # and killed before its state was deleted
+        if (finished or state.stem not in needed) and not being_written(state):
+            state.unlink()
     return sorted(folder.name for folder in gone)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from rnn_study.model.task import Generated, Pixels
 from rnn_study.running.events import Event, Finished, Progress
@@ -26,10 +27,12 @@ from rnn_study.support.files import read_json
 
 from .connection import connect
 
-_FLUSH_SECONDS = 5.0  # a shorter run is written once, at its end: half the work
+_FLUSH_SECONDS = 30.0  # most runs are shorter, and written once, at their end: half the work
 _PARENT = "mlflow.parentRunId"
 _RUN = "study.run"  # the id in the run store
 _GROUP = "study.group"  # what the children of a parent share
+# Of a history; all of its columns are in history.csv, among a run's files.
+_CURVES = ("train_loss", "validation_loss", "validation_score", "gradient_norm")
 
 
 def git_state() -> dict[str, str]:
@@ -58,6 +61,11 @@ def _flat(value: object, name: str = "") -> dict[str, object]:
     return flat
 
 
+def _lacks(key: str, value: object) -> bool:
+    """Whether this says of a network no more than that it lacks something."""
+    return key.startswith("network.") and (value is None or value is False)
+
+
 def _steps(spec: RunSpec) -> str:
     """The length of a frontier's run, for its name."""
     match spec.data:
@@ -84,10 +92,10 @@ def _dataset(spec: RunSpec, tags: dict[str, str]) -> DatasetInput:
 
 
 def _metrics(row: dict[str, float]) -> list[Metric]:
-    """A row of a history as metrics at the step of its epoch."""
+    """What is drawn of a row of a history, at the step of its epoch."""
     now = int(time.time() * 1000)
     step = int(row["epoch"])
-    return [Metric(key, value, now, step) for key, value in row.items() if key != "epoch" and math.isfinite(value)]
+    return [Metric(key, row[key], now, step) for key in _CURVES if math.isfinite(row[key])]
 
 
 def _means(found: Sequence[dict[str, Any]]) -> list[Metric]:
@@ -111,6 +119,7 @@ class Runs:
         self._about = tags | git_state() | {"study.kind": kind, "study.backend": backend}
         self._parents: dict[RunSpec, str] = {}
         self._open: dict[str, str] = {}
+        self._files: dict[str, str] = {}  # where those of an open run go
         self._logged: dict[str, int] = defaultdict(int)  # epochs in MLflow, by run
         self._waiting: dict[str, list[Progress]] = defaultdict(list)
         self._flushed = time.monotonic()
@@ -178,11 +187,15 @@ class Runs:
             name = f"{spec.variant} lr {spec.optimiser.learning_rate:.2g}"
         else:
             name = f"{spec.variant} {spec.backend}{_steps(spec)} seed {spec.seed}"
-        about = self._about | {_PARENT: parent, _RUN: event.run} | {tag.key: tag.value for tag in tags}
-        run = self._client.create_run(self._experiment, tags=about, run_name=name).info.run_id
-        self._open[event.run] = run
+        about = {
+            key: value for key, value in self._about.items() if not key.startswith("sha256.")
+        }  # its parent has them
+        about |= {_PARENT: parent, _RUN: event.run} | {tag.key: tag.value for tag in tags}
+        info = self._client.create_run(self._experiment, tags=about, run_name=name).info
+        run = self._open[event.run] = info.run_id
+        self._files[run] = info.artifact_uri
         self._client.log_inputs(run, [_dataset(spec, self._tags)])
-        return run, [Param(key, str(value)) for key, value in _flat(asdict(spec)).items()]
+        return run, [Param(key, str(value)) for key, value in _flat(asdict(spec)).items() if not _lacks(key, value)]
 
     def _flush(self) -> None:
         """Write the rows that wait."""
@@ -227,7 +240,8 @@ class Runs:
         metrics = [Metric(key, value, now, 0) for key, value in final.items()]
         curves = [metric for row in rows for metric in _metrics(row)]
         self._write(run, [*curves, *metrics], params)
-        self._client.log_artifacts(run, str(event.folder))
+        # Not by the client, which would ask for the run to learn where its files go.
+        get_artifact_repository(self._files.pop(run), self._client.tracking_uri).log_artifacts(str(event.folder))
         self._client.set_terminated(run, "FINISHED")
         del self._open[event.run]
 
