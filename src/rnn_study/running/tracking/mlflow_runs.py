@@ -126,7 +126,10 @@ class Runs:
         self._done: set[tuple[str, str]] = set()
         self._results: dict[str, list[dict[str, Any]]] = defaultdict(list)  # of the runs under a parent
         self._summarised: set[str] = set()
+        self._groups: dict[str, str] = {}  # parents that are there
         for run in self._search(f"tags.`study.kind` = '{kind}' and tags.`study.backend` = '{backend}'"):
+            if _GROUP in run.data.tags:
+                self._groups.setdefault(run.data.tags[_GROUP], run.info.run_id)  # the last one made comes first
             if run.info.status == "RUNNING":  # its stage was killed
                 self._client.set_terminated(run.info.run_id, "KILLED")
             elif run.info.status == "FINISHED" and _RUN in run.data.tags:
@@ -165,9 +168,7 @@ class Runs:
         described = [asdict(common), self._tags, store.sources(common)]
         digest = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
         group = f"{self._kind}/{common.variant}/{common.backend}/{digest}"
-        found = list(self._search(f"tags.`{_GROUP}` = '{group}'"))
-        if found:
-            run = found[0].info.run_id
+        if run := self._groups.get(group):
             self._client.update_run(run, "RUNNING")
             return run
         name = f"{self._kind} {common.variant} {common.backend}{_steps(common)}"
