@@ -272,9 +272,21 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture
+def changed(study: Project) -> Iterator[Project]:
+    """The finished study, for a test that changes it."""
+    with study.put_back():
+        yield study
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A fresh copy of the project, nothing run."""
     return Project.fresh(tmp_path)
+
+
+def told_of(epoch: int, loss: float) -> dict[str, float]:
+    """An epoch's row of a history, of the columns that are drawn."""
+    return {"epoch": epoch, "train_loss": loss, "validation_loss": loss, "validation_score": 0.5, "gradient_norm": 1.0}
 
 
 browser_needed = pytest.mark.skipif(

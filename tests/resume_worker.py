@@ -62,13 +62,14 @@ CASES = {
         replace(
             BASE,
             impl="equations",
-            network=Network(3, (Layer("lstm", 4),) * 2, 2, norm="batch", norm_steps=3, bidirectional=True, dropout=0.2),
+            network=Network(3, (Layer("lstm", 4),), 2, norm="batch", norm_steps=3, bidirectional=True, dropout=0.2),
             optimiser=Optimiser(0.02, 0.1, RmsProp(), clip_by="value"),
             goal=0.4,
             beyond=True,
+            epochs=3,
         ),
         _padded,
-        4,
+        3,
     ),
     "carried states, the goal": (
         replace(

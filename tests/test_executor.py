@@ -535,14 +535,14 @@ def test_every_run_finds_a_worker():
         chance = random.Random(seed)
         workers = [SimpleNamespace(given={}, shapes=set(), submit=lambda *_: Future()) for _ in range(2)]
         waiting, done = executor._Shapes(runs, 2.0), []
-        executor.Executor._feed(SimpleNamespace(_workers=workers), waiting, runs)
+        executor.Executor._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
         while busy := [worker for worker in workers if worker.given]:
             worker = chance.choice(busy)
             run = next(iter(worker.given))
             del worker.given[run]
             waiting.took(run, 0.01)
             done.append(run)
-            executor.Executor._feed(SimpleNamespace(_workers=workers), waiting, runs)
+            executor.Executor._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
         assert sorted(done) == sorted(runs)
 
 

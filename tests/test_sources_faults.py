@@ -470,6 +470,40 @@ def test_a_public_url_is_downloaded_and_recorded(server, root, capfd):
     assert capfd.readouterr().err == f"{AIRLINE}: 100 % of 0.0 MB\n"
 
 
+def test_what_was_downloaded_is_not_asked_for_again(server, root, monkeypatch):
+    """Not though DVC deletes its copy; but where a file is not as it was, or another one is wanted."""
+    server.answers["/glove.6B.zip"] = [Answer(glove_zip())]
+    monkeypatch.setitem(glove.ROWS, "glove.6B", len(gzip.decompress(vectors()).splitlines()))
+    record = fetch("glove", data(), root)
+    content = (root / "glove/glove.6B.50d.txt.gz").read_bytes()
+    kept = root.parent / "downloads/glove.6B.50d"
+    for damage in (None, b"", content[:-1], content + b"\0"):
+        shutil.rmtree(root / "glove")
+        if damage is not None:
+            (kept / "glove.6B.50d.txt.gz").unlink()
+            (kept / "glove.6B.50d.txt.gz").write_bytes(damage)
+        server.asked.clear()
+        assert fetch("glove", data(), root) == record
+        assert (root / "glove/glove.6B.50d.txt.gz").read_bytes() == content
+        assert server.asked == ([] if damage is None else ["/glove.6B.zip"])
+        assert (kept / "glove.6B.50d.txt.gz").read_bytes() == content
+    for text in ("", "[]", '{"../../x": 1}', '{"glove.6B.50d.txt.gz": {"from": "x"}}'):
+        (kept / "places.json").write_text(text)
+        assert fetch("glove", data(), root) == record
+    server.asked.clear()
+    monkeypatch.setenv("RNN_STUDY_MIRROR", f"{server.url}/pub")
+    line_of("glove", root)
+    assert f"/pub/{GLOVE}" in server.asked
+
+
+def test_a_download_that_is_not_what_it_should_be_is_not_kept(server, root):
+    server.answers["/airline.csv"] = [Answer(airline_csv()[:900])]
+    line_of("airline", root)
+    assert not (root.parent / "downloads").exists()
+    server.answers["/airline.csv"] = [Answer(airline_csv())]
+    assert fetch("airline", data(), root)["complete"]
+
+
 def test_a_mirror_may_be_a_url(server, root, monkeypatch):
     monkeypatch.setenv("RNN_STUDY_MIRROR", f"{server.url}/pub/")
     server.answers["/pub/glove/glove.6B.zip"] = [Answer(glove_zip())]

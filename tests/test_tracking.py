@@ -6,7 +6,7 @@ from statistics import fmean
 from xml.etree import ElementTree
 
 import pytest
-from conftest import Project, needs
+from conftest import Project, needs, told_of
 
 from rnn_study.running.run.results import FILES
 
@@ -267,7 +267,7 @@ def under_way(tmp_path, monkeypatch):
     spec = RunSpec(
         "t", "lstm", "d", "pytorch", "native", "cpu", network, Init(), Optimiser(0.1, 1.0), 1, 9, 9, None, True, 0
     )
-    return lambda epoch: Progress("abc", spec, {"epoch": epoch, "train_loss": 1 / epoch})
+    return lambda epoch: Progress("abc", spec, told_of(epoch, 1 / epoch))
 
 
 def test_a_stage_that_fails_marks_its_runs_as_killed(under_way):

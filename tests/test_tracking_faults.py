@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Project, needs
+from conftest import Project, needs, told_of
 
 from rnn_study.model.init import Init
 from rnn_study.model.network import Layer, Network
@@ -35,7 +35,9 @@ TAGS = {"t": {"sha256.train": "0123456789abcdef", "data.t": "embedded"}}
 def finished(folder: Path, seed: int = 0, spec: RunSpec = SPEC) -> Finished:
     """A run that left the two files that are read of it."""
     folder.mkdir(parents=True)
-    (folder / "history.csv").write_text("epoch,train_loss\n1,0.5\n2,0.25\n")
+    rows = [told_of(1, 0.5), told_of(2, 0.25)]
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+    (folder / "history.csv").write_text("\n".join([*lines, ""]))
     write_json(folder / "result.json", {"scores": {"validation": 0.75}, "epochs": 2})
     return Finished(f"run{seed}", replace(spec, seed=seed), folder, {"framework": "torch"}, reused=False)
 
@@ -187,7 +189,7 @@ def test_a_server_that_dies_costs_no_result(here, server, monkeypatch, capfd):
         process.wait()
         tracker.log(finished(here / "b", seed=1))
         for epoch in range(1, 30):  # training goes on meanwhile
-            tracker.log(Progress("run2", replace(SPEC, seed=2), {"epoch": epoch, "train_loss": 1.0}))
+            tracker.log(Progress("run2", replace(SPEC, seed=2), told_of(epoch, 1.0)))
             time.sleep(0.05)
         tracker.log(finished(here / "c", seed=2))
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("mlflow: ")]

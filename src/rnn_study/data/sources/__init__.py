@@ -9,14 +9,15 @@ from tempfile import TemporaryDirectory
 
 from rnn_study.config import Data, Own
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import read_json, write_json
+from rnn_study.support.files import read_json, sha256, write_json
 
 from . import airline, glove, mnist, own, raw, tweets
-from .download import Remote, obtain
+from .download import Remote, is_mirrored, obtain
 from .raw import About
 
 SOURCES = {"mnist": mnist, "tweets": tweets, "glove": glove, "airline": airline}
 PROVENANCE = "provenance.json"
+_PLACES = "places.json"  # of downloads that are kept
 _MIRRORED = {"mnist": "mnist", "tweets": "sentiment140", "glove": "glove", "airline": "airline"}  # folders of a mirror
 
 
@@ -24,7 +25,8 @@ def fetch(name: str, data: Data, root: Path) -> dict:
     """Make `root/<name>/`, the raw files of a source and provenance.json, as a whole; returns the provenance.
 
     Raises a `StudyError` for data that cannot be had or is not what it should be; what stood there stays.
-    Digests that nobody has published are pinned in pins.json beside `root`.
+    Digests that nobody has published are pinned in pins.json beside `root`. What was downloaded from its public
+    address and found good stays in downloads/ beside it: DVC empties a stage's outputs whenever its code has changed.
     """
     source = SOURCES[name]
     choice = getattr(data, name)
@@ -36,7 +38,8 @@ def fetch(name: str, data: Data, root: Path) -> dict:
             source.embed(folder)
             places = dict.fromkeys(sorted(path.name for path in folder.iterdir()), "embedded")
         else:
-            places = source.download(folder, data)
+            kept = root.parent / "downloads" / (data.vectors if name == "glove" else name)
+            places = _take(kept, folder) or source.download(folder, data)
         rows = source.verify(folder, data)
         full_rows = rows if choice == "embedded" else source.full_rows(data)
         origin = choice
@@ -53,6 +56,8 @@ def fetch(name: str, data: Data, root: Path) -> dict:
         ]
         if origin != "embedded":
             _check_digests(name, origin, files, source.PUBLISHED, root.parent / "pins.json")
+        if origin == "upstream":
+            _keep(kept, folder, places)
         record = {"source": name, "origin": origin, **about._asdict()}
         record |= {"files": files, "rows": rows, "complete": rows == full_rows, "full_rows": full_rows}
         write_json(folder / PROVENANCE, record)
@@ -105,6 +110,39 @@ def _check_digests(name: str, origin: str, files: list[dict], published: dict[st
             )
     if pinned:
         raw.check_pins(pins, pinned)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def _keep(kept: Path, folder: Path, places: dict[str, str]) -> None:
+    """Keep these files of `folder` in `kept`, with where they came from."""
+    with _whole_folder(kept) as fresh:
+        for file in places:
+            _link(folder / file, fresh / file)
+        said = {file: {"from": place, "sha256": sha256(folder / file)} for file, place in places.items()}
+        write_json(fresh / _PLACES, said)
+
+
+def _take(kept: Path, folder: Path) -> dict[str, str]:
+    """Put the files that are kept into `folder`; where they came from. Nothing where there are none, one of them is
+    not as it was, or a mirror is asked for."""
+    if is_mirrored() or not (kept / _PLACES).is_file():
+        return {}
+    try:
+        said = read_json(kept / _PLACES)
+        places = {file: str(entry["from"]) for file, entry in said.items() if file == Path(file).name}
+        if any(sha256(kept / file) != said[file]["sha256"] for file in places):
+            return {}
+    except (StudyError, OSError, AttributeError, KeyError, TypeError):
+        return {}
+    for file in places:
+        _link(kept / file, folder / file)
+    return places
 
 
 @contextmanager

@@ -42,6 +42,11 @@ def _mirror() -> str:
     return os.environ.get(MIRROR, "").strip().rstrip("/")
 
 
+def is_mirrored() -> bool:
+    """Whether files come from a mirror."""
+    return bool(_mirror())
+
+
 def note_mirror(note: Path, needed: bool) -> bool:
     """Write into `note` which mirror there is, and the sizes of a folder's files, or remove it where none is `needed`;
     whether that is news. DVC, which knows nothing of the environment, notices a changed mirror by this file."""

@@ -5,6 +5,7 @@ neighbours, reduced by a singular value decomposition (Levy & Goldberg 2014, sec
 a neighbour at distance d by 1/d), in the same format.
 """
 
+import itertools
 import math
 import shutil
 from collections import Counter
@@ -21,7 +22,7 @@ from rnn_study.support.errors import StudyError
 from . import corpus
 from . import own as own_files
 from .download import Remote, obtain
-from .raw import About, gunzip, gzip_to, label, shown, unzip
+from .raw import About, gunzip, gzip_to, label, lines, shown, unzip
 
 URL = "https://nlp.stanford.edu/data/"
 PUBLISHED: dict[str, str] = {}
@@ -101,13 +102,13 @@ def embed(folder: Path) -> None:
 
 def copy_own(folder: Path, own: OwnVectors) -> None:
     """Write a reader's own vectors in GloVe's format."""
-    lines = own_files.vectors(own)
-    first = next(lines, b"")
+    given = own_files.vectors(own)
+    first = next(given, b"")
     width = len(first.split()) - 1
     if width < 1:
         raise StudyError(f"{own_files.path_of(own, 'glove')}:1: {shown(first.decode('utf-8', 'replace'))}: {_ROW}")
     with gzip_to(folder / f"own.{width}d.txt.gz") as stream:
-        for line in (first, *lines):
+        for line in itertools.chain([first], given):
             stream.write(line.rstrip(b" \t\r\n").replace(b"\t", b" ") + b"\n")
 
 
@@ -150,7 +151,7 @@ def _rows(folder: Path, wanted: frozenset[str] | None = None) -> Iterator[tuple[
     path = _file(folder)
     width = int(_name(folder).rpartition(".")[2].removesuffix("d"))
     with gunzip(path) as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, line in enumerate(lines(stream, label(path)), start=1):
             # No word that is asked for has a blank in it, so the first blank ends it.
             if wanted is not None and line.partition(b" ")[0].decode("utf-8", "replace") not in wanted:
                 continue

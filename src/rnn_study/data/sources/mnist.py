@@ -133,23 +133,24 @@ def read(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _read_idx(path: Path, dimensions: int) -> np.ndarray:
-    name = label(path)
+    name, start = label(path), 4 + 4 * dimensions
     with gunzip(path) as stream:
-        content = stream.read()
-    magic, expected = content[:4], bytes([0, 0, 8, dimensions])
-    if magic != expected:
-        raise StudyError(f"{name}: magic number 0x{magic.hex()}: expected 0x{expected.hex()}")
-    start = 4 + 4 * dimensions
-    if len(content) < start:
-        raise StudyError(f"{name}: {len(content)} bytes: expected a header of {start}")
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    size = int(np.prod(shape, dtype=object))
-    if len(content) - start != size:
+        header, content = stream.read(start), bytearray()
+        magic, expected = header[:4], bytes([0, 0, 8, dimensions])
+        if magic != expected:
+            raise StudyError(f"{name}: magic number 0x{magic.hex()}: expected 0x{expected.hex()}")
+        if len(header) < start:
+            raise StudyError(f"{name}: {len(header)} bytes: expected a header of {start}")
+        shape = struct.unpack(f">{dimensions}I", header[4:])
+        size = int(np.prod(shape, dtype=object))
+        while len(content) <= size and (piece := stream.read(1 << 20)):  # hardly more than the header says
+            content += piece
+    if len(content) != size:
         sizes = " x ".join(map(str, shape))
-        raise StudyError(f"{name}: {len(content) - start} bytes of data: expected {size}, {sizes} by the header")
+        raise StudyError(f"{name}: {len(content)} bytes of data: expected {size}, {sizes} by the header")
     if size == 0:
         raise StudyError(f"{name}: no rows: expected at least one")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(bytes(content), np.uint8).reshape(shape)
 
 
 def _write_idx(path: Path, values: np.ndarray) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from rnn_study.config import OWN_FOLDER, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
 from rnn_study.support.errors import StudyError
 
-from .raw import gunzip, shown
+from .raw import LARGEST, gunzip, lines, shown
 
 _STEPS = {"1 day": "day", "7 days": "week", "1 hour": "hour", "1 month": "month", "3 months": "quarter"}
 _STEPS |= {"12 months": "year"}
@@ -215,7 +215,7 @@ def vectors(own: OwnVectors) -> Iterator[bytes]:
     path = path_of(own, "glove")
     opened = gunzip(path) if path.suffix == ".gz" else path.open("rb")
     with opened as stream:
-        for number, line in enumerate(stream):
+        for number, line in enumerate(lines(stream, str(path))):
             header = line.split() if number == 0 else []
             if not (len(header) == 2 and all(part.isdigit() for part in header)):
                 yield line
@@ -226,6 +226,10 @@ def images(own: OwnImages) -> dict[str, np.ndarray]:
     path = path_of(own, "mnist")
     keys = {"x_train": "train_images", "y_train": "train_labels", "x_test": "test_images", "y_test": "test_labels"}
     try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > LARGEST:
+            raise StudyError(f"{path}: unpacks to {size} bytes: expected {LARGEST} at most")
         with np.load(path, allow_pickle=False) as file:
             missing = [key for key in keys if key not in file]
             if missing:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ from typing import BinaryIO, NamedTuple
 
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic, read_json, write_json
+
+# Archives say little of what comes out of them; beyond these it is no data set but a fault, or an attack.
+LARGEST = 8 << 30  # bytes that a compressed file unpacks to: four times upstream's largest
+LONGEST = 1 << 20  # bytes of a line: a vector of 100,000 numbers
 
 
 class About(NamedTuple):
@@ -44,21 +49,59 @@ def readable(path: Path, kind: str, *faults: type[Exception]) -> Iterator[None]:
         raise StudyError(f"{label(path)}: {str(error)[:200]}: expected a whole {kind} file") from None
 
 
+def _too_large(path: Path) -> StudyError:
+    return StudyError(f"{label(path)}: unpacks to more than {LARGEST} bytes: expected a data set's file")
+
+
+class _Limited(io.RawIOBase):
+    """The first `LARGEST` bytes of what a gzip file holds; a `StudyError` where there are more."""
+
+    def __init__(self, stream: BinaryIO, path: Path):
+        self._stream, self._path, self._read = stream, path, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._read
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._stream.readinto(buffer)
+        self._read += count
+        if self._read > LARGEST:
+            raise _too_large(self._path)
+        return count
+
+
 @contextmanager
 def gunzip(path: Path) -> Iterator[BinaryIO]:
-    """The decompressed content of `path`; a `StudyError` where the gzip file is damaged or cut off."""
+    """The decompressed content of `path`; a `StudyError` where the gzip file is damaged or cut off, or holds more than
+    `LARGEST` bytes."""
     with readable(path, "gzip", EOFError, zlib.error, gzip.BadGzipFile), gzip.open(path) as stream:
-        yield stream
+        yield io.BufferedReader(_Limited(stream, path), 1 << 18)
+
+
+def lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """The lines of `stream`, which messages call `name`; a `StudyError` where one is longer than `LONGEST`."""
+    number = 0
+    while line := stream.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise StudyError(f"{name}:{number}: a line of more than {LONGEST} bytes: expected shorter ones")
+        yield line
 
 
 @contextmanager
 def unzip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive `path`, a `StudyError` where it is damaged. Reading a member to its end checks its CRC."""
+    """The archive `path`, a `StudyError` where it is damaged, or its members say that they are larger than `LARGEST`
+    together: no more than they say is read of them. Reading a member to its end checks its CRC."""
     # RuntimeError: encrypted, or compressed in a way that Python does not know.
     faults = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
     with readable(path, "zip", *faults), zipfile.ZipFile(path) as archive:
         if any(member.header_offset < 0 for member in archive.infolist()):
             raise zipfile.BadZipFile("a member before the file's beginning")
+        if sum(member.file_size for member in archive.infolist()) > LARGEST:
+            raise _too_large(path)
         yield archive
 
 

@@ -19,7 +19,7 @@ from . import corpus
 from . import own as own_files
 from .corpus import FILE, TRAINING
 from .download import Remote, obtain
-from .raw import About, gunzip, gzip_to, label, shown, unzip
+from .raw import About, gunzip, gzip_to, label, lines, shown, unzip
 
 URL = f"https://cs.stanford.edu/people/alecmgo/{FILE}"
 HAND_LABELLED = "testdata.manual.2009.06.14.csv"
@@ -111,7 +111,7 @@ def _rows(folder: Path, member: str) -> Iterator[tuple[str, str]]:
         if member not in archive.namelist():
             raise StudyError(f"{label(path)}: holds {shown(', '.join(archive.namelist()))}: expected {member} in it")
         with archive.open(member) as stream:
-            reader = csv.reader(map(_decode, stream))
+            reader = csv.reader(map(_decode, lines(stream, name)))
             row = None
             try:
                 for row in reader:
