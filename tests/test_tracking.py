@@ -63,12 +63,12 @@ def test_a_child_holds_everything_about_its_run(client, study):
     assert tags["data.mnist"] == "embedded"
     folder = study.folder / "runs/mnist_rows-pytorch/lstm/seed-1"
     lines = (folder / "history.csv").read_text().splitlines()
-    curve = client.get_metric_history(run.info.run_id, "validation_loss")
+    curve = client.get_metric_history(run.info.run_id, "curves/validation_loss")
     assert [point.step for point in curve] == list(range(1, len(lines)))
     column = lines[0].split(",").index("validation_loss")
     assert [point.value for point in curve] == [float(line.split(",")[column]) for line in lines[1:]]
     scores = json.loads((folder / "result.json").read_text())["scores"]
-    assert run.data.metrics["final.scores.test"] == scores["test"]
+    assert run.data.metrics["final/scores.test"] == scores["test"]
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert files == set(FILES) | {"spec.json", "timing.json", "digests.json"}
 
@@ -90,9 +90,9 @@ def test_a_parent_without_a_table_holds_the_means_of_its_children(client):
         for parent in parents:
             own = [run.data.metrics for run in children if run.data.tags["mlflow.parentRunId"] == parent.info.run_id]
             assert parent.data.metrics["runs"] == len(own) >= 2
-            assert parent.data.metrics["mean.test"] == pytest.approx(fmean(run["final.scores.test"] for run in own))
+            assert parent.data.metrics["mean.test"] == pytest.approx(fmean(run["final/scores.test"] for run in own))
             if kind == "frontier":
-                solved += parent.data.metrics["solved"] == fmean(run["final.solved"] for run in own)
+                solved += parent.data.metrics["solved"] == fmean(run["final/solved"] for run in own)
             assert ("solved" in parent.data.metrics) == (kind == "frontier")
         assert parents
     assert solved == len(parents)
@@ -104,16 +104,16 @@ def test_the_problems_have_experiments_too(client):
     names = {run.info.run_name.split()[1] for run in parents}
     assert {"vanilla", "lstm", "ugrnn", "vanilla-unclipped", "lstm-window", "map-0-0"} <= names
     run = next(run for run in children if run.info.run_name == "lstm pytorch seed 1")
-    assert {"train_loss", "validation_loss", "validation_score", "gradient_norm", "final.solved"} <= set(
-        run.data.metrics
-    )
+    curves = {name.removeprefix("curves/") for name in run.data.metrics if name.startswith("curves/")}
+    assert curves == {"train_loss", "validation_loss", "validation_score", "gradient_norm"}
+    assert "final/solved" in run.data.metrics
 
 
 def test_tuning_trials_are_nested(client):
     parents, children = runs(client, "tweets", "tune")
     assert len(parents) == 2
     assert len(children) == 2 * 2 * 8  # cells, searches, trials
-    assert all("final.scores.test" not in run.data.metrics for run in children)
+    assert all("final/scores.test" not in run.data.metrics for run in children)
 
 
 def test_the_figures_of_the_reports_are_there(client, tmp_path):
@@ -192,7 +192,7 @@ def test_every_option_shows(project):
     curves = set()
     for name, (_, key, value) in options.items():
         assert key is None or found[name].data.params[key] == value
-        curve = client.get_metric_history(found[name].info.run_id, "train_loss")
+        curve = client.get_metric_history(found[name].info.run_id, "curves/train_loss")
         curves.add(tuple(point.value for point in curve))
     assert len(curves) == len(options)  # none is like another
     impls = {name: run.data.params["impl"] for name, run in found.items()}
@@ -313,7 +313,11 @@ def test_curves_appear_while_a_run_trains(tmp_path, under_way):
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     _, (run,) = runs(client, "t", "train")
     assert run.info.status == "RUNNING"
-    assert [point.value for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5, 1 / 3]
+    assert [point.value for point in client.get_metric_history(run.info.run_id, "curves/train_loss")] == [
+        1.0,
+        0.5,
+        1 / 3,
+    ]
     mlflow_runs.Runs("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"
 

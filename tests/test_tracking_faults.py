@@ -172,7 +172,7 @@ def test_a_server_takes_a_network_of_many_layers(here, server, monkeypatch):
     (run,) = children(client(server[0])).values()
     assert len(run.data.params) > 140
     assert run.data.params["network.layers.59.cell"] == "lstm"
-    assert run.data.metrics["final.scores.validation"] == 0.75
+    assert run.data.metrics["final/scores.validation"] == 0.75
     assert not (here / "mlflow.db").exists()
 
 
@@ -204,7 +204,7 @@ for experiment in client.search_experiments(filter_string="name != 'Default'"):
     for run in client.search_runs([experiment.experiment_id], max_results=5000):
         if run.data.tags["study.kind"] != "report":
             tags = {key: value for key, value in run.data.tags.items() if key.startswith(("data", "sha256", "version"))}
-            scores = {key: value for key, value in run.data.metrics.items() if key.startswith("final.score")}
+            scores = {key: value for key, value in run.data.metrics.items() if key.startswith("final/score")}
             key = "/".join([experiment.name, run.data.tags["study.kind"], run.data.tags.get("study.run", "")])
             found.setdefault(key, []).append([run.info.run_name, run.data.params, tags, scores])
 print(json.dumps({key: sorted(rows, key=str) for key, rows in found.items()}, sort_keys=True))

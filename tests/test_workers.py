@@ -11,6 +11,7 @@ import pytest
 
 from rnn_study.behaviour.parity import probes, problems
 from rnn_study.behaviour.parity.run import Parity
+from rnn_study.running import frameworks
 from rnn_study.running.workers import Workers
 from rnn_study.support.errors import StudyError
 
@@ -131,3 +132,19 @@ def test_a_worker_does_not_run_its_drivers_script_again(tmp_path):
     )
     done = subprocess.run([sys.executable, tmp_path / "driver.py"], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n") == ["the driver runs", "1", "True", ""]
+
+
+def test_a_framework_is_called_as_it_calls_itself(tmp_path, monkeypatch):
+    """PyPI's torch says less in its metadata than when it is imported, which it is not to be asked for."""
+    for name in ("torch", "keras"):
+        package, told = tmp_path / name, tmp_path / f"{name}-2.13.0.dist-info"
+        package.mkdir()
+        told.mkdir()
+        (package / "__init__.py").write_text("raise SystemExit('imported')\n")
+        (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.13.0\n")
+    (tmp_path / "torch/version.py").write_text(
+        "from typing import Optional\n\n__version__ = '2.13.0+cu130'\ncuda = 1\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    *_, versions = frameworks.ask(sys.executable, "torch", "keras", "no-such-package")
+    assert versions == {"torch": "2.13.0+cu130", "keras": "2.13.0", "no-such-package": None}

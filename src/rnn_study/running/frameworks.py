@@ -17,14 +17,22 @@ MODULES = {
 }
 # Without one of these no framework finds a GPU under Linux: NVIDIA's, AMD's, that of Windows around it.
 _GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-_QUESTION = """
-import json, platform, sys
+# A torch of PyPI is 2.13.0 in its metadata and 2.13.0+cu130 in its own words, which are those of a worker.
+_QUESTION = r"""
+import json, platform, re, sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 def installed(name):
     try:
-        return version(name)
+        told = version(name)
     except PackageNotFoundError:
         return None
+    found = find_spec(name)
+    own = Path(found.origin).with_name("version.py") if found and found.origin else None
+    text = own.read_text() if own and own.is_file() else ""
+    said = re.search(r"^__version__ = ['\"](.+)['\"]$", text, re.MULTILINE)
+    return said[1] if said else told
 print(json.dumps([sys.path, platform.python_version(), {name: installed(name) for name in sys.argv[1:]}]))
 """
 

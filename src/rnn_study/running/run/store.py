@@ -158,8 +158,8 @@ def load_state(run: str) -> Arrays | None:
         return None
     try:
         return read_arrays(path)
-    except StudyError as error:
-        print(f"{error.args[0].partition(':')[0]}: damaged: its run begins anew", file=sys.stderr, flush=True)
+    except StudyError:
+        print(f"{path}: damaged: its run begins anew", file=sys.stderr, flush=True)
         path.unlink(missing_ok=True)
         return None
 

@@ -31,7 +31,8 @@ _FLUSH_SECONDS = 30.0  # most runs are shorter, and written once, at their end: 
 _PARENT = "mlflow.parentRunId"
 _RUN = "study.run"  # the id in the run store
 _GROUP = "study.group"  # what the children of a parent share
-# Of a history; all of its columns are in history.csv, among a run's files.
+# Of a history; all of its columns are in history.csv, among a run's files. On MLflow's page of a run what stands before
+# a / is a heading, in alphabetical order: the curves, then what the run ended with.
 _CURVES = ("train_loss", "validation_loss", "validation_score", "gradient_norm")
 
 
@@ -95,7 +96,7 @@ def _metrics(row: dict[str, float]) -> list[Metric]:
     """What is drawn of a row of a history, at the step of its epoch."""
     now = int(time.time() * 1000)
     step = int(row["epoch"])
-    return [Metric(key, row[key], now, step) for key in _CURVES if math.isfinite(row[key])]
+    return [Metric(f"curves/{key}", row[key], now, step) for key in _CURVES if math.isfinite(row[key])]
 
 
 def _means(found: Sequence[dict[str, Any]]) -> list[Metric]:
@@ -236,7 +237,7 @@ class Runs:
         rows = results.read_history(event.folder)[self._logged[event.run] :]
         clock = event.folder / store.CLOCK  # of a run from the store
         timing = read_json(clock) if clock.is_file() else {}
-        final = {f"final.{key}": float(value) for key, value in (_flat(summary) | timing).items()}
+        final = {f"final/{key}": float(value) for key, value in (_flat(summary) | timing).items()}
         now = int(time.time() * 1000)
         metrics = [Metric(key, value, now, 0) for key, value in final.items()]
         curves = [metric for row in rows for metric in _metrics(row)]
