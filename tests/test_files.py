@@ -2,8 +2,10 @@
 
 import errno
 import hashlib
+import os
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,3 +172,39 @@ def test_a_task_of_other_arrays_is_named(tmp_path):
     write_arrays(tmp_path / "t.npz", {"x": np.ones(3)})
     with pytest.raises(StudyError, match=r"t\.npz: damaged"):
         prepared.load_task(tmp_path / "t.npz")
+
+
+def test_what_a_killed_writer_left_is_cleared_and_nothing_else(tmp_path):
+    left, others = (
+        tmp_path / ".result.json.ab_d3fgh",
+        [".result.json.kept", ".other.json.abcdefgh", "result.json.abcdefgh"],
+    )
+    for name in (left.name, *others):
+        (tmp_path / name).touch()
+    with atomic(tmp_path / "result.json") as file:
+        file.write(b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "result.json"])
+
+
+@pytest.mark.parametrize("when", ["while it writes", "before it takes its name"])
+def test_a_writer_that_lives_is_not_taken_for_one_that_was_killed(when, tmp_path, monkeypatch):
+    path, replace = tmp_path / "result.json", os.replace
+
+    def other() -> None:
+        with atomic(path) as file:
+            file.write(b"other")
+
+    def late(name: str, target: Path) -> None:
+        monkeypatch.setattr(os, "replace", replace)
+        other()
+        replace(name, target)
+
+    if when != "while it writes":
+        monkeypatch.setattr(os, "replace", late)
+    with atomic(path) as file:
+        file.write(b"one")
+        if when == "while it writes":
+            other()
+            assert path.read_bytes() == b"other"
+    assert path.read_bytes() == b"one"
+    assert [found.name for found in tmp_path.iterdir()] == ["result.json"]
