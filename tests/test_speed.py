@@ -33,7 +33,7 @@ def test_a_case_is_a_task_of_its_shape(case, tmp_path):
 @pytest.mark.parametrize("case", SMALL.values(), ids=SMALL)
 def test_both_do_the_same_work(case, way, tmp_path):
     """As many updates as ours makes, counted by the optimiser, or the loop, of theirs."""
-    script = f"import speed; print(speed.WRITTEN[{way!r}](speed.{case!r}, 0))"
+    script = f"import speed; case = speed.{case!r}; print(speed.WRITTEN[{way!r}](case, speed.task(case), 0))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT / "benchmarks", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.splitlines()[-1]) == case.shape[0] // case.batch_size * case.epochs

@@ -1,5 +1,6 @@
 """What MLflow shows of a finished study, read with MLflow's own client."""
 
+import csv
 import json
 from pathlib import Path
 from statistics import fmean
@@ -99,7 +100,7 @@ def test_a_parent_without_a_table_holds_the_means_of_its_children(client):
     assert "mean.validation" not in runs(client, "tweets", "tune")[0][0].data.metrics
 
 
-def test_the_problems_have_experiments_too(client):
+def test_the_problems_have_experiments_too(client, tmp_path):
     parents, children = runs(client, "adding", "ablate")
     names = {run.info.run_name.split()[1] for run in parents}
     assert {"vanilla", "lstm", "ugrnn", "vanilla-unclipped", "lstm-window", "map-0-0"} <= names
@@ -107,6 +108,8 @@ def test_the_problems_have_experiments_too(client):
     curves = {name.removeprefix("curves/") for name in run.data.metrics if name.startswith("curves/")}
     assert curves == {"train_loss", "validation_loss", "validation_score", "gradient_norm"}
     assert "final/solved" in run.data.metrics
+    client.download_artifacts(run.info.run_id, "history.csv", tmp_path)
+    assert {"clipped_norm", "update_ratio"} < set((tmp_path / "history.csv").read_text().splitlines()[0].split(","))
 
 
 def test_tuning_trials_are_nested(client):
@@ -195,6 +198,9 @@ def test_every_option_shows(project):
         curve = client.get_metric_history(found[name].info.run_id, "curves/train_loss")
         curves.add(tuple(point.value for point in curve))
     assert len(curves) == len(options)  # none is like another
+    (history,) = (project.folder / "runs/airline-pytorch/value").glob("seed-0/history.csv")
+    *_, last = csv.DictReader(history.open())
+    assert float(last["clipped_share"]) > 0.5
     impls = {name: run.data.params["impl"] for name, run in found.items()}
     others = {"relu", "layer_norm", "batch_norm", "truncated", "pytorchs"}
     assert {name for name, impl in impls.items() if impl == "equations"} == others
@@ -313,11 +319,8 @@ def test_curves_appear_while_a_run_trains(tmp_path, under_way):
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     _, (run,) = runs(client, "t", "train")
     assert run.info.status == "RUNNING"
-    assert [point.value for point in client.get_metric_history(run.info.run_id, "curves/train_loss")] == [
-        1.0,
-        0.5,
-        1 / 3,
-    ]
+    curve = client.get_metric_history(run.info.run_id, "curves/train_loss")
+    assert [point.value for point in curve] == [1.0, 0.5, 1 / 3]
     mlflow_runs.Runs("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"
 

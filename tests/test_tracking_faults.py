@@ -222,6 +222,9 @@ def test_a_lost_store_is_filled_again_from_the_results_and_a_server_too(study: P
     some = {
         "tune": "tune-airline",
         "train": "airline-pytorch",
+        "untuned": "untuned",
+        "controls": "controls",
+        "ablate": "adding-pytorch",
         "frontier": "frontier-adding",
         "shapes": "shapes-tensorflow",
     }
@@ -235,6 +238,7 @@ def test_a_lost_store_is_filled_again_from_the_results_and_a_server_too(study: P
 
         def of_runs(found: dict[str, list]) -> dict[str, list]:
             parents = {key for key in found if key.endswith("/")}
+            assert {key.split("/")[1] for key in parents} == set(some)
             assert all(row in whole[key] for key in parents for row in found[key])
             return {key: rows for key, rows in found.items() if key not in parents}
 
