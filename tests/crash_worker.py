@@ -40,10 +40,9 @@ from rnn_study.support.files import read_arrays, read_json
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipelines"))
 import fetch
 import prepare
+import runs
 import train
 import tune
-
-import runs
 
 ENVIRONMENT = {"framework": "stub", "version": "1"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
