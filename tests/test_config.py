@@ -288,6 +288,8 @@ FAULTS = {
         "searches: 2 #",
         "untuned.seeds: got 5: expected at most 10, as many for",
     ),
+    "an accuracy of 1.01": ("goal: 0.99", "goal: 1.01", "temporal_order.training.goal: got 1.01: expected an accuracy"),
+    "a problem's goal": ("goal: 1.0}", "goal: 2.0}", "problems.agreement.training.goal: got 2: expected an accuracy,"),
     "a choice twice": ("round: 4\n", "round: 4\n  depth: [1, 2, 1]\n", "tuning: depth: got [1, 2, 1]: expected each"),
     "one choice": ("round: 4\n", "round: 4\n  batch_size: [8]\n", "tuning.batch_size: got [8]: "),
     "no bias": ("round: 4\n", "round: 4\n  forget_bias: {low: 2, high: 30}\n", "tuning.forget_bias.high: got 30"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import stock_worker
 
-from rnn_study.config.frontier import GENERATED
+from rnn_study.config.frontier import BY_RMSE, GENERATED
 from rnn_study.data.prepared import save_task
 from rnn_study.data.problems import agreement, catalogue, menu, pixels, temporal_order
 from rnn_study.data.problems.catalogue import PROBLEMS
@@ -84,6 +84,12 @@ RULES = {
     "menu": menu_rule,
     "agreement": agreement_rule,
 }
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_goal_is_held_against_the_score_that_a_problem_has(name):
+    """Seen in `config`, which knows no problem but by its name."""
+    assert (name in BY_RMSE) == (PROBLEMS[name].loss == "squared_error")
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

@@ -65,3 +65,23 @@ def test_a_stage_needs_no_open_streams(tmp_path, closed):
     done = started(tmp_path, f"SCRIPT {closed}", 0)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "started").exists()
+
+
+def test_of_two_that_run_the_same_command_the_second_says_who_is_at_it(tmp_path):
+    """Another command runs beside it; the same one again after it."""
+    (tmp_path / ".dvc").mkdir()
+    both = "SCRIPT & first=$!; while [ ! -s started ]; do sleep 0.1; done; SCRIPT; echo $?; SCRIPT other; echo $?; wait"
+    done = started(tmp_path, both, 8)
+    first = (tmp_path / ".dvc/tmp/script.py.lock").read_text()
+    assert (
+        f"error: script.py: process {first} is at it: expected one at a time; wait for it, or end it\n" in done.stderr
+    )
+    assert done.stdout == "1\n2\n"  # the script takes no argument: it says so, and waits for nobody
+    done = started(tmp_path, "SCRIPT; echo $?", 0)
+    assert (done.stdout, done.stderr) == ("0\n", "done\n")
+
+
+def test_one_that_is_about_to_leave_is_waited_for(tmp_path):
+    (tmp_path / ".dvc").mkdir()
+    done = started(tmp_path, "SCRIPT & while [ ! -s started ]; do sleep 0.1; done; SCRIPT; echo $?; wait", 2.0)
+    assert (done.stdout, done.stderr) == ("0\n", "done\ndone\n")

@@ -11,6 +11,7 @@ from .variants import Ablation, Variant
 
 GENERATED = Literal["adding", "copy_memory", "temporal_order", "delayed_recall", "parity", "menu", "agreement"]
 IMAGES = Literal["pixel_mnist", "permuted_mnist"]
+BY_RMSE: frozenset[str] = frozenset({"adding"})  # answered by a number; of the others the score is an accuracy
 ENOUGH = 2  # lengths in a row with no seed solved, after which a contender stops
 KNOWN: tuple[str, ...] = (*get_args(GENERATED), *get_args(IMAGES))
 

@@ -1,11 +1,11 @@
 """What the sizes in params.yaml ask of this machine's memory, before anything is made of them."""
 
-import os
 from collections.abc import Iterator
 from math import prod
 
 from rnn_study.model.cells import CELLS
 from rnn_study.model.network import resized, shapes
+from rnn_study.support import machine
 
 from .study import Config
 from .tasks import Grid
@@ -58,7 +58,7 @@ def faults(config: Config) -> Iterator[str]:
 
     A lower bound: what fits here may still be too much.
     """
-    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    have = machine.memory()
     limit = f"expected at most the {_size(have)} of this machine"
     for place, grid in _grids(config):
         steps = _steps(grid)

@@ -11,7 +11,7 @@ from rnn_study.support.errors import StudyError
 
 from .base import NAME, Bias, Count, Depth, Model, Positive, Rate, Rounds, Scale, Seed, Share, least, most, refuse
 from .data import Data
-from .frontier import GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
+from .frontier import BY_RMSE, GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
 from .questions import BASELINES, MOST, Question, Reach, Score, Speed
 from .shapes import Shape
 from .tasks import ProblemParams, Problems, TaskParams, Tasks
@@ -98,6 +98,7 @@ class Config(Model):
             self._seeds_wrong,
             self._tuning_wrong,
             self._names_wrong,
+            self._goals_wrong,
             self._shapes_wrong,
             self._parity_wrong,
             self._questions_wrong,
@@ -138,6 +139,12 @@ class Config(Model):
         for name in self.shapes:
             if name in (*Tasks.model_fields, *Problems.model_fields):
                 yield f"shapes: {name} is a task or a problem as well: expected another name"
+
+    def _goals_wrong(self) -> Iterator[str]:
+        for section in ("problems", "frontier", "images"):
+            for name, grid in dict(getattr(self, section)).items():
+                if (goal := grid.training.goal) > 1 and name not in BY_RMSE:
+                    yield f"{section}.{name}.training.goal: got {goal:g}: expected an accuracy, at most 1"
 
     def _shapes_wrong(self) -> Iterator[str]:
         for backend in BACKENDS:

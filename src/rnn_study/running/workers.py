@@ -37,10 +37,10 @@ _MOST = 1000  # workers: each is a process with a framework in its memory
 
 
 def worker_count() -> int:
-    """Processes to keep busy: RNN_STUDY_WORKERS, else the cores this process may use. Results never depend on it."""
+    """Processes to keep busy: RNN_STUDY_WORKERS, else as many as there are cores for. Results never depend on it."""
     text = os.environ.get("RNN_STUDY_WORKERS", "")
     if not text:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return machine.cores()
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= _MOST):
         raise StudyError(
             f"RNN_STUDY_WORKERS: got {text[:40]!r}: expected a whole number of 1 to {_MOST}, each is a process with a "

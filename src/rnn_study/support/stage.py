@@ -1,16 +1,22 @@
 """How a pipeline script runs: its arguments, one-line errors, and leaving when DVC does."""
 
 import atexit
+import fcntl
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+from urllib.parse import quote
 
 import typer
 
 from .errors import StudyError, one_line_errors
+
+_LEAVING = 5.0  # seconds that a process may take to leave when DVC was killed
 
 
 def _leave_with(parent: int) -> None:
@@ -42,6 +48,42 @@ def with_own_code() -> None:
     os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"PYTHONPATH": path})
 
 
+def _held(file: TextIO) -> bool:
+    """Whether another process has locked `file`; else this one has now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        pass
+    return False
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold this checkout's lock of the command this process runs; a StudyError where another process holds it. DVC has
+    a lock of its own, which whoever runs a script by hand does not meet."""
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    if not Path(".dvc").is_dir():  # not in a checkout
+        yield
+        return
+    path = Path(".dvc/tmp") / f"{quote(command, safe=' ')[:200]}.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        until = time.monotonic() + _LEAVING
+        while _held(file):
+            if time.monotonic() > until:
+                file.seek(0)
+                raise StudyError(
+                    f"{command}: process {file.read() or '?'} is at it: expected one at a time; wait for it, or end it"
+                )
+            time.sleep(0.1)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
 def run(main: Callable[..., None]) -> None:
     """Run `main` with the command line's arguments. Under DVC the process ends when DVC is killed."""
     if "DVC_STAGE" in os.environ:
@@ -49,7 +91,8 @@ def run(main: Callable[..., None]) -> None:
     try:
         with one_line_errors():
             with_own_code()
-            typer.run(main)
+            with _alone():
+                typer.run(main)
     except SystemExit as end:
         if end.code:
             raise
