@@ -15,7 +15,7 @@ from rnn_study import config
 from rnn_study.data.prepared import save_task
 from rnn_study.data.tasks import airline
 from rnn_study.running import experiments
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import Local
 from rnn_study.running.run import results
 
 SETTINGS = {"learning_rate": 0.005, "clip": 1.0, "dropout": 0.0}  # one setting for all: this compares inputs
@@ -39,7 +39,7 @@ def main() -> None:
             specs.append(replace(spec, data=str(path), tests=False))
             places[specs[-1]] = (choice, cell)
     scores: dict[tuple, list[float]] = {}
-    with Executor("pytorch", "airline-options", "cpu") as executor:
+    with Local("pytorch", "airline-options", "cpu") as executor:
         for spec, run in zip(specs, executor.run(specs), strict=True):
             scores.setdefault(places[spec], []).append(results.read_summary(run.folder)["scores"]["validation"])
     print("# Options of the airline series\n")

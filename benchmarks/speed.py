@@ -37,7 +37,7 @@ from rnn_study.model.init import SCHEMES
 from rnn_study.model.network import Layer, Network
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Batch, Task
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import Local
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.support.files import write_tables
 
@@ -193,7 +193,7 @@ def ours(backend: str, case: Case, seeds: int, data: Path) -> float:
         seed=0,
     )
     # Workers find the store in the folder too.
-    with tempfile.TemporaryDirectory() as folder, chdir(folder), Executor(backend, "speed", "cpu") as executor:
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), Local(backend, "speed", "cpu") as executor:
         for worker in executor._workers:
             worker.wait()
         start = time.perf_counter()

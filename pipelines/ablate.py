@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage
@@ -16,7 +16,7 @@ from rnn_study.support.files import read_json, write_json
 def main() -> None:
     parameters = config.load()
     framework = parameters.gradients.framework
-    with Executor(framework, "ablate", parameters.device) as executor:
+    with start(parameters, framework, "ablate") as executor:
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.behaviour.gradients import ablations
 

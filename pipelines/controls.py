@@ -7,7 +7,7 @@ from rnn_study import config
 from rnn_study.behaviour.long_range import controls
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.running import experiments
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage
@@ -17,7 +17,7 @@ from rnn_study.support.files import write_json
 def main() -> None:
     parameters = config.load()
     backend = parameters.gradients.framework
-    with Executor(backend, "controls", parameters.device) as executor:
+    with start(parameters, backend, "controls") as executor:
         tasks = {name: load_task(prepared_file(name)) for name, task in parameters.tasks if task.controls}
         specs = [spec for task in tasks.values() for spec in experiments.controls(parameters, task)]
         with Tracker("controls", backend, {name: data_tags(name) for name in tasks}) as tracker:

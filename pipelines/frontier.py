@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rnn_study import config
 from rnn_study.behaviour.long_range import frontier, problem_card
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.tracking import Tracker, card_tags
 from rnn_study.support import stage
 from rnn_study.support.files import write_tables
@@ -15,7 +15,7 @@ from rnn_study.support.files import write_tables
 def main(name: str) -> None:
     parameters = config.load()
     params = parameters.frontiers[name]
-    with Executor(params.framework, f"frontier-{name}", parameters.device) as executor:
+    with start(parameters, params.framework, f"frontier-{name}") as executor:
         about = problem_card.card(params, name)
         with Tracker("frontier", params.framework, {name: card_tags(about)}) as tracker:
             follow = partial(tracker.follow, executor)

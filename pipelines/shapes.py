@@ -5,7 +5,7 @@ from pathlib import Path
 from rnn_study import config
 from rnn_study.data.prepared import load_task
 from rnn_study.running import experiments
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage
@@ -13,7 +13,7 @@ from rnn_study.support import stage
 
 def main(backend: str) -> None:
     parameters = config.load()
-    with Executor(backend, f"shapes-{backend}", parameters.device) as executor:
+    with start(parameters, backend, f"shapes-{backend}") as executor:
         tasks = [load_task(experiments.data_file(parameters, name)) for name in parameters.shapes]
         specs = [spec for task in tasks for spec in experiments.shape(parameters, task, backend)]
         with Tracker("shapes", backend, {name: data_tags(name) for name in parameters.shapes}) as tracker:

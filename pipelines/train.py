@@ -9,7 +9,7 @@ import typer
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.running import experiments
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage
@@ -18,7 +18,7 @@ from rnn_study.support.files import write_json
 
 def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     parameters = config.load()
-    with Executor(backend, "-".join(["train", backend, *(names or [])]), parameters.device) as executor:
+    with start(parameters, backend, "-".join(["train", backend, *(names or [])])) as executor:
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.statistics import summary
 

@@ -8,7 +8,7 @@ import typer
 from rnn_study import config
 from rnn_study.data.prepared import load_task
 from rnn_study.running import experiments, settings
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.running.watch import watch
 from rnn_study.support import stage
@@ -17,7 +17,7 @@ from rnn_study.support.files import write_json
 
 def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     parameters, backend = config.load(), experiments.TUNES
-    with Executor(backend, "-".join(["tune", *(names or [])]), parameters.device) as executor:
+    with start(parameters, backend, "-".join(["tune", *(names or [])])) as executor:
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.running import tuning
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.running import experiments
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage
@@ -15,7 +15,7 @@ from rnn_study.support.files import read_json, write_json
 
 def main() -> None:
     parameters, backend = config.load(), experiments.TUNES
-    with Executor(backend, "untuned", parameters.device) as executor:
+    with start(parameters, backend, "untuned") as executor:
         # Here, for it takes a while, in which the workers import their framework.
         from rnn_study.running import tuning
         from rnn_study.statistics import searches

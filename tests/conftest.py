@@ -42,6 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 TINY = """
 study: quick
 device: cpu
+executor: local
 seeds: [0, 1]
 data: {mnist: embedded, tweets: embedded, glove: embedded, airline: embedded, vectors: glove.6B.50d}
 tuning:
@@ -344,7 +345,7 @@ def requested(browser) -> set[str]:
     return {url for url in found if not url.startswith(("data:", "chrome:"))}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pool():
     """The worker of a backend, by name, started when it is first asked for."""
     with ExitStack() as stack:
@@ -358,7 +359,7 @@ def pool():
         yield start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ask(pool):
     """Call a function of `probes` or `stock_worker` in a backend's worker, its name the first argument."""
 

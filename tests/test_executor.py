@@ -13,7 +13,7 @@ from conftest import ROOT, Project, needs
 
 from rnn_study import config
 from rnn_study.running import frameworks
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import Local
 from rnn_study.running.run import code, results, store
 from rnn_study.running.workers import Workers, worker_count
 from rnn_study.support.errors import StudyError
@@ -68,7 +68,7 @@ def test_results_do_not_depend_on_the_number_of_processes(airline, monkeypatch, 
     found = {}
     for workers, order in (("1", 1), ("3", -1)):
         monkeypatch.setenv("RNN_STUDY_WORKERS", workers)
-        with Executor(backend, "test", "cpu") as executor:
+        with Local(backend, "test", "cpu") as executor:
             executor.run(specs(backend)[::order])
         found[workers] = contents(Path(".run-store"))
         os.rename(".run-store", f"store-{workers}")
@@ -77,13 +77,13 @@ def test_results_do_not_depend_on_the_number_of_processes(airline, monkeypatch, 
 
 
 def test_a_finished_run_is_not_computed_again(airline):
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         first = executor.run(specs(seeds=(0, 1)))
         again = executor.run(specs(seeds=(0, 1, 2)))
     assert not any(run.reused for run in first)
     assert [run.reused for run in again] == [True, True, False] * 2
     assert [run.spec.seed for run in again] == [0, 1, 2] * 2
-    with Executor("pytorch", "test", "auto") as executor:  # auto is cpu here: the same runs
+    with Local("pytorch", "test", "auto") as executor:  # auto is cpu here: the same runs
         assert executor.device != "cpu" or all(run.reused for run in executor.run(specs()))
 
 
@@ -96,10 +96,10 @@ def test_what_is_told_of_a_framework_is_what_a_worker_finds(backend):
 
 
 def test_a_replay_starts_no_process(airline):
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         assert executor._workers  # at once, while the stage reads its data
         executor.run(specs(seeds=(0,)))
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         assert all(run.reused for run in executor.run(specs(seeds=(0,))))
         assert executor._workers == []
         assert not any(run.reused for run in executor.run(specs(seeds=(1,))))  # then it does
@@ -110,10 +110,10 @@ def test_workers_share_one_import_of_their_framework(tmp_path):
     """In a process of its own, for it can have one fork server only."""
     (tmp_path / "driver.py").write_text(
         "import os\n"
-        "from rnn_study.running.executor import Executor\n"
+        "from rnn_study.running.executor import Local\n"
         "if __name__ == '__main__':\n"
         "    os.environ['RNN_STUDY_WORKERS'] = '2'\n"
-        "    with Executor('pytorch', 'test', 'cpu') as executor:\n"
+        "    with Local('pytorch', 'test', 'cpu') as executor:\n"
         "        parents = {worker.submit(os.getppid).result() for worker in executor._workers}\n"
         "        print(len(executor._workers), len(parents), os.getpid() in parents)\n"
     )
@@ -125,7 +125,7 @@ def test_workers_share_one_import_of_their_framework(tmp_path):
 def test_a_worker_that_cannot_start_is_one_clear_line(airline, monkeypatch, first):
     """At once, or in a stage that found all it needed last time and then needs more; the one that started ends."""
     if not first:
-        with Executor("pytorch", "test", "cpu") as executor:
+        with Local("pytorch", "test", "cpu") as executor:
             executor.run(specs(seeds=(0,)))
     start, started = Workers.start, []
 
@@ -139,7 +139,7 @@ def test_a_worker_that_cannot_start_is_one_clear_line(airline, monkeypatch, firs
     monkeypatch.setattr(Workers, "start", second_fails)
     with (
         pytest.raises(StudyError, match="no more processes"),
-        Executor("pytorch", "test", "cpu") as executor,
+        Local("pytorch", "test", "cpu") as executor,
     ):
         executor.run(specs(seeds=(1,)))
     with pytest.raises(RuntimeError, match="after shutdown"):
@@ -149,7 +149,7 @@ def test_a_worker_that_cannot_start_is_one_clear_line(airline, monkeypatch, firs
 def test_a_worker_that_is_not_what_was_told_is_one_clear_line(airline, monkeypatch):
     told = frameworks.environment("pytorch") | {"version": "0.1"}
     monkeypatch.setattr(frameworks, "environment", lambda backend: told)
-    with Executor("pytorch", "test", "cpu") as executor, pytest.raises(StudyError, match="a pytorch worker found"):
+    with Local("pytorch", "test", "cpu") as executor, pytest.raises(StudyError, match="a pytorch worker found"):
         executor.run(specs(seeds=(0,)))
     assert not list(Path(".run-store").glob("*/result.json"))
 
@@ -267,22 +267,22 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(airline):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(StudyError, match=r"params.yaml: device: got 'gpu', but torch .* expected auto or cpu"):
-        Executor("pytorch", "test", "gpu")
+        Local("pytorch", "test", "gpu")
 
 
 def test_the_interpreter_switch(airline, tmp_path, monkeypatch):
     """The worker runs in the environment that the variable names, with that one's packages and no others."""
     monkeypatch.setenv("RNN_STUDY_PYTHON_PYTORCH", str(tmp_path / "nothing"))
     with pytest.raises(StudyError, match=r"RNN_STUDY_PYTHON_PYTORCH: got .*nothing"):
-        Executor("pytorch", "test", "cpu")
+        Local("pytorch", "test", "cpu")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "other"], check=True)
     monkeypatch.setenv("RNN_STUDY_PYTHON_PYTORCH", str(tmp_path / "other/bin/python"))
     with pytest.raises(StudyError, match="pytorch worker died"):  # an environment without NumPy
-        Executor("pytorch", "test", "cpu")
+        Local("pytorch", "test", "cpu")
     (site,) = (tmp_path / "other").glob("lib/python*/site-packages")
     here = next(path for path in sys.path if path.endswith("site-packages"))
     (site / "packages.pth").write_text(here)
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         assert executor.environment["framework"] == "torch"
         assert executor.run(specs(seeds=(0,)))
 
@@ -375,7 +375,7 @@ def test_a_stored_run_that_was_changed_is_computed_again(airline, capfd, where):
     asked = specs(seeds=(0, 1))[:2]
 
     def run():
-        with Executor("pytorch", "test", "cpu") as executor:
+        with Local("pytorch", "test", "cpu") as executor:
             return executor.run(asked)
 
     first, _ = run()
@@ -396,11 +396,11 @@ def test_a_stored_run_that_was_changed_is_computed_again(airline, capfd, where):
 
 
 def test_prune_keeps_what_a_stage_needs(airline):
-    with Executor("pytorch", "one", "cpu") as executor:
+    with Local("pytorch", "one", "cpu") as executor:
         kept = executor.run(specs(seeds=(0,)))
-    with Executor("pytorch", "two", "cpu") as executor:
+    with Local("pytorch", "two", "cpu") as executor:
         executor.run(specs(seeds=(1,)))
-    with Executor("pytorch", "two", "cpu") as executor:  # what `two` needed before, nothing needs now
+    with Local("pytorch", "two", "cpu") as executor:  # what `two` needed before, nothing needs now
         kept += executor.run(specs(seeds=(2,)))
     said = airline.run("rnn-study", "prune").stdout
     assert said.startswith("2 runs deleted")
@@ -409,7 +409,7 @@ def test_prune_keeps_what_a_stage_needs(airline):
 
 
 def test_prune_in_the_middle_of_a_stage_takes_nothing_from_it(airline):
-    with Executor("pytorch", "one", "cpu") as executor:
+    with Local("pytorch", "one", "cpu") as executor:
         executor.run(specs(seeds=(0,)))
         assert store.prune() == []
         assert all(run.reused for run in executor.run(specs(seeds=(0,))))
@@ -421,11 +421,11 @@ def test_an_interpreter_that_is_none_is_one_clear_line(airline, tmp_path, monkey
         (tmp_path / "python").chmod(mode)
         monkeypatch.setenv("RNN_STUDY_PYTHON_PYTORCH", str(tmp_path / "python"))
         with pytest.raises(StudyError, match="expected a Python interpreter"):
-            Executor("pytorch", "test", "cpu")
+            Local("pytorch", "test", "cpu")
 
 
 def test_published_runs_lie_on_disk_once(airline):
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         (run,) = executor.run(specs(seeds=(0,))[:1])
     store.publish(run.folder, Path("runs/here"))
     for path in Path("runs/here").iterdir():
@@ -462,7 +462,7 @@ def generated(problem="adding", steps=6, cell="vanilla", seed=0, **more):
 def test_runs_on_generated_data_need_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = [generated(seed=seed) for seed in (0, 1)] + [generated("parity", 8)]
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         first = executor.run(asked)
         again = executor.run([*asked, generated(steps=7)])
     assert [run.reused for run in first] == [False] * 3
@@ -535,14 +535,14 @@ def test_every_run_finds_a_worker():
         chance = random.Random(seed)
         workers = [SimpleNamespace(given={}, shapes=set(), submit=lambda *_: Future()) for _ in range(2)]
         waiting, done = executor._Shapes(runs, 2.0), []
-        executor.Executor._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
+        executor.Local._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
         while busy := [worker for worker in workers if worker.given]:
             worker = chance.choice(busy)
             run = next(iter(worker.given))
             del worker.given[run]
             waiting.took(run, 0.01)
             done.append(run)
-            executor.Executor._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
+            executor.Local._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
         assert sorted(done) == sorted(runs)
 
 

@@ -17,7 +17,7 @@ from test_executor import airline, contents, specs  # noqa: F401
 
 from rnn_study.model.backend import BACKENDS
 from rnn_study.running.events import Finished
-from rnn_study.running.executor import Executor, saving_seconds
+from rnn_study.running.executor import Local, saving_seconds
 from rnn_study.running.run import store
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.support.errors import StudyError
@@ -40,7 +40,7 @@ def long(backend: str, epochs: int = 150) -> RunSpec:
 
 def epochs_told(spec: RunSpec) -> list[int]:
     """The epochs that a run of `spec` trains now."""
-    with Executor(spec.backend, "test", "cpu") as executor:
+    with Local(spec.backend, "test", "cpu") as executor:
         events = list(executor.stream([spec]))
     assert isinstance(events[-1], Finished)
     return [event.row["epoch"] for event in events[:-1]]
@@ -54,9 +54,9 @@ def interrupted(airline, monkeypatch):  # noqa: F811
 
     def interrupt(spec: RunSpec) -> int:
         script = (
-            "import test_resume as t\nfrom rnn_study.running.executor import Executor\n"
+            "import test_resume as t\nfrom rnn_study.running.executor import Local\n"
             "if __name__ == '__main__':\n"
-            f"    with Executor({spec.backend!r}, 'test', 'cpu') as executor:\n"
+            f"    with Local({spec.backend!r}, 'test', 'cpu') as executor:\n"
             f"        executor.run([t.long({spec.backend!r})])\n"
         )
         path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
@@ -126,7 +126,7 @@ def test_a_state_that_cannot_be_written_costs_no_run(airline, monkeypatch, capsy
     monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", "0")
     Path(".run-store").mkdir()
     Path(".run-store/states").write_text("no folder")
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         (run,) = executor.run(specs(seeds=(0,))[:1])
     assert (run.folder / "result.json").is_file()
     store.save_state("other", {"told": np.zeros(3, np.uint8)})
@@ -136,7 +136,7 @@ def test_a_state_that_cannot_be_written_costs_no_run(airline, monkeypatch, capsy
 def test_short_runs_are_not_saved(airline, monkeypatch):  # noqa: F811
     monkeypatch.delenv("RNN_STUDY_SAVE_SECONDS", raising=False)
     assert saving_seconds() == 60
-    with Executor("pytorch", "test", "cpu") as executor:
+    with Local("pytorch", "test", "cpu") as executor:
         executor.run(specs(seeds=(0,)))
     assert not Path(".run-store/states").exists()
 

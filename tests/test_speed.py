@@ -11,7 +11,7 @@ from conftest import FRAMEWORK, ROOT, needs
 
 from rnn_study.data.prepared import load_task, save_task
 from rnn_study.model.backend import BACKENDS
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import Local
 
 SMALL = {
     "classes": speed.Case("gru", 3, (48, 4, 2), 5, 16, 2),
@@ -81,14 +81,14 @@ def test_ours_starts_from_an_empty_store_and_trains_every_seed(monkeypatch, tmp_
     monkeypatch.chdir(tmp_path)
     case, seen = SMALL["a number"], []
     save_task(speed.task(case), tmp_path / "data.npz")
-    run = Executor.run
+    run = Local.run
 
     def watched(self, specs):
         seen.extend(run(self, specs))
         seen.extend(json.loads((one.folder / "result.json").read_text())["updates"] for one in seen[:])
         return seen
 
-    monkeypatch.setattr(Executor, "run", watched)
+    monkeypatch.setattr(Local, "run", watched)
     for _ in range(2):
         seen.clear()
         assert speed.ours("pytorch", case, 3, tmp_path / "data.npz") > 0

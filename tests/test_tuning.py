@@ -29,7 +29,7 @@ def search(
     from rnn_study.data.prepared import load_task, prepared_file
     from rnn_study.running import tuning
     from rnn_study.running.events import Finished
-    from rnn_study.running.executor import Executor
+    from rnn_study.running.executor import Local
 
     parameters = config.load()
     if trials:
@@ -41,7 +41,7 @@ def search(
         parameters = parameters.model_copy(update={"tasks": parameters.tasks.model_copy(update={"airline": own})})
     prepared = load_task(prepared_file("airline"))
     finished = 0
-    with Executor("pytorch", "tune", "cpu") as executor:
+    with Local("pytorch", "tune", "cpu") as executor:
         for event in tuning.tune(parameters, prepared, executor):
             finished += isinstance(event, Finished)
             if finished == stop_after:

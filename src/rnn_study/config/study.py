@@ -80,6 +80,7 @@ class Gradients(Model):
 class Config(Model):
     study: Literal["quick", "real"]
     device: Literal["auto", "cpu", "gpu"]
+    executor: Literal["local", "ray"]  # no result depends on it
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=2)]
     data: Data
     tuning: Tuning

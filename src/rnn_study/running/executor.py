@@ -1,4 +1,4 @@
-"""Many independent runs: one single-threaded process a core, finished runs taken from the run store."""
+"""Many independent runs, finished ones taken from the run store; on this machine one single-threaded process a core."""
 
 import math
 import multiprocessing
@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,13 +26,18 @@ from .run.spec import RunSpec
 from .run.train import Training
 from .workers import Workers, starting, worker_count
 
+if TYPE_CHECKING:
+    from rnn_study.config import Config
+
+Row = dict[str, float]  # an epoch of a history
+
 
 def _take_rows(rows: multiprocessing.Queue) -> None:
     global _rows
     _rows = rows
 
 
-_load_task = lru_cache(maxsize=4)(catalogue.load)
+load_task = lru_cache(maxsize=4)(catalogue.load)
 
 
 _COMPILING = {"pytorch": 0.0, "tensorflow": 2.0}  # seconds that a worker may lose on a shape that is new to it
@@ -57,7 +63,7 @@ def _work(run: str, spec: RunSpec, saving: float) -> None:
     start = saved = time.perf_counter()
     state = store.load_state(run)
     before = float(state["seconds"]) if state else 0.0
-    training = Training(spec, _load_task(spec.task, spec.data), state=state)
+    training = Training(spec, load_task(spec.task, spec.data), state=state)
     for row in training:
         _rows.put((run, row))
         if time.perf_counter() - saved >= saving:
@@ -67,6 +73,62 @@ def _work(run: str, spec: RunSpec, saving: float) -> None:
     seconds = before + time.perf_counter() - start
     store.add(run, spec, result, seconds)
     _rows.put((run, seconds))
+
+
+class Executor:
+    """Computes the runs of one backend for `owner` (a stage), those alone that the run store does not hold. One serves
+    many lists.
+
+    `environment` names the framework, its version, and Python's and NumPy's; `device` is the kind in use.
+    """
+
+    environment: dict[str, str]
+    device: str
+
+    def __init__(self, backend: str, owner: str):
+        self.backend, self.owner = backend, owner
+        self._runs: set[str] = set()
+
+    def _begin(self, fresh: dict[str, RunSpec]) -> None:
+        """Let work begin on these, by id."""
+        raise NotImplementedError
+
+    def _told(self, fresh: dict[str, RunSpec]) -> Iterator[tuple[str, Row | None]]:
+        """What is told of each until all are in the store: a row of its history an epoch; None once it is there."""
+        raise NotImplementedError
+
+    def _close(self, wait: bool = False) -> None:
+        """End what works for this."""
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._close(wait=kind is None)
+        if kind is None:
+            store.claim(self.owner, self._runs)
+
+    def stream(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
+        """Run `specs`; yields events as they come. A run that the store holds comes at once."""
+        resolved = [replace(spec, device=self.device) for spec in specs]
+        runs = {store.run_id(spec, self.environment): spec for spec in resolved}
+        self._runs |= runs.keys()
+        store.claim(self.owner, self._runs | store.claimed(self.owner))  # what it needed stays until it ends
+        fresh = {run: spec for run, spec in runs.items() if store.find(run) is None}
+        if fresh:
+            self._begin(fresh)
+        for run, spec in runs.items():
+            if run not in fresh:
+                yield Finished(run, spec, store.ROOT / run, self.environment, reused=True)
+        for run, row in self._told(fresh) if fresh else ():
+            if row is None:
+                yield Finished(run, runs[run], store.ROOT / run, self.environment, reused=False)
+            else:
+                yield Progress(run, runs[run], row)
+
+    def run(self, specs: Sequence[RunSpec]) -> list[Finished]:
+        """`stream` to its end: the finished runs in the order of `specs`."""
+        return in_order(specs, self.stream(specs))
 
 
 class _Shapes:
@@ -114,17 +176,13 @@ class _Worker(Workers):
         self.shapes: set[RunSpec] = set()
 
 
-class Executor:
-    """The workers of one backend, for `owner` (a stage). They import their framework once and serve many lists. They
-    start at once, but where all that `owner` needed last time is still in the store: then at the first run that is
-    not.
-
-    `environment` names the framework, its version, and Python's and NumPy's; `device` is the kind in use.
-    """
+class Local(Executor):
+    """Workers on this machine. They import their framework once, and start at once, but where all that `owner` needed
+    last time is still in the store: then at the first run that is not."""
 
     def __init__(self, backend: str, owner: str, device: str):
-        self.backend, self.owner, self._saving = backend, owner, saving_seconds()
-        self._runs: set[str] = set()
+        super().__init__(backend, owner)
+        self._saving = saving_seconds()
         self._workers: list[_Worker] = []
         told = frameworks.environment(backend)
         if told and (device == "cpu" or (device == "auto" and frameworks.surely_no_gpu())):
@@ -181,52 +239,43 @@ class Executor:
                     break
                 worker.given[run] = worker.submit(_work, run, fresh[run], self._saving)
 
-    def __enter__(self) -> "Executor":
-        return self
+    def _begin(self, fresh: dict[str, RunSpec]) -> None:
+        self._waiting = _Shapes(fresh, _COMPILING[self.backend])
+        self._ready()
+        self._feed(self._waiting, fresh)
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._close(wait=kind is None)
-        if kind is None:
-            store.claim(self.owner, self._runs)
-
-    def stream(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
-        """Run `specs`; yields events as they come. A run that the store holds comes at once."""
-        resolved = [replace(spec, device=self.device) for spec in specs]
-        runs = {store.run_id(spec, self.environment): spec for spec in resolved}
-        self._runs |= runs.keys()
-        store.claim(self.owner, self._runs | store.claimed(self.owner))  # what it needed stays until it ends
-        fresh = {run: spec for run, spec in runs.items() if store.find(run) is None}
-        waiting = _Shapes(fresh, _COMPILING[self.backend])
-        if fresh:
-            self._ready()
-            self._feed(waiting, fresh)
-        for run, spec in runs.items():
-            if run not in fresh:
-                yield Finished(run, spec, store.ROOT / run, self.environment, reused=True)
-        while fresh:
-            for run, told in _told(self._rows):
+    def _told(self, fresh: dict[str, RunSpec]) -> Iterator[tuple[str, Row | None]]:
+        left = set(fresh)
+        while left:
+            for run, told in _said(self._rows):
                 if isinstance(told, dict):
-                    yield Progress(run, runs[run], told)
+                    yield run, told
                     continue
-                waiting.took(run, told)
+                self._waiting.took(run, told)
                 for worker in self._workers:
                     worker.given.pop(run, None)
-                self._feed(waiting, fresh)
-                yield Finished(run, fresh.pop(run), store.ROOT / run, self.environment, reused=False)
+                self._feed(self._waiting, fresh)
+                left.remove(run)
+                yield run, None
             for worker in self._workers:
                 with worker.one_line():
                     for future in worker.given.values():
                         if future.done():
                             future.result()
 
-    def run(self, specs: Sequence[RunSpec]) -> list[Finished]:
-        """`stream` to its end: the finished runs in the order of `specs`."""
-        return in_order(specs, self.stream(specs))
 
-
-def _told(rows: multiprocessing.Queue) -> Iterator[tuple[str, dict[str, float] | float]]:
+def _said(rows: multiprocessing.Queue) -> Iterator[tuple[str, Row | float]]:
     """What workers tell within a fifth of a second, then what else is there."""
     with suppress(queue.Empty):
         yield rows.get(timeout=0.2)
         while True:
             yield rows.get_nowait()
+
+
+def start(parameters: "Config", backend: str, owner: str) -> Executor:
+    """The executor that params.yaml names."""
+    if parameters.executor == "ray":
+        from .cluster import Cluster  # here, for Ray is no package that everybody needs
+
+        return Cluster(backend, owner, parameters.device)
+    return Local(backend, owner, parameters.device)

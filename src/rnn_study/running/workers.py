@@ -27,7 +27,7 @@ from .run.code import SRC
 J, R = TypeVar("J"), TypeVar("R")
 # One thread in every library of a worker, and no settings of the user's for Keras; they read these when they are first
 # imported.
-_OURS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {"KERAS_HOME": os.devnull}
+OURS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {"KERAS_HOME": os.devnull}
 # What else libraries read can change a run's bytes and stands in no run's id, but for memory and messages.
 _FOREIGN = re.compile(
     r"(XLA|TF2?|KERAS|TORCH\w*|PYTORCH|G?OMP|KMP|MKL|OPENBLAS|BLIS|VECLIB|ONEDNN|DNNL|CUDNN|CUBLAS|NPY|NVIDIA_TF32)_"
@@ -49,12 +49,12 @@ def worker_count() -> int:
     return int(text)
 
 
-def _clear_environment() -> None:
+def clear_environment() -> None:
     """Leave what would change results out of the environment that workers inherit."""
     for name in list(os.environ):
-        if _FOREIGN.match(name) and name not in _HARMLESS and name not in _OURS:
+        if _FOREIGN.match(name) and name not in _HARMLESS and name not in OURS:
             del os.environ[name]
-    os.environ.update(_OURS)
+    os.environ.update(OURS)
 
 
 def _leave() -> None:
@@ -79,9 +79,20 @@ def _start(initialise: Callable[..., None] | None, arguments: tuple) -> None:
         initialise(*arguments)
 
 
-def _environment(backend: str) -> dict[str, str]:
+def environment(backend: str) -> dict[str, str]:
+    """What a worker finds: framework, version, device (the kind that `auto` means), Python, NumPy."""
     versions = {"python": platform.python_version(), "numpy": np.__version__, "threads": "1"}
     return backends.load(backend).environment() | versions
+
+
+def resolve(device: str, found: dict[str, str]) -> str:
+    """The kind of device that `device` (auto | cpu | gpu) means where a worker found this (`environment`)."""
+    if device == "gpu" and found["device"] != "gpu":
+        raise StudyError(
+            f"params.yaml: device: got 'gpu', but {found['framework']} {found['version']} finds none: expected auto or "
+            "cpu here"
+        )
+    return found["device"] if device == "auto" else device
 
 
 @contextmanager
@@ -141,7 +152,7 @@ class Workers:
     def __init__(self, backend: str, owner: str, count: int | None = None, fork: bool = False):
         self._interpreter = frameworks.interpreter(backend)
         self.backend, self.owner = backend, owner
-        _clear_environment()
+        clear_environment()
         self.context = _context(backend, self._interpreter, fork)
         self.count = count or worker_count()
         self._pool: ProcessPoolExecutor | None = None
@@ -159,7 +170,7 @@ class Workers:
             with starting(self.owner), self.one_line(), _inherited(self._interpreter):
                 self._pool = ProcessPoolExecutor(self.count, self.context, _start, (initialise, arguments))
                 # One question for each worker, so that all of them import the framework at the same time.
-                self._found, *_ = (self._pool.submit(_environment, self.backend) for _ in range(self.count))
+                self._found, *_ = (self._pool.submit(environment, self.backend) for _ in range(self.count))
         except BaseException:
             self.close()
             raise
@@ -186,12 +197,7 @@ class Workers:
 
     def resolve(self, device: str) -> str:
         """The kind of device that `device` (auto | cpu | gpu) means here."""
-        if device == "gpu" and self.environment["device"] != "gpu":
-            raise StudyError(
-                f"params.yaml: device: got 'gpu', but {self.environment['framework']} "
-                f"{self.environment['version']} finds none: expected auto or cpu here"
-            )
-        return self.environment["device"] if device == "auto" else device
+        return resolve(device, self.environment)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         """Run `function`, a module's own, in one of the processes."""
@@ -223,7 +229,7 @@ def spread(
     function: Callable[[J], R], jobs: Iterable[J], initialise: Callable[..., None] = _nothing, *arguments: Any
 ) -> Iterator[R]:
     """The results of `function` on `jobs`, in their order, from processes that need no framework."""
-    _clear_environment()
+    clear_environment()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool:
         try:

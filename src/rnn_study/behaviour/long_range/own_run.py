@@ -18,7 +18,7 @@ from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.running import experiments
 from rnn_study.running.events import Event, Finished
-from rnn_study.running.executor import Executor
+from rnn_study.running.executor import start
 from rnn_study.running.run import results, store
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.running.watch import watch
@@ -126,7 +126,7 @@ def run(asked: Asked) -> list[Finished]:
     specs = _specs(parameters, params, asked.problem)
     board, console, finished = Board(specs), Console(width=None if sys.stdout.isatty() else 120), []
     terminal = sys.stdout.isatty()
-    with Executor(params.framework, f"run-{asked.problem}", parameters.device) as executor:
+    with start(parameters, params.framework, f"run-{asked.problem}") as executor:
         events = executor.stream(specs)
         shown = Live(console=console, refresh_per_second=4) if terminal else nullcontext()
         with shown:
