@@ -25,6 +25,18 @@ def test_more_solved_seeds_win_and_then_fewer_updates():
     assert choice.chosen(never, BUDGET).tolist() == [0]
 
 
+def test_one_more_solved_seed_outweighs_all_updates():
+    late, early = [[99]] * 4 + [[BUDGET]], [[1]] * 3 + [[BUDGET]] * 2
+    assert choice.chosen(runs(early, late), BUDGET).tolist() == [1]
+
+
+def test_two_solved_lengths_are_enough_for_a_slope():
+    """Four times the length at a tenth of the rate, by every seed."""
+    tried = runs([[10, BUDGET, BUDGET]] * 3, [[BUDGET, 10, BUDGET]] * 3)
+    found = choice.slope([5, 20, 80], [0.1, 0.01], tried, BUDGET)
+    assert found == pytest.approx([np.log(0.1) / np.log(4)] * 3, abs=1e-9)
+
+
 def test_a_seed_counts_at_the_setting_that_the_others_choose():
     """Each of three settings solves with one seed alone: the best looks like a third, and is nothing."""
     lucky = runs(*[[[10] if seed == setting else [BUDGET] for seed in range(3)] for setting in range(3)])

@@ -309,7 +309,7 @@ def alive(pid: int) -> bool:
 def test_a_killed_stage_leaves_no_process_and_does_only_the_rest(project):
     """Killed with SIGKILL in the middle, as by the kernel; the parent that DVC is dies, not the script itself."""
     prepare(project, "mnist_rows")
-    project.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2, 3]")
+    project.edit("params.yaml", "local\nseeds: [0, 1]", "local\nseeds: [0, 1, 2, 3]")
     project.edit(
         "params.yaml",
         "training: {batch_size: 128, epochs: 2, patience: 2}\n    tuning: {epochs: 1, "

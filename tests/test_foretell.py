@@ -1,5 +1,7 @@
 """What a number foretells: against scikit-learn's AUC, by hand, and on runs that it says nothing of."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -73,6 +75,44 @@ def test_a_number_that_tells_is_found():
 @pytest.mark.parametrize("solved", [[True] * 8, [True, False] * 4])
 def test_none_where_a_half_has_no_pair(solved):
     assert foretold(np.arange(8.0), np.array(solved), np.zeros(8, int), np.arange(8)) is None
+
+
+def naive(values, solved, strata, seeds, sample):
+    """Of the runs of a sample of seeds, each as often as it stands there: the share of pairs in which the solved run
+    has the larger number, a tie a half; 0.5 of no pair."""
+    won = [
+        (values[a] > values[b]) + (values[a] == values[b]) / 2
+        for one in sample
+        for other in sample
+        for a in np.flatnonzero((seeds == one) & solved)
+        for b in np.flatnonzero((seeds == other) & ~solved)
+        if strata[a] == strata[b]
+    ]
+    return np.mean(won) if won else 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 5, 6, 7])
+def test_the_interval_is_that_of_all_samples(seed):
+    """Three seeds a half: 27 samples of each, every two of which are equally likely."""
+    data = runs(np.random.default_rng(seed), seeds=6, strata=3, tells=1.0)
+    found = foretold(*data)
+
+    def judged(first, second):
+        aucs = naive(*data, first), naive(*data, second)
+        return np.mean([auc if other >= 0.5 else 1 - auc for auc, other in (aucs, aucs[::-1])])
+
+    assert found.auc == pytest.approx(judged((0, 2, 4), (1, 3, 5)))
+    assert found.larger == (naive(*data, range(6)) >= 0.5)
+    samples = [judged(a, b) for a in product((0, 2, 4), repeat=3) for b in product((1, 3, 5), repeat=3)]
+    assert found.low < found.high
+    for bound, q in ((found.low, 0.025), (found.high, 0.975)):  # of 9,999 draws among 729
+        low, high = np.quantile(samples, [q - 0.008, q + 0.008], method="inverted_cdf")
+        assert low - 1e-9 <= bound <= high + 1e-9
+
+
+def test_two_seeds_a_half_are_enough():
+    values, solved = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 0, 1, 1], bool)
+    assert foretold(values, solved, np.zeros(4, int), np.arange(4))[:4] == (1.0, 0.5, 1.0, True)
 
 
 def test_none_of_three_seeds():

@@ -66,6 +66,7 @@ def follow(tmp_path):
 
     def run(specs, title):
         run.asked.append([(spec.variant, spec.data.steps, spec.seed) for spec in specs])
+        run.titles.append(title)
         found = []
         for number, spec in enumerate(specs):
             folder = tmp_path / f"{len(run.asked)}-{number}"
@@ -78,8 +79,33 @@ def follow(tmp_path):
             found.append(Finished(f"{number}", spec, folder, {}, reused=False))
         return found
 
-    run.asked = []
+    run.asked, run.titles = [], []
     return run
+
+
+def test_a_row_says_of_a_run_what_it_was_and_how_it_ended(follow):
+    """Updates: those at which it solved the problem, else all it was given, also where it stopped before."""
+    rows = {
+        (one.row["axis"], one.row["variant"], one.row["steps"], one.row["seed"]): one.row
+        for one in frontier.walk(QUICK, params(), "adding", [6, 12], follow)
+    }
+    solved, not_solved = rows["budget", "vanilla", 6, 2], rows["budget", "vanilla", 12, 2]
+    assert solved | {"units": None} == {
+        "axis": "budget",
+        "variant": "vanilla",
+        "cell": "vanilla",
+        "learning_rate": params().training.learning_rate,
+        "steps": 6,
+        "seed": 2,
+        "units": None,
+        "parameters": 7,
+        "solved": True,
+        "updates": 30,
+        "diverged": False,
+        "scores": {"validation": 0.1, "test": 0.2},
+    }
+    assert (not_solved["solved"], not_solved["updates"]) == (False, params().training.updates)
+    assert follow.titles == ["frontier adding: 6, 12 steps"]
 
 
 def test_a_cell_stops_after_two_lengths_with_nothing_solved(follow):

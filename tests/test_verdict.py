@@ -96,6 +96,9 @@ def test_seeds_needed_are_those_of_the_t_test():
     x = np.random.default_rng(1).normal(0, 2.0, 12)
     needed = TTestPower().solve_power(2.0 / x.std(ddof=1), alpha=ALPHA, power=0.8, alternative="two-sided")
     assert verdict.seeds_needed(crossed.over_seeds(x), 2.0, ALPHA) == pytest.approx(needed, abs=2)
+    more = TTestPower().solve_power(0.8 / x.std(ddof=1), alpha=ALPHA, power=0.8, alternative="two-sided")
+    assert more > 2 * len(x)  # beyond what there is
+    assert verdict.seeds_needed(crossed.over_seeds(x), 0.8, ALPHA) == pytest.approx(more, abs=2)
     assert verdict.seeds_needed(crossed.over_seeds(x), 200.0, ALPHA) == DECIDES
     assert verdict.seeds_needed(Mean(0.0, 0.0, 0.0, 9.0, 10), 1.0, ALPHA) == DECIDES
 
