@@ -7,22 +7,22 @@ against each other (`trainings.py`); trained networks are moved from one framewo
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnn_study.config import Config
 from rnn_study.model import reference
 from rnn_study.model.backend import BACKENDS, Pass
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import WORST, Task
-from rnn_study.running import experiments
 from rnn_study.running.run import results
-from rnn_study.running.settings import chosen
 
 from .probes import Problem, Tree, deviation, slots_deviation, tree_deviation
 from .problems import UPDATES, Options, update_problem
 from .trainings import Curves, Training
+
+if TYPE_CHECKING:
+    from rnn_study.config import Config
 
 CHECKS = (
     *(_PASS := ("forward", "final states", "gradients", "input gradient")),
@@ -138,8 +138,12 @@ class Trained:
         return BACKENDS[1 - BACKENDS.index(self.backend)]
 
 
-def trained(config: Config, task: Task, runs: Path) -> list[Trained]:
+def trained(config: "Config", task: Task, runs: Path) -> list[Trained]:
     """The networks of `task` that the study trained with its first seed, published under `runs`."""
+    # Here, for benchmarks/gpu.py needs the other checks, where there are few packages.
+    from rnn_study.running import experiments
+    from rnn_study.running.settings import chosen
+
     found, settings = [], chosen(config, task.name, config.seeds)
     for name in config.task(task.name).cells:
         tuned = settings(name, config.seeds[0]) | {"dropout": 0.0}
