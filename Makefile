@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export LOGNAME := $(or $(LOGNAME),$(shell id -un 2>/dev/null || id -u))
 export HOME := $(or $(HOME),$(CURDIR)/.dvc/tmp)
 
-.PHONY: study test faults lint ui site clean
+.PHONY: study test faults bench lint ui site clean
 .DEFAULT_GOAL := study
 
 # Built anew when the lock or the project's metadata changes, the project was moved, or PYTHON names another version.
@@ -26,8 +26,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "error: $$($(PYTHON) --version): expected Python 3.11 to 3.13; set PYTHON=python3.12, say"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[pytorch]'
 	@{ echo "$(CURDIR)"; $(VENV)/bin/python --version; } > $@
 
 # Programs by their path: make 3.81, that of macOS, looks for them in the PATH it was started with.
@@ -36,11 +36,17 @@ study: $(VENV)/.ready
 	$(VENV)/bin/dvc repro
 
 test: $(VENV)/.ready
-	$(VENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Kills the study at every crash point and at random: about an hour.
 faults: $(VENV)/.ready
 	$(VENV)/bin/python tests/faults.py
+
+# Speed against what a user would write: half an hour on a machine that does nothing else.
+bench: $(VENV)/.ready
+	$(VENV)/bin/python benchmarks/speed.py
+	$(VENV)/bin/python benchmarks/growth.py
+	$(VENV)/bin/python benchmarks/preprocessing.py
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check

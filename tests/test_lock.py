@@ -1,0 +1,40 @@
+"""requirements.lock: every package with an exact version and hashes, and every package that the project asks for."""
+
+import re
+import tomllib
+from importlib.metadata import version
+
+import pytest
+from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ENTRY = re.compile(r"^(\S+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M)
+
+
+def pinned() -> dict[str, str]:
+    text = (ROOT / "requirements.lock").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    found = ENTRY.findall(text)
+    assert sum(1 + hashes.count("--hash") for _, _, hashes in found) == len(lines)  # nothing stands there besides
+    names = [canonicalize_name(name) for name, *_ in found]
+    assert names == sorted(set(names))
+    return dict(zip(names, (its for _, its, _ in found), strict=True))
+
+
+def test_every_package_has_a_version_and_hashes():
+    assert len(pinned()) > 200
+
+
+def test_what_the_project_asks_for_is_there_in_a_version_that_it_allows():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    locked = pinned()
+    for requirement in map(Requirement, asked):
+        its = locked[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(its), f"{requirement}: {its} is locked"
+
+
+@pytest.mark.parametrize("name", ["numpy", "tensorflow", "dvc", "mlflow", "optuna", "ray"])
+def test_what_is_installed_is_what_is_locked(name):
+    assert version(name) == pinned()[name]
