@@ -32,7 +32,7 @@ def test_a_study_of_the_readers_own_series_and_texts_speaks_of_these_alone(chang
 
     found = {path.name: unescape(path.read_text()) for path in (changed.folder / "reports").glob("*.html")}
     pages = {name: re.sub(r"<svg.*?</svg>|[+-]?\d+[.]\d+", "", page, flags=re.S) for name, page in found.items()}
-    assert len(pages) == 9
+    assert len(pages) == 10
     for name, page in pages.items():
         for word in ("assenger", "Jenkins", "emoticon", "1949", "Sentiment140"):
             assert word not in page, f"{name}: {word}"

@@ -20,7 +20,7 @@ from rnn_study.running.run import code
 from rnn_study.running.run.store import PUBLISHED
 from rnn_study.support.files import read_arrays
 
-REPORTS = ("comparison", "gradients", "long_range", "parity", "sequence_shapes", "tuning")
+REPORTS = ("benchmarks", "comparison", "gradients", "long_range", "parity", "sequence_shapes", "tuning")
 FRONTIERS = ("adding", "menu", "permuted_mnist")  # of the tiny study
 
 pytestmark = needs("dvc", "mlflow", "optuna", "papermill", "torch", "tensorflow")
@@ -132,7 +132,7 @@ def test_a_notebook_imports_only_what_its_report_depends_on():
         code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         imported = re.findall(r"^(?:from|import) .+$", code, re.M)
         # Whether frameworks agree is no question to seeds; what is found of shapes is exploratory.
-        asked = [] if path.stem in ("parity", "sequence_shapes", "tuning") else ["verdicts"]
+        asked = [] if path.stem in ("benchmarks", "parity", "sequence_shapes", "tuning") else ["verdicts"]
         assert imported == [
             f"from rnn_study.reports import {', '.join(sorted([path.stem, *asked]))}",
             "from rnn_study.reports.elements import display",
@@ -379,7 +379,7 @@ def test_one_cell_of_one_task_changed(changed):
 
 
 def test_a_seed_added_trains_that_seed_alone(changed):
-    changed.edit("params.yaml", "cpu\nseeds: [0, 1]", "cpu\nseeds: [0, 1, 2, 3]")  # one more for each search
+    changed.edit("params.yaml", "local\nseeds: [0, 1]", "local\nseeds: [0, 1, 2, 3]")  # one more for each search
     assert reused(changed, "pipelines/train.py", "pytorch", "airline") == (4, 8)
 
 

@@ -52,6 +52,7 @@ return [...document.querySelectorAll('.table, pre, figure')]
         ("gradients.html", 18),
         ("long_range.html", 16),
         ("sequence_shapes.html", 10),
+        ("benchmarks.html", 2),
         ("index.html", 2),
         ("glossary.html", 0),
     ],
@@ -88,9 +89,10 @@ def test_a_page_in_a_browser(study, browser, page, count, width, scheme):
             "comparison.html",
             "gradients.html",
             "long_range.html",
-            "parity.html",
             "sequence_shapes.html",
             "tuning.html",
+            "parity.html",
+            "benchmarks.html",
         ]
 
 

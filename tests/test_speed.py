@@ -94,3 +94,15 @@ def test_ours_starts_from_an_empty_store_and_trains_every_seed(monkeypatch, tmp_
         assert speed.ours("pytorch", case, 3, tmp_path / "data.npz") > 0
         assert [one.reused for one in seen[:3]] == [False] * 3
         assert seen[3:] == [24] * 3
+
+
+def test_the_committed_rows_are_whole():
+    found = json.loads(speed.RESULT.read_text())
+    rows = {(row["name"], row["ours"], row["theirs"]): row for row in found["rows"]}
+    assert set(rows) == {(name, ours, theirs) for name in speed.CASES for ours in BACKENDS for theirs in speed.THEIRS}
+    assert len(rows) == len(found["rows"])
+    assert (found["seeds"], found["rounds"]) == (speed.FULL.seeds, speed.FULL.rounds)
+    for row in rows.values():
+        assert 0 < row["low"] <= row["ratio"] <= row["high"]
+        assert row["ratio"] == pytest.approx(row["ours_a_second"] / row["theirs_a_second"], rel=0.3)
+        assert 0 < row["of_products"] < 1.2  # the limit, but for a clock's mood

@@ -5,6 +5,7 @@ A literal "[URL]" in a text is split at its brackets, so a text cannot forge a s
 
 import re
 import unicodedata
+from functools import lru_cache
 from html import unescape
 
 # What stands for a whole class of strings. [UNK] is for words without a vector; `tokenise` never returns it.
@@ -44,6 +45,7 @@ _UNSEEN = (0xAD, 0x200B, 0x200C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060,
 _DROPPED = dict.fromkeys((*_CONTROLS, *_UNSEEN))
 # Windows' punctuation, where text was read as Latin-1.
 _WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") or None for code in range(0x80, 0xA0)}
+_NEVER_SEEN = _DROPPED | _WINDOWS
 _ESCAPED = 10  # times at most: nobody means more, and a text made to need one for every letter would never end
 _TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
 _ELONGATION = re.compile(r"([^\W\d_])\1{2,}")
@@ -53,11 +55,13 @@ _CONTRACTION = re.compile(r"(.+)(n't|'(?:s|m|re|ve|ll|d))")
 def plain(text: str) -> str:
     """`text` as a person sees it: HTML's entities written out, however often they were escaped, letters composed,
     nothing invisible in it."""
+    if text.isascii() and text.isprintable() and "&" not in text:  # as most are
+        return text
     for _ in range(_ESCAPED):
         if (found := unescape(text)) == text:
             break
         text = found
-    return unicodedata.normalize("NFC", text.translate(_DROPPED | _WINDOWS))
+    return unicodedata.normalize("NFC", text.translate(_NEVER_SEEN))
 
 
 def tokenise(text: str) -> list[str]:
@@ -67,18 +71,25 @@ def tokenise(text: str) -> list[str]:
     """
     tokens: list[str] = []
     for match in _TOKEN.finditer(plain(text).lower().replace("’", "'")):
-        kind = match.lastgroup
-        if kind == "word":
-            tokens += _word(match[0])
-        elif kind == "dots":
-            tokens.append("...")
-        elif kind == "other":
-            tokens.append(match[0])
-        elif kind == "emoji":
-            tokens.append(match[0].translate(_TONES))
-        elif kind:  # a joiner that joins nothing has none
-            tokens.append(f"[{kind}]")
+        tokens += _spelled(match.lastgroup, match[0])
     return tokens
+
+
+@lru_cache(1 << 16)  # few words make most of a text; and those that are equal are one object
+def _spelled(kind: str | None, found: str) -> tuple[str, ...]:
+    """The tokens of what an alternative of `_TOKEN` found."""
+    match kind:
+        case "word":
+            return tuple(_word(found))
+        case "dots":
+            return ("...",)
+        case "other":
+            return (found,)
+        case "emoji":
+            return (found.translate(_TONES),)
+        case None:  # a joiner that joins nothing
+            return ()
+    return (f"[{kind}]",)
 
 
 def _word(word: str) -> list[str]:

@@ -243,6 +243,21 @@ class Study:
         """benchmarks/results/unrolling.json."""
         return self._read("benchmarks/results/unrolling.json", read_json)
 
+    @property
+    def speed(self) -> dict[str, Any]:
+        """benchmarks/results/speed.json."""
+        return self._read("benchmarks/results/speed.json", read_json)
+
+    @property
+    def growth(self) -> dict[str, Any]:
+        """benchmarks/results/growth.json."""
+        return self._read("benchmarks/results/growth.json", read_json)
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """benchmarks/results/preprocessing.json."""
+        return self._read("benchmarks/results/preprocessing.json", read_json)
+
     def updates(self, name: str, variant: str) -> list[dict[str, np.ndarray]]:
         """Of each seed what every update saw, see `model.backend.EpochTrace`."""
         framework, seeds = self.gradients["framework"], self.profiles(name)[variant][profiles.TRAINED]["seeds"]

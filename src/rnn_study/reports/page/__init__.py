@@ -108,6 +108,7 @@ PAGES = {
     "sequence_shapes": "sequence shapes",
     "tuning": "tuning",
     "parity": "parity",
+    "benchmarks": "speed",
     "explore": "explore",
     "glossary": "glossary",
 }
@@ -150,9 +151,9 @@ def render(notebook: NotebookNode, target: Path) -> None:
 
 
 def render_index(notebooks: list[Path], study: Study, target: Path) -> None:
-    """Write the front page, which links every report, and the glossary beside it."""
+    """Write the front page, which links every report in the order of `PAGES`, and the glossary beside it."""
     doors = []
-    for path in notebooks:
+    for path in sorted(notebooks, key=lambda path: [*PAGES, path.stem].index(path.stem)):
         notebook = nbformat.read(path, as_version=4)
         paragraph = notebook.cells[0].source.partition("\n\n")[2].partition("\n\n")[0]
         doors.append((f"{path.stem}.html", title(notebook), paragraph))

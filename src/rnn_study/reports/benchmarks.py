@@ -1,0 +1,145 @@
+"""How fast the study is: against what a user would write, and against what the machine could do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from rnn_study.reports.elements.display import show_table
+from rnn_study.reports.elements.figures import INK, LINES, MARKERS, colour, legend, panels, show
+from rnn_study.reports.elements.wording import label
+from rnn_study.reports.study import Study
+
+Row = dict[str, Any]
+
+THEIRS = {"keras fit": "Keras' fit", "torch loop": "a plain PyTorch loop"}
+
+
+def machine(about: Row) -> str:
+    """What the figures were measured on."""
+    versions = ", ".join(f"{label(name)} {about[name]}" for name in ("pytorch", "tensorflow") if name in about)
+    return f"{about['cpu']}, {about['cores']} cores" + (f"; {versions}" if versions else "")
+
+
+def _against(study: Study, way: str) -> dict[str, dict[str, Row]]:
+    """By case and framework of ours the rows against one of theirs."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in study.speed["rows"]:
+        if row["theirs"] == way:
+            found.setdefault(row["name"], {})[row["ours"]] = row
+    return found
+
+
+def lessons(study: Study) -> Iterator[tuple[str, str]]:
+    """What was measured, each as a sentence and its numbers."""
+    for way, called in THEIRS.items():
+        best = {name: max(rows.values(), key=lambda row: row["ratio"]) for name, rows in _against(study, way).items()}
+        faster = [row for row in best.values() if row["low"] > 1]
+        told = "; ".join(
+            f"{name} {row['ratio']:g} times ({row['low']:g} to {row['high']:g}, {label(row['ours'])})"
+            for name, row in best.items()
+        )
+        yield f"Ten seeds are done sooner than with {called} in {len(faster)} of {len(best)} cases.", f"{told}."
+    rows = sorted(study.speed["rows"], key=lambda row: row["of_products"])
+    low, high = rows[0], rows[-1]
+    yield (
+        "The smaller the network, the less of the processor it uses.",
+        f"Of the machine's own matrix products it gets {100 * high['of_products']:.0f} % with the {high['name']} "
+        f"({label(high['ours'])}), and {100 * low['of_products']:.2g} % with the {low['name']} ({label(low['ours'])}).",
+    )
+    steepest = max((row for row in study.growth["rows"] if row["name"] != "units"), key=lambda row: row["slope"])
+    yield (
+        "Twice the seeds, the length or the examples take at most twice as long."
+        if steepest["slope"] <= 1
+        else f"The cost grows faster than the {steepest['name']}.",
+        f"The steepest grows as the power {steepest['slope']:.2f} of the {steepest['name']}, "
+        f"{label(steepest['framework'])}.",
+    )
+
+
+def ratios(study: Study, way: str) -> None:
+    """How many times as many seeds a second as one of theirs, a line a case."""
+    cases = _against(study, way)
+
+    def draw(narrow: bool) -> Figure:
+        figure, ((axes,),) = panels(narrow, height=0.7 + 0.5 * len(cases))
+        for place, rows in enumerate(cases.values()):
+            for number, (ours, row) in enumerate(sorted(rows.items())):
+                at, name = place + 0.24 * (number - 0.5), label(ours) if place == 0 else None
+                style = {"color": colour(number), "linestyle": LINES[number]}
+                axes.plot([row["low"], row["high"]], [at, at], linewidth=2, **style)
+                axes.plot(row["ratio"], at, MARKERS[number], color=colour(number), label=name)
+        axes.axvline(1, color=INK, linewidth=0.8)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_yticks(range(len(cases)), [name.replace(", ", ",\n") for name in cases])
+        axes.set_ylim(len(cases) - 0.5, -0.5)
+        axes.set_xlabel("times as many seeds a second")
+        legend(figure, axes, narrow)
+        return figure
+
+    told = "; ".join(
+        f"{name}: "
+        + ", ".join(f"{label(ours)} {row['ratio']:g} ({row['low']:g} to {row['high']:g})" for ours, row in rows.items())
+        for name, rows in cases.items()
+    )
+    below = sum(row["high"] < 1 for rows in cases.values() for row in rows.values())
+    lesson = f"Against {THEIRS[way]}: right of 1 the study is faster" + (
+        f"; in {below} of {sum(map(len, cases.values()))} it is slower." if below else ", everywhere."
+    )
+    about = study.speed
+    alt = (
+        f"{about['seeds']} seeds with the study, in either framework, against {THEIRS[way]}, one seed after the other, "
+        f"the same updates of the same network, alternating: the ratio of seeds a second, median and quartiles of "
+        f"{about['rounds']} rounds. {told}. {machine(about['machine'])}."
+    )
+    source, name = "data: random numbers in the shape of each case", way.replace(" ", "-")
+    show(study, draw, lesson=lesson, alt=alt, source=source, task="speed", name=name)
+
+
+def limit(study: Study) -> None:
+    """Table: seeds a second, and what share of the machine's matrix products that is."""
+    rows = [
+        (row["name"], label(row["ours"]), f"{row['ours_a_second']:g}", f"{100 * row['of_products']:.1f} %")
+        for row in study.speed["rows"]
+        if row["theirs"] == "torch loop"
+    ]
+    header = ("case", "in", "seeds a second", "of the machine's matrix products")
+    show_table(header, rows, f"What is computed a second, and what could be. {machine(study.speed['machine'])}.")
+
+
+def growth(study: Study) -> None:
+    """Table: by which power of its sizes the time of a study's runs grows."""
+    rows = [
+        (
+            row["name"],
+            label(row["framework"]),
+            f"{row['sizes'][0]:,} to {row['sizes'][-1]:,}",
+            f"{row['seconds'][0]:g} s to {row['seconds'][-1]:g} s",
+            f"{row['slope']:.2f}",
+        )
+        for row in study.growth["rows"]
+    ]
+    header = ("what grows", "in", "from and to", "takes", "as this power of it")
+    show_table(header, rows, f"An LSTM on images by rows, compiling included. {machine(study.growth['machine'])}.")
+
+
+def preprocessing(study: Study) -> None:
+    """Table: tweets and vectors at full size."""
+
+    def cell(value: float | None, unit: str) -> str:
+        return "–" if value is None else f"{value:g} {unit}"
+
+    rows = [
+        (
+            row["name"],
+            cell(row["seconds"], "s"),
+            cell(row["peak_gib"], "GiB"),
+            cell(row["theirs_seconds"], "s"),
+            cell(row["theirs_peak_gib"], "GiB"),
+        )
+        for row in study.preprocessing["rows"]
+    ]
+    header = ("work", "time", "memory", "the tutorials' loader: time", "memory")
+    show_table(header, rows, f"Data at full size. {machine(study.preprocessing['machine'])}.", prose=(0,))

@@ -1,0 +1,99 @@
+"""What the page of benchmarks says, from rows made up."""
+
+from types import SimpleNamespace
+
+import pytest
+from conftest import needs
+
+pytestmark = needs("IPython")
+
+
+def row(name, ours, theirs, ratio, low, of_products):
+    return {"name": name, "ours": ours, "theirs": theirs, "ratio": ratio, "low": low, "high": ratio + 1} | {
+        "ours_a_second": 3.0,
+        "theirs_a_second": 1.0,
+        "of_products": of_products,
+    }
+
+
+MACHINE = {"cpu": "a processor", "cores": 2, "pytorch": "2.13.0", "python": "3.11.7"}
+
+
+def study(slope=0.9):
+    rows = []
+    for theirs in ("keras fit", "torch loop"):
+        rows += [row("large", "pytorch", theirs, 1.5, 0.9, 0.4), row("large", "tensorflow", theirs, 2.0, 1.8, 0.75)]
+        rows += [row("small", "pytorch", theirs, 0.5, 0.4, 0.001), row("small", "tensorflow", theirs, 0.4, 0.3, 0.002)]
+    grown = [
+        {"name": "seeds", "framework": "pytorch", "slope": 0.5, "sizes": [4, 32], "seconds": [1.0, 3.0]},
+        {"name": "length", "framework": "tensorflow", "slope": slope, "sizes": [14, 112], "seconds": [1.0, 7.0]},
+        {"name": "units", "framework": "pytorch", "slope": 1.6, "sizes": [32, 256], "seconds": [1.0, 30.0]},
+    ]
+    return SimpleNamespace(
+        speed={"rows": rows, "machine": MACHINE, "seeds": 10, "rounds": 5},
+        growth={"rows": grown, "machine": MACHINE},
+        preprocessing={
+            "rows": [
+                {"name": "<b>", "seconds": 5.0, "peak_gib": 0.1, "theirs_seconds": None, "theirs_peak_gib": None},
+                {"name": "2 vectors", "seconds": 6.0, "peak_gib": 0.2, "theirs_seconds": 24.0, "theirs_peak_gib": 1.5},
+            ],
+            "machine": MACHINE,
+        },
+        noting=None,
+    )
+
+
+def test_lessons_count_what_is_surely_faster_in_its_better_framework():
+    from rnn_study.reports import benchmarks
+
+    (keras, told), (loop, _), (products, shares), (cost, steepest) = benchmarks.lessons(study())
+    assert keras == "Ten seeds are done sooner than with Keras' fit in 1 of 2 cases."
+    assert told == "large 2 times (1.8 to 3, TensorFlow); small 0.5 times (0.4 to 1.5, PyTorch)."
+    assert loop == "Ten seeds are done sooner than with a plain PyTorch loop in 1 of 2 cases."
+    assert products == "The smaller the network, the less of the processor it uses."
+    of = "Of the machine's own matrix products it gets"
+    assert shares == f"{of} 75 % with the large (TensorFlow), and 0.1 % with the small (PyTorch)."
+    assert cost == "Twice the seeds, the length or the examples take at most twice as long."  # units are no cost
+    assert steepest == "The steepest grows as the power 0.90 of the length, TensorFlow."
+    *_, (cost, _) = benchmarks.lessons(study(slope=1.2))
+    assert cost == "The cost grows faster than the length."
+
+
+def test_tables_hold_every_row_and_what_was_not_measured():
+    from rnn_study.reports import benchmarks
+    from rnn_study.reports.elements import display
+
+    with display.collected() as shown:
+        benchmarks.limit(study())
+        benchmarks.growth(study())
+        benchmarks.preprocessing(study())
+    limit, growth, data = shown
+    assert limit.count("<tr>") == 1 + 4
+    assert ">75.0 %<" in limit
+    assert growth.count("<tr>") == 1 + 3
+    assert ">14 to 112<" in growth
+    assert ">1.60<" in growth
+    assert data.count("–") == 2
+    assert "<b>" not in data
+    assert all("a processor, 2 cores; PyTorch 2.13.0" in table for table in shown)
+
+
+@pytest.mark.parametrize(
+    ("high", "said"),
+    [(0.0, "Against Keras' fit: right of 1 the study is faster, everywhere."), (-0.6, "in 2 of 4 it is slower.")],
+)
+def test_a_figure_says_where_the_study_is_slower(monkeypatch, high, said):
+    from rnn_study.reports import benchmarks
+
+    seen, made = {}, study()
+    for one in made.speed["rows"]:
+        one["high"] += high
+    monkeypatch.setattr(benchmarks, "show", lambda _, draw, **words: seen.update(words, draw=draw))
+    benchmarks.ratios(made, "keras fit")
+    assert seen["lesson"].endswith(said)
+    assert "large: PyTorch 1.5 (0.9 to" in seen["alt"]
+    for narrow in (False, True):
+        axes = seen["draw"](narrow).axes[0]
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["large", "small"]
+        lines = sorted(tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 1)
+        assert lines == [(0.4,), (0.5,), (1.5,), (2.0,)]
