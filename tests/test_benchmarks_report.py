@@ -48,7 +48,7 @@ def test_lessons_count_what_is_surely_faster_in_its_better_framework():
 
     (keras, told), (loop, _), (products, shares), (cost, steepest) = benchmarks.lessons(study())
     assert keras == "Ten seeds are done sooner than with Keras' fit in 1 of 2 cases."
-    assert told == "large 2 times (1.8 to 3, TensorFlow); small 0.5 times (0.4 to 1.5, PyTorch)."
+    assert told == "large: 2 times (1.8 to 3, TensorFlow); small: 0.5 times (0.4 to 1.5, PyTorch)."
     assert loop == "Ten seeds are done sooner than with a plain PyTorch loop in 1 of 2 cases."
     assert products == "The smaller the network, the less of the processor it uses."
     of = "Of the machine's own matrix products it gets"
@@ -80,7 +80,10 @@ def test_tables_hold_every_row_and_what_was_not_measured():
 
 @pytest.mark.parametrize(
     ("high", "said"),
-    [(0.0, "Against Keras' fit: right of 1 the study is faster, everywhere."), (-0.6, "in 2 of 4 it is slower.")],
+    [
+        (0.0, "the study is faster in 1 of 4 cases, right of 1, and slower in none."),
+        (-0.6, "right of 1, and slower in 2."),
+    ],
 )
 def test_a_figure_says_where_the_study_is_slower(monkeypatch, high, said):
     from rnn_study.reports import benchmarks

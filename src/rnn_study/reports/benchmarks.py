@@ -37,7 +37,7 @@ def lessons(study: Study) -> Iterator[tuple[str, str]]:
         best = {name: max(rows.values(), key=lambda row: row["ratio"]) for name, rows in _against(study, way).items()}
         faster = [row for row in best.values() if row["low"] > 1]
         told = "; ".join(
-            f"{name} {row['ratio']:g} times ({row['low']:g} to {row['high']:g}, {label(row['ours'])})"
+            f"{name}: {row['ratio']:g} times ({row['low']:g} to {row['high']:g}, {label(row['ours'])})"
             for name, row in best.items()
         )
         yield f"Ten seeds are done sooner than with {called} in {len(faster)} of {len(best)} cases.", f"{told}."
@@ -84,9 +84,10 @@ def ratios(study: Study, way: str) -> None:
         + ", ".join(f"{label(ours)} {row['ratio']:g} ({row['low']:g} to {row['high']:g})" for ours, row in rows.items())
         for name, rows in cases.items()
     )
-    below = sum(row["high"] < 1 for rows in cases.values() for row in rows.values())
-    lesson = f"Against {THEIRS[way]}: right of 1 the study is faster" + (
-        f"; in {below} of {sum(map(len, cases.values()))} it is slower." if below else ", everywhere."
+    every = [row for rows in cases.values() for row in rows.values()]
+    faster, slower = sum(row["low"] > 1 for row in every), sum(row["high"] < 1 for row in every)
+    lesson = f"Against {THEIRS[way]} the study is faster in {faster} of {len(every)} cases, right of 1" + (
+        f", and slower in {slower}." if slower else ", and slower in none."
     )
     about = study.speed
     alt = (
