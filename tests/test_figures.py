@@ -201,7 +201,7 @@ def test_a_figure_of_the_finished_study_is_drawn_alone(monkeypatch):
     assert isinstance(page.redraw("front", "adding-one-figure"), Figure)
     with pytest.raises(StudyError, match="gradients/nothing: no such figure: expected one of adding-error-flow, "):
         page.redraw("gradients", "nothing")
-    with pytest.raises(StudyError, match="gradient: not a report: expected one of front, comparison, gradients, "):
+    with pytest.raises(StudyError, match="gradient: not a report: expected one of front, benchmarks, comparison, "):
         page.redraw("gradient", "adding-error-flow")
 
 

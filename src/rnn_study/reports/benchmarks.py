@@ -64,7 +64,7 @@ def ratios(study: Study, way: str) -> None:
 
     def draw(narrow: bool) -> Figure:
         figure, ((axes,),) = panels(narrow, height=0.7 + 0.5 * len(cases))
-        for place, rows in enumerate(cases.values()):
+        for place, rows in enumerate(_against(study, way).values()):  # read here: a figure names its files
             for number, (ours, row) in enumerate(sorted(rows.items())):
                 at, name = place + 0.24 * (number - 0.5), label(ours) if place == 0 else None
                 style = {"color": colour(number), "linestyle": LINES[number]}
