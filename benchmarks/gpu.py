@@ -8,7 +8,7 @@ Needs NumPy, SciPy, safetensors and PyTorch 2.11 or newer, and no installation: 
 rows are written as soon as it ends; a part that fails says so in its place and the next one begins. Parts:
 
     parity        the frameworks' and the study's layers against the oracle in NumPy, on the device: deviation and bound
-    determinism   a training twice: whether every file's bytes are the same
+    determinism   a training twice: whether weights, updates and predictions are the same bytes
     lengths       adding and pixels at the lengths kept for GPUs: milliseconds an update, and memory
     together      S seeds of one network: fused layers in turn, all seeds in batched products, and these captured as one
                   CUDA graph; milliseconds an update of all seeds, and the largest deviation of a seed from itself alone
@@ -21,12 +21,15 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
+from measured import rounded
+from speed import Case
 
 from rnn_study.backends import pytorch as backend
 from rnn_study.backends.pytorch.runtime import torch
@@ -66,25 +69,20 @@ def milliseconds(do: Callable[[], object], device: str, count: int) -> float:
     return statistics.median(found[1:])
 
 
-def three(value: float) -> float:
-    return float(f"{value:.3g}")
-
-
 def parity(device: str, quick: bool) -> Iterator[Row]:
     for chosen in problems.options()[:: 8 if quick else 1]:
         made = problems.layer_problem(chosen)
         expected = problems.oracle(made)
         for tf32 in (False, True) if device == "gpu" and chosen.dtype == "float32" else (False,):
-            problem = probes.replace(made, device=device, tf32=tf32)
+            problem = replace(made, device=device, tf32=tf32)
             yield from checks.layer_rows("pytorch", chosen, problem, expected, probes.probe("pytorch", problem))
     backend.allow_tf32(False)
 
 
-def spec(cell: str, steps: int, units: int, device: str, updates: int) -> RunSpec:
+def spec(cell: str, device: str, updates: int) -> RunSpec:
     """A run on the adding problem, a look at the validation part every half of its `updates`."""
-    half = updates // 2
-    data = Generated("adding", steps, False, 64 * half, 256, 256, (), 0)
-    network = Network(2, (Layer(cell, units),), 1)
+    data = Generated("adding", 20, False, 64 * (updates // 2), 256, 256, (), 0)
+    network = Network(2, (Layer(cell, 32),), 1)
     layer = ("pytorch", "native", device, network, SCHEMES["study"], Optimiser(0.01, 1.0))
     return RunSpec("adding", cell, data, *layer, 64, 2, 2, None, True, 0)
 
@@ -98,7 +96,7 @@ def determinism(device: str, quick: bool) -> Iterator[Row]:
     for cell in ("vanilla", "lstm", "gru"):
         found = []
         for _ in range(2):
-            asked = spec(cell, 20, 32, device, 20 if quick else 200)
+            asked = spec(cell, device, 20 if quick else 200)
             training = Training(asked, load(asked.task, asked.data))
             list(training)
             found.append(digest(training.result()))
@@ -128,15 +126,15 @@ def _length(name: str, steps: int, cell: str, device: str, updates: int) -> Row:
         torch.cuda.reset_peak_memory_stats()
     took = milliseconds(lambda: backend.epoch(model, data, order, None), device, 1) / updates
     memory = torch.cuda.max_memory_allocated() / 2**20 if device == "gpu" else None
-    row = {"problem": name, "steps": steps, "cell": cell, "units": 128, "batch": rows, "milliseconds": three(took)}
-    return row | {"memory_mib": memory and three(memory)}
+    row = {"problem": name, "steps": steps, "cell": cell, "units": 128, "batch": rows, "milliseconds": took}
+    return row | {"memory_mib": memory}
 
 
 class Together:
     """S seeds of one layer and its head, trained through the cell's equations in batched products with Adam.
 
-    x (S, B, T, D), y (S, B). `update` makes one update of every seed; `capture` records it as one CUDA graph, which
-    `update` then replays.
+    trees: the weights of each. x (S, B, T, D); y (S, B) classes, or (S, B, K) numbers. `update` makes one update of
+    every seed; `capture` records it as one CUDA graph, which `update` then replays.
     """
 
     def __init__(self, network: Network, trees: list[dict[str, np.ndarray]], x: Any, y: Any, device: str, dtype: Any):
@@ -146,8 +144,9 @@ class Together:
         self.held = {
             name: torch.tensor(np.stack([tree[name] for tree in trees]), **where).requires_grad_() for name in trees[0]
         }
-        self.x, self.y = torch.tensor(x, **where), torch.tensor(y, device=where["device"])
-        self.rule = torch.optim.Adam(self.held.values(), RULE.learning_rate, capturable=device == "gpu")
+        self.x = torch.tensor(x, **where)
+        self.y = torch.tensor(y, **where if y.dtype.kind == "f" else {"device": where["device"]})
+        self.rule = torch.optim.Adam(self.held.values(), RULE.learning_rate, fused=True, capturable=device == "gpu")
         self.graph = None
 
     def loss(self) -> Any:
@@ -160,8 +159,10 @@ class Together:
             s = state[0] @ U
             state = self.cell.step(ops, state, now, s + rec[0][:, None] if rec else s)
         outputs = state[0] @ self.held["head.W"] + self.held["head.b"][:, None]
+        if self.y.is_floating_point():
+            return (outputs - self.y).square().mean(dim=(1, 2)).sum()  # a sum: no seed's gradient knows of another's
         each = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), self.y.flatten(), reduction="none")
-        return each.unflatten(0, (seeds, batch)).mean(dim=1).sum()  # a sum: no seed's gradient knows of another's
+        return each.unflatten(0, (seeds, batch)).mean(dim=1).sum()
 
     def _once(self) -> None:
         self.rule.zero_grad(set_to_none=False)
@@ -259,16 +260,16 @@ def together(device: str, quick: bool) -> Iterator[Row]:
                     backend.epoch(model, data, order, None)
 
             row = {"cell": cell, "units": units, "batch": BATCH, "seeds": seeds, "deviation": deviation}
-            row["fused_in_turn"] = three(milliseconds(in_turn, device, repeat))
+            row["fused_in_turn"] = milliseconds(in_turn, device, repeat)
             batched = Together(network, trees, x, y, device, torch.float32)
-            row["batched"] = three(milliseconds(batched.update, device, repeat))
+            row["batched"] = milliseconds(batched.update, device, repeat)
             row["captured"] = None
             if device == "gpu":
                 batched = Together(network, trees, x, y, device, torch.float32)
                 batched.capture()
-                row["captured"] = three(milliseconds(batched.update, device, repeat))
-            gates = {"vanilla": 1, "lstm": 4, "gru": 3}[cell]
-            row["products"] = 3 * 2 * seeds * BATCH * STEPS * (INPUTS + units) * gates * units  # an update of all seeds
+                row["captured"] = milliseconds(batched.update, device, repeat)
+            one = Case(cell, units, (BATCH, STEPS, INPUTS), OUTPUTS, BATCH, 1)
+            row["products"] = seeds * one.products  # of an update of all seeds
             yield row
 
 
@@ -278,7 +279,7 @@ def limit(device: str, quick: bool) -> Iterator[Row]:
     for name in ("float32", "TF32") if device == "gpu" else ("float32",):
         backend.allow_tf32(name == "TF32")
         took = milliseconds(lambda: a @ a, device, 3)
-        yield {"precision": name, "products_a_second": three(2 * size**3 / took * 1000)}
+        yield {"precision": name, "products_a_second": 2 * size**3 / took * 1000}
     backend.allow_tf32(False)
 
 
@@ -295,7 +296,7 @@ def machine(device: str) -> Row:
     found = {"torch": str(torch.__version__), "python": sys.version.split()[0], "device": "CPU"}
     if device == "gpu":
         about = torch.cuda.get_device_properties(0)
-        found |= {"device": about.name, "memory_gib": three(about.total_memory / 2**30), "cuda": torch.version.cuda}
+        found |= {"device": about.name, "memory_gib": round(about.total_memory / 2**30), "cuda": torch.version.cuda}
         found |= {"cudnn": torch.backends.cudnn.version(), "processors": about.multi_processor_count}
     return found
 
@@ -313,7 +314,7 @@ def main() -> None:
     for name, part in PARTS.items():
         start = time.perf_counter()
         try:
-            tables[name] = list(part(asked.device, asked.quick))
+            tables[name] = list(map(rounded, part(asked.device, asked.quick)))
         except Exception as error:  # what was found before is worth more than a clean end
             tables[name] = [{"failed": f"{type(error).__name__}: {error}"[:300]}]
         print(f"{name}: {len(tables[name])} rows, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)

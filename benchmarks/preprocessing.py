@@ -25,6 +25,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import islice, product
 from multiprocessing import get_context
 from pathlib import Path
@@ -46,16 +47,11 @@ TWEETS, VECTORS, WIDTH, WORDS = 1_600_000, 1_200_000, 200, 20_000
 def excerpt(folder: Path) -> tuple[list[tuple[str, str]], str]:
     """Polarity and text of the tweets that are repeated, and what they are."""
     mirror = os.environ.get("RNN_STUDY_MIRROR")
-    source = Path(mirror) / "sentiment140" if mirror else folder
     if not mirror:
         tweets.embed(folder)
-    rows = list(tweets._rows(source, next(name for name in _members(source) if name.startswith("training"))))
+    found = tweets.read(Path(mirror) / "sentiment140" if mirror else folder)
+    rows = [("4" if label else "0", text) for text, label in zip(found.texts, found.labels, strict=True)]
     return rows, f"{len(rows):,} {'of the mirror' if mirror else 'embedded, generated'}"
-
-
-def _members(folder: Path) -> list[str]:
-    with zipfile.ZipFile(next(folder.glob("*.zip"))) as archive:
-        return archive.namelist()
 
 
 def write_tweets(folder: Path, count: int) -> str:
@@ -77,11 +73,11 @@ def write_tweets(folder: Path, count: int) -> str:
     return told
 
 
-def write_vectors(folder: Path, count: int, compress: int = 1) -> None:
+def write_vectors(folder: Path, count: int) -> None:
     """`count` rows of random numbers in GloVe's format."""
     folder.mkdir()
     rng = np.random.default_rng(0)
-    with gzip.open(folder / f"glove.twitter.27B.{WIDTH}d.txt.gz", "wb", compress) as stream:
+    with gzip.open(folder / f"glove.twitter.27B.{WIDTH}d.txt.gz", "wb", 1) as stream:
         for start in range(0, count, 1000):
             # Five digits each, as GloVe has them, cut from blocks: writing them out one by one takes ten times as long.
             rows = rng.integers(10_000, 99_999, (min(1000, count - start), WIDTH)).astype("U5")
@@ -95,8 +91,8 @@ def our_tweets(folder: Path) -> int:
     return len(task.train.y) + len(task.validation.y) + len(task.tests["test"].y)
 
 
-def our_vectors(folder: Path) -> int:
-    count = VECTORS if folder.name == "whole" else VECTORS // 100
+def our_vectors(count: int, folder: Path) -> int:
+    """Of `count` vectors."""
     return len(glove.read(folder / "glove", {f"w{number}" for number in range(0, count, count // min(WORDS, count))}))
 
 
@@ -123,14 +119,13 @@ def alone(do: Callable[[Path], int], folder: Path) -> tuple[float, float, int]:
 
 
 def rows(quick: bool) -> list[dict[str, Any]]:
-    share, whole = (100, "hundredth") if quick else (1, "whole")
+    share = 100 if quick else 1
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(made) / whole
-        folder.mkdir()
+        folder = Path(made)
         print("writing vectors", file=sys.stderr, flush=True)
         write_vectors(folder / "glove", VECTORS // share)
         print("reading them", file=sys.stderr, flush=True)
-        seconds, peak, count = alone(our_vectors, folder)
+        seconds, peak, count = alone(partial(our_vectors, VECTORS // share), folder)
         theirs_seconds, theirs_peak, theirs_count = alone(their_vectors, folder)
         assert theirs_count == VECTORS // share
         found = [

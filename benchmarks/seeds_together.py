@@ -83,32 +83,17 @@ def together_tensorflow(network: Network, steps: int, seeds: int) -> float:
 
 def together_pytorch(network: Network, steps: int, seeds: int) -> float:
     import torch
+    from gpu import Together  # here, for it imports PyTorch
 
-    cell, units = CELLS[network.layers[0].cell], network.layers[0].units
-    ops = Ops(torch.tanh, torch.sigmoid, torch.relu)
-    names = [f"layers.0.{name}" for name in layer_shapes(network, 0)]
-    held = {name: torch.tensor(array, requires_grad=True) for name, array in stacked(network, seeds).items()}
-    rule = torch.optim.Adam(held.values(), 0.001, fused=True)
+    trees = [draw(network, np.random.default_rng(seed)) for seed in range(seeds)]
     batches = [adding.sample(np.random.default_rng(seed), BATCH, steps) for seed in range(seeds)]
-    x, y = (torch.tensor(np.stack([batch[k] for batch in batches])) for k in (0, 1))
-
-    def update() -> None:
-        W, U, b, *rec = (held[name] for name in names)
-        a = (x.flatten(1, 2) @ W + b[:, None]).unflatten(1, (BATCH, steps))
-        state = (torch.zeros(seeds, BATCH, units),) * cell.states
-        for now in a.unbind(2):
-            s = state[0] @ U
-            state = cell.step(ops, state, now, s + rec[0][:, None] if rec else s)
-        outputs = state[0] @ held["head.W"] + held["head.b"][:, None]
-        rule.zero_grad()
-        (outputs - y).square().mean(dim=(1, 2)).sum().backward()
-        rule.step()
-
+    x, y = (np.stack([batch[k] for batch in batches]) for k in (0, 1))
+    together = Together(network, trees, x, y, "cpu", torch.float32)
     for _ in range(3):
-        update()
+        together.update()
     start = time.perf_counter()
     for _ in range(UPDATES):
-        update()
+        together.update()
     return (time.perf_counter() - start) / UPDATES
 
 

@@ -88,17 +88,18 @@ def test_a_node_that_dies_costs_no_run(airline, second):  # noqa: F811
     asked = [generated(seed=seed, epochs=150, patience=150) for seed in range(8)]
     with Local("pytorch", "test", "cpu") as executor:
         executor.run(asked)
-    expected, finished = kept(Path(".run-store")), []
+    expected, finished, killed = kept(Path(".run-store")), [], []
     with on_cluster() as executor:
         for event in executor.stream(asked):
             if isinstance(event, Finished):
                 finished.append(event.run)
-            if len(finished) == 1 and isinstance(event, Progress):
-                finished.append(second())
+            elif finished and not killed:  # in the middle of another one
+                second()
                 at_work = subprocess.run(["pgrep", "-f", "^ray::_train"], capture_output=True, text=True).stdout.split()
-                for process in at_work[:1]:
-                    os.kill(int(process), signal.SIGKILL)
-    assert len([run for run in finished if run]) == len(set(finished) - {None}) == 8
+                killed = at_work[:1]
+                os.kill(int(killed[0]), signal.SIGKILL)
+    assert killed
+    assert len(finished) == len(set(finished)) == 8
     assert kept(Path(".run-store")) == expected
 
 

@@ -1,6 +1,8 @@
 """requirements.lock: every package with an exact version and hashes, and every package that the project asks for."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 
@@ -24,6 +26,12 @@ def pinned() -> dict[str, str]:
 
 def test_every_package_has_a_version_and_hashes():
     assert len(pinned()) > 200
+
+
+def test_no_package_lacks_another_one():
+    """In the environment that was made of it: packages are installed without looking for what they need."""
+    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_what_the_project_asks_for_is_there_in_a_version_that_it_allows():

@@ -769,7 +769,7 @@ def test_graphs_and_calls_are_drawn_by_their_steps(finished, drawn):
         f"{titles[2]}, {static}: 6.5 at 2 steps, 123 at 400; {titles[2]}, {loop}: 10.1 at 2 steps, 12.3 at 400; "
         f"{titles[3]}, {static}: 0.75 at 2 steps, 0.32 at 400; {titles[3]}, {loop}: 0.772 at 2 steps, 1.61 at 400."
     )
-    assert one.source == f"measured by benchmarks/unrolling.py: cores 2, cpu {MARKUP}"
+    assert one.source == f"measured by benchmarks/unrolling.py: {MARKUP}, 2 cores"
     assert (
         one.lesson == f"Unrolled over more steps there is a graph that grows with the sequence ({static} and {loop})."
     )

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 
 from rnn_study.reports.elements.display import show_table
 from rnn_study.reports.elements.figures import INK, LINES, MARKERS, colour, legend, panels, show
-from rnn_study.reports.elements.wording import label
+from rnn_study.reports.elements.wording import label, machine
 from rnn_study.reports.study import Study
 
 Row = dict[str, Any]
@@ -16,16 +16,10 @@ Row = dict[str, Any]
 THEIRS = {"keras fit": "Keras' fit", "torch loop": "a plain PyTorch loop"}
 
 
-def machine(about: Row) -> str:
-    """What the figures were measured on."""
-    versions = ", ".join(f"{label(name)} {about[name]}" for name in ("pytorch", "tensorflow") if name in about)
-    return f"{about['cpu']}, {about['cores']} cores" + (f"; {versions}" if versions else "")
-
-
 def _against(study: Study, way: str) -> dict[str, dict[str, Row]]:
     """By case and framework of ours the rows against one of theirs."""
     found: dict[str, dict[str, Row]] = {}
-    for row in study.speed["rows"]:
+    for row in study.benchmark("speed")["rows"]:
         if row["theirs"] == way:
             found.setdefault(row["name"], {})[row["ours"]] = row
     return found
@@ -40,15 +34,17 @@ def lessons(study: Study) -> Iterator[tuple[str, str]]:
             f"{name}: {row['ratio']:g} times ({row['low']:g} to {row['high']:g}, {label(row['ours'])})"
             for name, row in best.items()
         )
-        yield f"Ten seeds are done sooner than with {called} in {len(faster)} of {len(best)} cases.", f"{told}."
-    rows = sorted(study.speed["rows"], key=lambda row: row["of_products"])
+        seeds = study.benchmark("speed")["seeds"]
+        yield f"{seeds} seeds are done sooner than with {called} in {len(faster)} of {len(best)} cases.", f"{told}."
+    rows = sorted(study.benchmark("speed")["rows"], key=lambda row: row["of_products"])
     low, high = rows[0], rows[-1]
     yield (
         "The smaller the network, the less of the processor it uses.",
         f"Of the machine's own matrix products it gets {100 * high['of_products']:.0f} % with the {high['name']} "
         f"({label(high['ours'])}), and {100 * low['of_products']:.2g} % with the {low['name']} ({label(low['ours'])}).",
     )
-    steepest = max((row for row in study.growth["rows"] if row["name"] != "units"), key=lambda row: row["slope"])
+    costs = [row for row in study.benchmark("growth")["rows"] if row["name"] != "units"]
+    steepest = max(costs, key=lambda row: row["slope"])
     yield (
         "Twice the seeds, the length or the examples take at most twice as long."
         if steepest["slope"] <= 1
@@ -89,7 +85,7 @@ def ratios(study: Study, way: str) -> None:
     lesson = f"Against {THEIRS[way]} the study is faster in {faster} of {len(every)} cases, right of 1" + (
         f", and slower in {slower}." if slower else ", and slower in none."
     )
-    about = study.speed
+    about = study.benchmark("speed")
     alt = (
         f"{about['seeds']} seeds with the study, in either framework, against {THEIRS[way]}, one seed after the other, "
         f"the same updates of the same network, alternating: the ratio of seeds a second, median and quartiles of "
@@ -101,17 +97,21 @@ def ratios(study: Study, way: str) -> None:
 
 def limit(study: Study) -> None:
     """Table: seeds a second, and what share of the machine's matrix products that is."""
+    about = study.benchmark("speed")
     rows = [
         (row["name"], label(row["ours"]), f"{row['ours_a_second']:g}", f"{100 * row['of_products']:.1f} %")
-        for row in study.speed["rows"]
+        for row in about["rows"]
         if row["theirs"] == "torch loop"
     ]
     header = ("case", "in", "seeds a second", "of the machine's matrix products")
-    show_table(header, rows, f"What is computed a second, and what could be. {machine(study.speed['machine'])}.")
+    show_table(
+        header, rows, f"What is computed a second, and what could be. {machine(study.benchmark('speed')['machine'])}."
+    )
 
 
 def growth(study: Study) -> None:
     """Table: by which power of its sizes the time of a study's runs grows."""
+    about = study.benchmark("growth")
     rows = [
         (
             row["name"],
@@ -120,10 +120,12 @@ def growth(study: Study) -> None:
             f"{row['seconds'][0]:g} s to {row['seconds'][-1]:g} s",
             f"{row['slope']:.2f}",
         )
-        for row in study.growth["rows"]
+        for row in about["rows"]
     ]
     header = ("what grows", "in", "from and to", "takes", "as this power of it")
-    show_table(header, rows, f"An LSTM on images by rows, compiling included. {machine(study.growth['machine'])}.")
+    show_table(
+        header, rows, f"An LSTM on images by rows, compiling included. {machine(study.benchmark('growth')['machine'])}."
+    )
 
 
 def preprocessing(study: Study) -> None:
@@ -132,6 +134,7 @@ def preprocessing(study: Study) -> None:
     def cell(value: float | None, unit: str) -> str:
         return "–" if value is None else f"{value:g} {unit}"
 
+    about = study.benchmark("preprocessing")
     rows = [
         (
             row["name"],
@@ -140,7 +143,7 @@ def preprocessing(study: Study) -> None:
             cell(row["theirs_seconds"], "s"),
             cell(row["theirs_peak_gib"], "GiB"),
         )
-        for row in study.preprocessing["rows"]
+        for row in about["rows"]
     ]
     header = ("work", "time", "memory", "the tutorials' loader: time", "memory")
-    show_table(header, rows, f"Data at full size. {machine(study.preprocessing['machine'])}.", prose=(0,))
+    show_table(header, rows, f"Data at full size. {machine(study.benchmark('preprocessing')['machine'])}.", prose=(0,))

@@ -238,25 +238,9 @@ class Study:
         """The data behind a system, for captions."""
         return "data: " + "; ".join(map(origin, self.shape_cards[name]["provenance"]))
 
-    @property
-    def unrolling(self) -> dict[str, Any]:
-        """benchmarks/results/unrolling.json."""
-        return self._read("benchmarks/results/unrolling.json", read_json)
-
-    @property
-    def speed(self) -> dict[str, Any]:
-        """benchmarks/results/speed.json."""
-        return self._read("benchmarks/results/speed.json", read_json)
-
-    @property
-    def growth(self) -> dict[str, Any]:
-        """benchmarks/results/growth.json."""
-        return self._read("benchmarks/results/growth.json", read_json)
-
-    @property
-    def preprocessing(self) -> dict[str, Any]:
-        """benchmarks/results/preprocessing.json."""
-        return self._read("benchmarks/results/preprocessing.json", read_json)
+    def benchmark(self, name: str) -> dict[str, Any]:
+        """benchmarks/results/<name>.json: what the script of that name measured, and on which machine."""
+        return self._read(f"benchmarks/results/{name}.json", read_json)
 
     def updates(self, name: str, variant: str) -> list[dict[str, np.ndarray]]:
         """Of each seed what every update saw, see `model.backend.EpochTrace`."""

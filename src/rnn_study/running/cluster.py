@@ -103,14 +103,15 @@ class Cluster(Executor):
     def __init__(self, backend: str, owner: str, device: str):
         super().__init__(backend, owner)
         _connect()
-        gpu = device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
+        there = ray.cluster_resources()
+        gpu = device != "cpu" and there.get("GPU", 0) > 0
         needs = {"num_cpus": 1, "num_gpus": _share() if gpu else 0}
         with _one_line(owner):
             found = ray.get(ray.remote(_found).options(**needs).remote(backend))
         self.device = resolve(device, found)
         self.environment = {key: value for key, value in found.items() if key != "device"}
         self._train = ray.remote(_train).options(**needs, max_retries=_TRIES, num_returns="streaming")
-        places = ray.cluster_resources().get("GPU", 0) / needs["num_gpus"] if gpu else ray.cluster_resources()["CPU"]
+        places = there["GPU"] / needs["num_gpus"] if gpu else there["CPU"]
         self._most = max(2, int(_AHEAD * places))
         self._tasks: dict[tuple[str, Any], Any] = {}  # data that was sent
         self._given: dict[Any, str] = {}

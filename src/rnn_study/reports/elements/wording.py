@@ -61,6 +61,12 @@ def label(name: str) -> str:
     return CELLS[name].label if name in CELLS else NAMES.get(name, name)
 
 
+def machine(about: dict[str, Any]) -> str:
+    """What a benchmark was measured on, as its results say."""
+    versions = ", ".join(f"{label(name)} {its}" for name, its in about.items() if name not in ("cpu", "cores"))
+    return f"{about['cpu']}, {about['cores']} cores" + (f"; {versions}" if versions else "")
+
+
 def sequence(words: Sequence[str]) -> str:
     """Words in a row, the last one after `and`."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]

@@ -17,7 +17,7 @@ from rnn_study.reports.elements.figures import (
     panels,
     show,
 )
-from rnn_study.reports.elements.wording import label, sequence
+from rnn_study.reports.elements.wording import label, machine, sequence
 from rnn_study.reports.study import Study
 
 Row = dict[str, Any]
@@ -150,7 +150,7 @@ def unrolling(study: Study) -> None:
 
     def lines(key: str) -> list[tuple[int, str, str, list[int], list[float]]]:
         """Of each way that has the quantity: its place, framework and name, steps and values."""
-        rows, found = study.unrolling["rows"], []
+        rows, found = study.benchmark("unrolling")["rows"], []
         for place, (framework, way) in enumerate(dict.fromkeys((r["framework"], r["way"]) for r in rows)):
             own = [r for r in rows if (r["framework"], r["way"]) == (framework, way) and r[key]]
             if own:
@@ -179,10 +179,6 @@ def unrolling(study: Study) -> None:
     groups = {"a graph that grows with the sequence": grown, "a graph that does not": same}
     built = [f"{what} ({sequence(names)})" for what, names in groups.items() if names]
     lesson = f"Unrolled over more steps there is {' and '.join(built)}."
-    machine, alt = _machine(study.unrolling["machine"]), "; ".join(told) + "."
-    show(study, draw, lesson=lesson, alt=alt, source=machine, task="shapes", name="unrolling")
-
-
-def _machine(machine: dict[str, Any]) -> str:
-    told = ", ".join(f"{key} {value}" for key, value in machine.items())
-    return f"measured by benchmarks/unrolling.py: {told}"
+    source = f"measured by benchmarks/unrolling.py: {machine(study.benchmark('unrolling')['machine'])}"
+    alt = "; ".join(told) + "."
+    show(study, draw, lesson=lesson, alt=alt, source=source, task="shapes", name="unrolling")
