@@ -1,4 +1,4 @@
-"""requirements.lock: every package with an exact version and hashes, and every package that the project asks for."""
+"""requirements.lock: every package with an exact version, all but PyTorch with hashes; and every one asked for."""
 
 import re
 import subprocess
@@ -21,7 +21,8 @@ def pinned() -> dict[str, str]:
     assert sum(1 + hashes.count("--hash") for _, _, hashes in found) == len(lines)  # nothing stands there besides
     names = [canonicalize_name(name) for name, *_ in found]
     assert names == sorted(set(names))
-    return dict(zip(names, (its for _, its, _ in found), strict=True))
+    (torch,) = re.findall(r"^# torch==(\S+) ", text, re.M)  # here too, for stages depend on this file
+    return dict(zip(names, (its for _, its, _ in found), strict=True)) | {"torch": torch}
 
 
 def test_every_package_has_a_version_and_hashes():
