@@ -66,6 +66,30 @@ def test_so_are_those_of_every_cell(cell):
     assert float(done.stdout) <= 1e-12
 
 
+NUMBERS = """
+import gpu, numpy as np
+from rnn_study.behaviour.parity.probes import tree_deviation
+from rnn_study.model import reference
+network, rng = gpu.Network(2, (gpu.Layer("gru", 4),), 1), np.random.default_rng(0)
+trees = [gpu.draw(network, np.random.default_rng(seed)) for seed in range(3)]
+x, y = rng.normal(size=(3, 5, 6, 2)), rng.normal(size=(3, 5, 1))
+together = gpu.Together(network, trees, x, y, "cpu", gpu.torch.float64)
+together.loss().backward()
+for seed, tree in enumerate(trees):
+    alone = reference.run(network, tree, gpu.Batch(x[seed], y[seed]), "squared_error")
+    found = {name: array.grad[seed].numpy() for name, array in together.held.items()}
+    print(tree_deviation(found, alone.gradients))
+"""
+
+
+def test_seeds_that_learn_numbers_have_the_oracles_gradients():
+    done = subprocess.run([sys.executable, "-c", NUMBERS], cwd=ROOT / "benchmarks", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = list(map(float, done.stdout.split()))
+    assert len(found) == 3
+    assert max(found) <= 1e-12
+
+
 FAULTS = {
     "not clipped by itself": "gpu.Together._clip = lambda self: None",
     "clipped all as one": """
