@@ -1,7 +1,7 @@
 """TensorFlow: the network of `network.py`, its training and its probes.
 
-An update is one compiled function and an epoch a loop over it inside the framework, which is several times faster
-than `fit` for networks of this size. Models of one shape share these functions: their weights, slots and settings
+An epoch is one compiled function, a loop over its updates, which is several times faster than `fit` for networks of
+this size. Models of one shape share these functions: their weights, slots and settings
 are assigned into them.
 """
 

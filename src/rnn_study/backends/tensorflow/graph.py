@@ -1,4 +1,4 @@
-"""TensorFlow: the variables of a network, and the compiled functions over them: update, epoch, prediction."""
+"""TensorFlow: the variables of a network, and the compiled functions over them: epoch and prediction."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -26,8 +26,9 @@ def _rule(rule: Sgd | RmsProp | Adam) -> keras.optimizers.Optimizer:
 
 
 def _norm(tensors: list[tf.Tensor]) -> tf.Tensor:
-    """The norm of all of them together."""
-    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(tensor)) for tensor in tensors]))
+    """The norm of all of them together; by products, for XLA compiles a sum over an array as a tree of windows."""
+    flat = [tf.reshape(tensor, [-1]) for tensor in tensors]
+    return tf.sqrt(tf.add_n([tf.tensordot(array, array, 1) for array in flat]))
 
 
 class Graph:
@@ -51,8 +52,9 @@ class Graph:
             self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
             self.rule, self.slots = _rule(rule), rule.slots
             self.rule.build(self.variables(trained=True))
-        # On a CPU, XLA fuses the many small operations of a step; on a GPU it would keep Keras from cuDNN.
-        self.update = tf.function(self._update, autograph=False, jit_compile=device == "cpu")
+        # On a CPU, XLA fuses the many small operations of a step, and goes through an epoch without coming back to
+        # TensorFlow between its updates; on a GPU it would keep Keras from cuDNN.
+        self._compile = device == "cpu"
         self._epochs: dict[tuple, tf.types.experimental.ConcreteFunction] = {}
         self._predictions: dict[tuple, tf.types.experimental.ConcreteFunction] = {}
 
@@ -202,7 +204,8 @@ class Graph:
         specs = tf.nest.map_structure(loose, arguments)
         kind = tuple(tf.nest.flatten(specs))
         if kind not in self._epochs:
-            self._epochs[kind] = tf.function(self._epoch, autograph=False).get_concrete_function(*specs)
+            whole = tf.function(self._epoch, autograph=False, jit_compile=self._compile)
+            self._epochs[kind] = whole.get_concrete_function(*specs)
         return self._epochs[kind](*arguments)
 
     def _epoch(
@@ -219,10 +222,10 @@ class Graph:
 
         def one(step: tf.Tensor, seen: tuple[tf.TensorArray, ...], state: list[States]) -> tuple:
             dropped = None if keep is None else [mask[step] for mask in keep]
-            found, state = self.update(x, y, last, order[step], dropped, state or None)
+            found, state = self._update(x, y, last, order[step], dropped, state or None)
             seen = tuple(array.write(step, value) for array, value in zip(seen, found, strict=True))
             return step + 1, seen, state
 
-        start = (tf.constant(0), tuple(tf.TensorArray(kind, size=steps) for kind in kinds), state)
+        start = (tf.constant(0), tuple(tf.TensorArray(kind, size=steps, element_shape=()) for kind in kinds), state)
         _, seen, _ = tf.while_loop(lambda step, *_: step < steps, one, start)
         return tuple(array.stack() for array in seen)
