@@ -10,10 +10,19 @@ from rnn_study.support.errors import StudyError
 
 # By backend the packages whose versions can change a run's bytes, the framework first.
 _PACKAGES = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow", "keras", "numpy")}
-# What a worker imports, torch's optimisers at their first use.
+# What a fork server imports for its workers, in this order; torch's optimisers at their first use its compiler.
 MODULES = {
-    "pytorch": ("rnn_study.running.executor", "rnn_study.backends.pytorch", "torch._dynamo"),
-    "tensorflow": ("rnn_study.running.executor", "rnn_study.backends.tensorflow"),
+    "pytorch": (
+        "rnn_study.running.uncollected",
+        "rnn_study.running.executor",
+        "rnn_study.backends.pytorch",
+        "torch._dynamo",
+    ),
+    "tensorflow": (
+        "rnn_study.running.uncollected",
+        "rnn_study.running.executor",
+        "rnn_study.backends.tensorflow",
+    ),
 }
 # Without one of these no framework finds a GPU under Linux: NVIDIA's, AMD's, that of Windows around it.
 _GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")

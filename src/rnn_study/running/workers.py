@@ -1,5 +1,6 @@
 """Processes of one backend: each imports its framework once, runs single-threaded, and leaves with its parent."""
 
+import gc
 import multiprocessing
 import os
 import platform
@@ -65,6 +66,8 @@ def _leave() -> None:
 
 
 def _start(initialise: Callable[..., None] | None, arguments: tuple) -> None:
+    gc.freeze()  # what came with the fork stays as long as this process
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
 
