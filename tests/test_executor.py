@@ -107,18 +107,20 @@ def test_a_replay_starts_no_process(airline):
 
 @pytest.mark.skipif(not frameworks.surely_no_gpu(), reason="where there may be a GPU nothing is forked")
 def test_workers_share_one_import_of_their_framework(tmp_path):
-    """In a process of its own, for it can have one fork server only."""
+    """And look for garbage in what is their own. In a process of its own, for it can have one fork server only."""
     (tmp_path / "driver.py").write_text(
-        "import os\n"
+        "import gc, os\n"
         "from rnn_study.running.executor import Local\n"
         "if __name__ == '__main__':\n"
         "    os.environ['RNN_STUDY_WORKERS'] = '2'\n"
         "    with Local('pytorch', 'test', 'cpu') as executor:\n"
         "        parents = {worker.submit(os.getppid).result() for worker in executor._workers}\n"
         "        print(len(executor._workers), len(parents), os.getpid() in parents)\n"
+        "        print({worker.submit(gc.isenabled).result() for worker in executor._workers})\n"
+        "        print(executor._workers[0].submit(gc.get_freeze_count).result() > 100_000)\n"
     )
     done = subprocess.run([sys.executable, "driver.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "2 1 False\n"
+    assert done.stdout == "2 1 False\n{True}\nTrue\n"
 
 
 @pytest.mark.parametrize("first", [True, False])
