@@ -1,4 +1,5 @@
-"""requirements.lock: every package with an exact version, all but PyTorch with hashes; and every one asked for."""
+"""The locks: every package with an exact version and hashes, in requirements.lock all but PyTorch; and every one that
+the project asks for."""
 
 import re
 import subprocess
@@ -14,15 +15,29 @@ from packaging.utils import canonicalize_name
 ENTRY = re.compile(r"^(\S+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M)
 
 
-def pinned() -> dict[str, str]:
-    text = (ROOT / "requirements.lock").read_text()
+def entries(lock: str) -> dict[str, str]:
+    """Version by package, where nothing stands but comments and packages with hashes."""
+    text = (ROOT / lock).read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     found = ENTRY.findall(text)
-    assert sum(1 + hashes.count("--hash") for _, _, hashes in found) == len(lines)  # nothing stands there besides
+    assert sum(1 + hashes.count("--hash") for _, _, hashes in found) == len(lines)
     names = [canonicalize_name(name) for name, *_ in found]
     assert names == sorted(set(names))
-    (torch,) = re.findall(r"^# torch==(\S+) ", text, re.M)  # here too, for stages depend on this file
-    return dict(zip(names, (its for _, its, _ in found), strict=True)) | {"torch": torch}
+    return dict(zip(names, (its for _, its, _ in found), strict=True))
+
+
+def pinned() -> dict[str, str]:
+    (torch,) = re.findall(r"^# torch==(\S+) ", (ROOT / "requirements.lock").read_text(), re.M)  # stages depend on it
+    return entries("requirements.lock") | {"torch": torch}
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+def test_a_gpu_machine_gets_the_same_versions(framework):
+    own, everywhere = entries(f"requirements-gpu-{framework}.lock"), pinned()
+    assert {"pytorch": "torch", "tensorflow": "tensorflow"}[framework] in own
+    assert {name: its for name, its in own.items() if name in everywhere} == {
+        name: everywhere[name] for name in own if name in everywhere
+    }
 
 
 def test_every_package_has_a_version_and_hashes():
