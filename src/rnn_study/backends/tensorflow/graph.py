@@ -196,7 +196,7 @@ class Graph:
         return norm, clipped_norm, cut, ratio
 
     def epoch(self, *arguments: tf.Tensor | list[tf.Tensor] | None) -> tuple[tf.Tensor, ...]:
-        """`_epoch` compiled for any number of examples and of updates."""
+        """`_epoch`, traced for any number of examples and of updates; XLA compiles it for each that comes."""
 
         def loose(array: tf.Tensor | None) -> tf.TensorSpec | None:
             return None if array is None else tf.TensorSpec((None, *array.shape[1:]), array.dtype)
@@ -212,7 +212,7 @@ class Graph:
         self, x: tf.Tensor, y: tf.Tensor, last: tf.Tensor | None, order: tf.Tensor, keep: list[tf.Tensor] | None
     ) -> tuple[tf.Tensor, ...]:
         steps, real = tf.shape(order)[0], self.clip.dtype
-        kinds = (real, real, real, tf.bool, real)  # of what `update` returns
+        kinds = (real, real, real, tf.bool, real)  # of what `_update` returns
 
         state: list[States] = []
         if self.network.carried:
