@@ -104,9 +104,7 @@ def limit(study: Study) -> None:
         if row["theirs"] == "torch loop"
     ]
     header = ("case", "in", "seeds a second", "of the machine's matrix products")
-    show_table(
-        header, rows, f"What is computed a second, and what could be. {machine(study.benchmark('speed')['machine'])}."
-    )
+    show_table(header, rows, f"What is computed a second, and what could be. {machine(about['machine'])}.")
 
 
 def growth(study: Study) -> None:
@@ -123,9 +121,7 @@ def growth(study: Study) -> None:
         for row in about["rows"]
     ]
     header = ("what grows", "in", "from and to", "takes", "as this power of it")
-    show_table(
-        header, rows, f"An LSTM on images by rows, compiling included. {machine(study.benchmark('growth')['machine'])}."
-    )
+    show_table(header, rows, f"An LSTM on images by rows, compiling included. {machine(about['machine'])}.")
 
 
 def preprocessing(study: Study) -> None:
@@ -146,4 +142,4 @@ def preprocessing(study: Study) -> None:
         for row in about["rows"]
     ]
     header = ("work", "time", "memory", "the tutorials' loader: time", "memory")
-    show_table(header, rows, f"Data at full size. {machine(study.benchmark('preprocessing')['machine'])}.", prose=(0,))
+    show_table(header, rows, f"Data at full size. {machine(about['machine'])}.", prose=(0,))
