@@ -1,11 +1,12 @@
-"""ablate: the generated problems' cells, their ablations and maps into runs/<problem>-<backend>/, what became of them
-into metrics/ablate/<problem>.json."""
+"""ablate: the generated problems' cells, their ablations and maps into runs/<problem>-<backend>/, their digests into
+data/digests/, what became of them into metrics/ablate/<problem>.json."""
 
 from functools import partial
 from pathlib import Path
 
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.running import runs_table
 from rnn_study.running.executor import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
@@ -29,6 +30,8 @@ def main() -> None:
                 card = read_json(Path(f"metrics/data/{name}.json"))
                 tables[name] = ablations.table(parameters, prepared[name], card, own)
                 tracker.summarise(own, tables)
+    folders = [Path(f"runs/{name}-{framework}") for name in tables]
+    runs_table.write_digests(folders, Path("data/digests/ablate.sha256"))
     for name, table in tables.items():
         write_json(Path(f"metrics/ablate/{name}.json"), table)
 

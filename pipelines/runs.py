@@ -11,7 +11,7 @@ RUNS = Path("runs")
 
 def main() -> None:
     runs_table.write(runs_table.rows(RUNS, Path("metrics")), Path("metrics/runs.csv"))
-    runs_table.write_digests(RUNS, Path("data/runs.sha256"))
+    runs_table.write_digests([RUNS], Path("data/runs.sha256"))
 
 
 if __name__ == "__main__":

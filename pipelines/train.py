@@ -1,5 +1,5 @@
-"""train@<backend>: every cell and seed into runs/<task>-<backend>/, their scores into metrics/train/; of all tasks, or
-of those named."""
+"""train@<backend>: every cell and seed into runs/<task>-<backend>/, their digests into data/digests/, their scores into
+metrics/train/; of all tasks, or of those named."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
-from rnn_study.running import experiments
+from rnn_study.running import experiments, runs_table
 from rnn_study.running.executor import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
@@ -30,6 +30,8 @@ def main(backend: str, names: Annotated[list[str] | None, typer.Argument()] = No
             store.publish_all(finished, Path("runs"))
             tables = summary.trained(parameters, prepared, finished)
             tracker.summarise(finished, tables)
+    folders = [Path(f"runs/{name}-{backend}") for name in type(parameters.tasks).model_fields]
+    runs_table.write_digests(folders, Path(f"data/digests/train-{backend}.sha256"))
     for name, table in tables.items():
         write_json(Path(f"metrics/train/{name}-{backend}.json"), table)
 

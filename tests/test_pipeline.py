@@ -480,6 +480,22 @@ def test_a_new_cell_trains_alone_and_appears_in_the_report(changed):
     assert [one["settings"]["clip"] for one in found] == [math.inf] * 2  # it is not clipped
 
 
+def test_digests_tell_of_every_file_that_a_stage_trained(study):
+    """Who depends on them sees a change of any run, also after a script that trained one task alone."""
+    study.run("python", "pipelines/train.py", "pytorch", "airline")
+    folders = {
+        f"train-{backend}": [f"{task}-{backend}" for task in ("mnist_rows", "tweets", "airline")]
+        for backend in BACKENDS
+    }
+    for name, published in (folders | {"ablate": ["adding-pytorch", "agreement-pytorch"]}).items():
+        files = [path for one in published for path in (study.folder / "runs" / one).rglob("*.*")]
+        said = [line.split("  ") for line in (study.folder / f"data/digests/{name}.sha256").read_text().splitlines()]
+        assert {study.folder / path: digest for digest, path in said} == {
+            path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+        }
+        assert len(files) > 50
+
+
 def test_the_store_of_mlflow_is_a_mirror_only(study):
     """Without it the study gives the same files, and it fills again."""
     store, aside = study.folder / "mlflow.db", study.folder / "aside.db"

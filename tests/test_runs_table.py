@@ -155,7 +155,7 @@ def test_digests_are_those_of_sha256sum_and_tell_of_every_file(tmp_path, monkeyp
     for name in ("runs/b/result.json", "runs/a b/history.csv", "runs/a b/.hidden", "runs/parity.json"):
         write(Path(name), name)
     list_ = Path("runs.sha256")
-    runs_table.write_digests(Path("runs"), list_)
+    runs_table.write_digests([Path("runs")], list_)
     lines = list_.read_text().splitlines()
     assert [line.split("  ", 1)[1] for line in lines] == sorted(line.split("  ", 1)[1] for line in lines)
     assert len(lines) == 4
@@ -170,7 +170,7 @@ def test_digests_are_those_of_sha256sum_and_tell_of_every_file(tmp_path, monkeyp
         lambda: Path("runs/a b/.hidden").unlink(),
     ):
         change()
-        runs_table.write_digests(Path("runs"), list_)
+        runs_table.write_digests([Path("runs")], list_)
         assert list_.read_bytes() != before
         before = list_.read_bytes()
 

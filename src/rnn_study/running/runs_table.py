@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -141,8 +141,8 @@ def write(found: list[Row], path: Path) -> None:
         file.write(text.getvalue().encode())
 
 
-def write_digests(runs: Path, path: Path) -> None:
-    """SHA-256 of every file below `runs`, as `sha256sum --check` reads them: what changes where any of them does."""
-    files = sorted(file for file in runs.rglob("*") if file.is_file())
+def write_digests(folders: Iterable[Path], path: Path) -> None:
+    """SHA-256 of every file below `folders`, as `sha256sum --check` reads them: what changes where any of them does."""
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
     with atomic(path) as written:
         written.write("".join(f"{sha256(file)}  {file.as_posix()}\n" for file in files).encode())
