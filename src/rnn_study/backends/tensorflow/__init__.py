@@ -17,7 +17,7 @@ from rnn_study.model.network import Network
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import Batch
 
-from .graph import Graph
+from .graph import Graph, joined
 from .runtime import allow_tf32, keras, tf
 
 __all__ = ["allow_tf32"]
@@ -100,18 +100,19 @@ def epoch(
 def apply(model: _Model, gradients: dict[str, np.ndarray]) -> None:
     graph = model.graph
     with tf.device(graph.device):
-        own = graph.own(gradients, trained=True)
-        graph.apply([tf.constant(gradient, graph.clip.dtype) for gradient in own])
+        graph.join()
+        graph.apply(joined(tf.constant(array, graph.clip.dtype) for array in graph.own(gradients, trained=True)))
+        graph.part()
 
 
 def predict(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) -> np.ndarray:
-    x, y, last = data
-    chunks = []
+    starts = range(0, len(data[0]), _CHUNK)
     with tf.device(model.graph.device):
-        for start in range(0, len(x), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            chunks.append(model.graph.predict(x[part], y[part], None if last is None else last[part]).numpy())
-    return np.concatenate(chunks)
+        if len(starts) > 1:
+            chunks = ([None if array is None else array[at : at + _CHUNK] for array in data] for at in starts)
+        else:
+            chunks = [data]
+        return np.concatenate([model.graph.predict(*chunk).numpy() for chunk in chunks])
 
 
 def probe(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) -> Pass:
@@ -149,28 +150,28 @@ def set_weights(model: _Model, weights: dict[str, np.ndarray]) -> None:
         variable.value.assign(array)
 
 
-def _slots(graph: Graph) -> dict[str, tuple[list[keras.Variable], float]]:
-    """Keras' variables of each slot, in the order of the trained ones, and what they are of the canonical slot:
-    its momentum is the step itself, -rate times the others'."""
-    own = graph.rule.variables[2:]  # after the number of updates and the learning rate, an array's slots in turn
+def _slots(graph: Graph) -> dict[str, tuple[keras.Variable, float]]:
+    """Keras' variable of each slot, of all arrays `joined`, and what it is of the canonical slot: its momentum is the
+    step itself, -rate times the others'."""
+    own = graph.rule.variables[2:]  # after the number of updates and the learning rate
     scale = -float(graph.rule.learning_rate) if graph.slots == ("velocity",) else 1.0
-    return {slot: (own[index :: len(graph.slots)], scale) for index, slot in enumerate(graph.slots)}
+    return {slot: (variable, scale) for slot, variable in zip(graph.slots, own, strict=True)}
 
 
 def slots(model: _Model) -> dict[str, np.ndarray]:
-    found = {"updates": np.array(int(model.graph.rule.iterations))}
-    for slot, (variables, scale) in _slots(model.graph).items():
+    graph, found = model.graph, {"updates": np.array(int(model.graph.rule.iterations))}
+    for slot, (variable, scale) in _slots(graph).items():
         # In float64, from which the way back gives the same float32.
-        exact = (variable.numpy().astype(np.float64) / scale for variable in variables)
-        tree = model.graph.canonical(exact, trained=True)
-        found |= {f"{slot}.{name}": array for name, array in tree.items()}
+        exact = (array.numpy().astype(np.float64) / scale for array in graph.parted(variable.value))
+        found |= {f"{slot}.{name}": array for name, array in graph.canonical(exact, trained=True).items()}
     return found
 
 
 def set_slots(model: _Model, slots: dict[str, np.ndarray]) -> None:
-    model.graph.rule.iterations.assign(int(slots["updates"]))
-    for slot, (variables, scale) in _slots(model.graph).items():
+    graph = model.graph
+    graph.rule.iterations.assign(int(slots["updates"]))
+    for slot, (variable, scale) in _slots(graph).items():
         prefix = f"{slot}."
         tree = {name.removeprefix(prefix): array for name, array in slots.items() if name.startswith(prefix)}
-        for variable, array in zip(variables, model.graph.own(tree, trained=True), strict=True):
-            variable.value.assign((scale * array).astype(variable.dtype))
+        own = (tf.constant(scale * array, variable.dtype) for array in graph.own(tree, trained=True))
+        variable.value.assign(joined(own))

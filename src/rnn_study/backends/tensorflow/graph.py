@@ -1,5 +1,6 @@
 """TensorFlow: the variables of a network, and the compiled functions over them: epoch and prediction."""
 
+import math
 from collections.abc import Iterable
 from itertools import islice
 
@@ -25,10 +26,14 @@ def _rule(rule: Sgd | RmsProp | Adam) -> keras.optimizers.Optimizer:
             return keras.optimizers.Adam(0.0, beta_1, beta_2)
 
 
-def _norm(tensors: list[tf.Tensor]) -> tf.Tensor:
-    """The norm of all of them together; by products, for XLA compiles a sum over an array as a tree of windows."""
-    flat = [tf.reshape(tensor, [-1]) for tensor in tensors]
-    return tf.sqrt(tf.add_n([tf.tensordot(array, array, 1) for array in flat]))
+def _norm(array: tf.Tensor) -> tf.Tensor:
+    """By a product, for XLA adds up an array number by number."""
+    return tf.sqrt(tf.tensordot(array, array, 1))
+
+
+def joined(arrays: Iterable[tf.Tensor]) -> tf.Tensor:
+    """Every number of `arrays`, one after another."""
+    return tf.concat([tf.reshape(array, [-1]) for array in arrays], axis=0)
 
 
 class Graph:
@@ -51,7 +56,10 @@ class Graph:
             self.clip, self.clip_margin = tf.Variable(np.inf, dtype=dtype), tf.Variable(0.0, dtype=dtype)
             self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
             self.rule, self.slots = _rule(rule), rule.slots
-            self.rule.build(self.variables(trained=True))
+            # An update is made on all that is trained as one array: a step, a norm and a clipping, each compiled once.
+            self.shapes = [tuple(variable.shape) for variable in self.variables(trained=True)]
+            self.joined = keras.Variable(np.zeros(sum(map(math.prod, self.shapes))), dtype=dtype)
+            self.rule.build([self.joined])
         # On a CPU, XLA fuses the many small operations of a step, and goes through an epoch without coming back to
         # TensorFlow between its updates; on a GPU it would keep Keras from cuDNN.
         self._compile = device == "cpu"
@@ -84,6 +92,19 @@ class Graph:
         for prefix, holder in self.holders(trained):
             found += holder.own({name[len(prefix) :]: tree[name] for name in tree if name.startswith(prefix)})
         return found
+
+    def parted(self, array: tf.Tensor) -> list[tf.Tensor]:
+        """What was `joined` of arrays like those of the trained variables."""
+        parts = tf.split(array, [math.prod(shape) for shape in self.shapes])
+        return [tf.reshape(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def join(self) -> None:
+        """Updates begin: what is trained is one array until `part`."""
+        self.joined.assign(joined(variable.value for variable in self.variables(trained=True)))
+
+    def part(self) -> None:
+        for variable, array in zip(self.variables(trained=True), self.parted(self.joined.value), strict=True):
+            variable.assign(array)
 
     def embed(self, x: tf.Tensor) -> tf.Tensor:
         return self.parts[0].embed(x)
@@ -157,42 +178,43 @@ class Graph:
     ) -> tuple[tuple[tf.Tensor, ...], list[States]]:
         """One update on the examples `row`: what `EpochTrace` names of it, and the states it ended with where these are
         carried on."""
-        trained, carried = self.variables(trained=True), self.network.carried
-        with tf.GradientTape() as tape:
+        trained, carried = self.parted(self.joined.value), self.network.carried
+        named = zip(self.variables(trained=True), trained, strict=True)
+        with keras.StatelessScope(list(named)), tf.GradientTape() as tape:
+            tape.watch(trained)
             read, ends = self.embed(tf.gather(x, row)), None if last is None else tf.gather(last, row)
             answers = tf.gather(y, row)
             found = self.forward(read, answers, ends, True, keep, start, carried)
             loss = self.measure(found.outputs, answers, ends)
-        gradients = tape.gradient(loss, [variable.value for variable in trained])
+        gradients = tape.gradient(loss, trained)
         for part in self.parts:
             for layer in part.layers:
                 layer.learn()
         # Dense first: the norm of a sparse gradient would not add up the rows of a repeated word.
-        seen = (loss, *self.apply([tf.convert_to_tensor(g) for g in gradients]))
+        seen = (loss, *self.apply(joined(tf.convert_to_tensor(g) for g in gradients)))
         return seen, found.final if carried else []
 
-    def apply(self, gradients: list[tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        """Clip the gradients of the trained variables, take the optimiser's step; of `EpochTrace` what comes after
-        the losses."""
-        norm = _norm(gradients)
+    def apply(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Clip the gradient of what is `joined`, take the optimiser's step; of `EpochTrace` what comes after the
+        losses."""
+        norm = _norm(gradient)
         if self.clip_by == "value":
-            cut = tf.reduce_any([tf.reduce_max(tf.abs(g)) > self.clip for g in gradients])
-            gradients = [tf.clip_by_value(g, -self.clip, self.clip) for g in gradients]
-            clipped_norm = _norm(gradients)
+            cut = tf.reduce_max(tf.abs(gradient)) > self.clip
+            gradient = tf.clip_by_value(gradient, -self.clip, self.clip)
+            clipped_norm = _norm(gradient)
         else:
             scale = tf.minimum(tf.ones_like(norm), self.clip / (norm + self.clip_margin))
             cut = scale < 1
-            gradients = [g * scale for g in gradients]
+            gradient = gradient * scale
             clipped_norm = scale * norm
         if isinstance(self.rule, keras.optimizers.Adam):
             # Keras adds epsilon before the bias correction; multiplied by the correction it acts as if after.
             updates = tf.cast(self.rule.iterations.value + 1, norm.dtype)
             correction = tf.sqrt(1 - tf.cast(self.rule.beta_2, norm.dtype) ** updates)
             self.rule.epsilon = tf.where(self.hat, self.epsilon, self.epsilon * correction)
-        trained = self.variables(trained=True)
-        before = [tf.identity(variable.value) for variable in trained]
-        self.rule.apply(gradients, trained)
-        ratio = _norm([variable.value - old for variable, old in zip(trained, before, strict=True)]) / _norm(before)
+        before = tf.identity(self.joined.value)
+        self.rule.apply([gradient], [self.joined])
+        ratio = _norm(self.joined.value - before) / _norm(before)
         return norm, clipped_norm, cut, ratio
 
     def epoch(self, *arguments: tf.Tensor | list[tf.Tensor] | None) -> tuple[tf.Tensor, ...]:
@@ -227,5 +249,7 @@ class Graph:
             return step + 1, seen, state
 
         start = (tf.constant(0), tuple(tf.TensorArray(kind, size=steps, element_shape=()) for kind in kinds), state)
+        self.join()
         _, seen, _ = tf.while_loop(lambda step, *_: step < steps, one, start)
+        self.part()
         return tuple(array.stack() for array in seen)
