@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -233,6 +234,25 @@ def test_a_kernel_that_dies_is_one_clear_line(tmp_path, monkeypatch):
     with pytest.raises(StudyError, match=r"^x\.ipynb: its kernel: Kernel died: expected it to start and to live"):
         page.execute(Path("x.ipynb"), Path("out.ipynb"))
     assert not Path("out.ipynb").exists()
+
+
+def test_a_kernel_that_is_done_is_not_interrupted(tmp_path, monkeypatch):
+    """Now and then it would say so on stderr, as an error."""
+    from jupyter_client.provisioning import LocalProvisioner
+
+    from rnn_study.reports import page
+
+    sent, send = [], LocalProvisioner.send_signal
+
+    async def noted(self: LocalProvisioner, signum: int) -> None:
+        sent.append(signum)
+        await send(self, signum)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(LocalProvisioner, "send_signal", noted)
+    _notebook("print('of the study')")
+    page.execute(Path("x.ipynb"), Path("out.ipynb"))
+    assert signal.SIGINT not in sent
 
 
 def test_without_unix_sockets_a_kernel_is_met_on_loopback(tmp_path, monkeypatch):

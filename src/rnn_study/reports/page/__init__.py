@@ -45,6 +45,9 @@ def _local_kernel(folder: str) -> type[AsyncKernelManager]:
         def _ip_default(self) -> str:
             return str(Path(folder) / "kernel") if self.transport == "ipc" else "127.0.0.1"
 
+        async def _async_interrupt_kernel(self) -> None:
+            """Before it is asked to end it need not be interrupted: it is idle, and would tell of it as an error."""
+
     return Local
 
 
