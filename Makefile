@@ -46,6 +46,7 @@ faults: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(VENV)/bin/python benchmarks/speed.py
 	$(VENV)/bin/python benchmarks/growth.py
+	$(VENV)/bin/python benchmarks/seeds_together.py
 	$(VENV)/bin/python benchmarks/preprocessing.py
 
 lint: $(VENV)/.ready

@@ -33,10 +33,21 @@ def study(slope=0.9):
         {"name": "<b>", "seconds": 5.0, "peak_gib": 0.1, "theirs_seconds": None, "theirs_peak_gib": None},
         {"name": "2 vectors", "seconds": 6.0, "peak_gib": 0.2, "theirs_seconds": 24.0, "theirs_peak_gib": 1.5},
     ]
+    both = [
+        {"cell": "gru", "framework": "pytorch", "seeds": 3, "ratio": 2.5, "low": 2.25, "high": 3.0},
+        {"cell": "lstm", "framework": "tensorflow", "seeds": 3, "ratio": 0.5, "low": 0.4, "high": 1.0},
+    ]
+    spent = [
+        {"name": "train", "share": 70.0, "training": 50.0, "compiling": 15.0, "imports": 5.0},
+        {"name": "diagnose", "share": 30.0, "diagnosing": 20.0, "DVC": 10.0},
+        {"name": "all", "share": 100.0, "training": 50.0, "diagnosing": 20.0, "compiling": 15.0},
+    ]
     found = {
         "speed": {"rows": rows, "machine": MACHINE, "seeds": 10, "rounds": 5},
         "growth": {"rows": grown, "machine": MACHINE},
         "preprocessing": {"rows": data, "machine": MACHINE},
+        "seeds_together": {"rows": [{"name": "5 steps"} | row for row in both], "machine": MACHINE},
+        "breakdown": {"rows": spent, "machine": MACHINE, "none": 26, "neither": 44},
     }
     return SimpleNamespace(benchmark=found.__getitem__)
 
@@ -65,7 +76,8 @@ def test_tables_hold_every_row_and_what_was_not_measured():
         benchmarks.limit(study())
         benchmarks.growth(study())
         benchmarks.preprocessing(study())
-    limit, growth, data = shown
+        benchmarks.together(study())
+    limit, growth, data, together = shown
     assert limit.count("<tr>") == 1 + 4
     assert ">75.0 %<" in limit
     assert growth.count("<tr>") == 1 + 3
@@ -73,6 +85,8 @@ def test_tables_hold_every_row_and_what_was_not_measured():
     assert ">1.60<" in growth
     assert data.count("–") == 2
     assert "<b>" not in data
+    assert together.count("<tr>") == 1 + 2
+    assert ">2.5 (2.25 to 3)<" in together
     assert all("a processor, 2 cores; PyTorch 2.13.0, python 3.11.7" in table for table in shown)
 
 
@@ -98,3 +112,22 @@ def test_a_figure_says_where_the_study_is_slower(monkeypatch, high, said):
         assert [label.get_text() for label in axes.get_yticklabels()] == ["large", "small"]
         lines = sorted(tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 1)
         assert lines == [(0.4,), (0.5,), (1.5,), (2.0,)]
+
+
+def test_the_bars_of_a_stage_add_up_to_its_share(monkeypatch):
+    from rnn_study.reports import benchmarks
+
+    seen = {}
+    monkeypatch.setattr(benchmarks, "show", lambda _, draw, **words: seen.update(words, draw=draw))
+    benchmarks.shares(study())
+    assert seen["lesson"] == "In 26 % of the time no core trains or diagnoses; the longest stage is train."
+    assert "train 70 %; diagnose 30 %. Of all, training is 50 %, diagnosing 20 %, compiling 15 %. a proc" in seen["alt"]
+    for narrow in (False, True):
+        axes = seen["draw"](narrow).axes[0]
+        bars = [[(bar.get_x(), bar.get_width()) for bar in kind] for kind in axes.containers]
+        assert bars == [
+            [(0.0, 50.0), (0.0, 0.0)],
+            [(50.0, 0.0), (0.0, 20.0)],
+            [(50.0, 15.0), (20.0, 0.0)],
+            [(65.0, 5.0), (20.0, 10.0)],
+        ]

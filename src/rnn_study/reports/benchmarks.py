@@ -14,6 +14,7 @@ from rnn_study.reports.study import Study
 Row = dict[str, Any]
 
 THEIRS = {"keras fit": "Keras' fit", "torch loop": "a plain PyTorch loop"}
+WORK = ("training", "diagnosing", "compiling")  # of the kinds of a study's time; the others are one
 
 
 def _against(study: Study, way: str) -> dict[str, dict[str, Row]]:
@@ -122,6 +123,59 @@ def growth(study: Study) -> None:
     ]
     header = ("what grows", "in", "from and to", "takes", "as this power of it")
     show_table(header, rows, f"An LSTM on images by rows, compiling included. {machine(about['machine'])}.")
+
+
+def together(study: Study) -> None:
+    """Table: how many times faster the seeds of one length train in one pass than in turn."""
+    about = study.benchmark("seeds_together")
+    rows = [
+        (
+            row["name"],
+            label(row["cell"]),
+            label(row["framework"]),
+            f"{row['seeds']}",
+            f"{row['ratio']:g} ({row['low']:g} to {row['high']:g})",
+        )
+        for row in about["rows"]
+    ]
+    header = ("problem", "cell", "in", "seeds", "times as fast")
+    told = "One update of several networks in one pass, a seed, against updates in turn; median and quartiles."
+    show_table(header, rows, f"{told} {machine(about['machine'])}.")
+
+
+def shares(study: Study) -> None:
+    """Where the wall time of the quick study goes, a bar a stage."""
+    about = study.benchmark("breakdown")
+    stages = [row for row in about["rows"] if row["name"] != "all"]
+    every = {kind: [row.get(kind, 0.0) for row in stages] for kind in WORK}
+    every["all else"] = [row["share"] - sum(parts) for row, *parts in zip(stages, *every.values(), strict=True)]
+
+    def draw(narrow: bool) -> Figure:
+        study.benchmark("breakdown")  # a figure names its files
+        figure, ((axes,),) = panels(narrow, height=0.7 + 0.22 * len(stages))
+        left = [0.0] * len(stages)
+        for number, (kind, parts) in enumerate(every.items()):
+            axes.barh(range(len(stages)), parts, left=left, height=0.7, color=colour(number), label=kind)
+            left = [start + part for start, part in zip(left, parts, strict=True)]
+        axes.set_yticks(range(len(stages)), [row["name"] for row in stages])
+        axes.set_ylim(len(stages) - 0.5, -0.5)
+        axes.set_xlabel("% of the wall time")
+        legend(figure, axes, narrow)
+        return figure
+
+    longest, total = max(stages, key=lambda row: row["share"]), about["rows"][-1]
+    told = "; ".join(f"{row['name']} {row['share']:g} %" for row in stages)
+    show(
+        study,
+        draw,
+        lesson=f"In {about['none']} % of the time no core trains or diagnoses; the longest stage is {longest['name']}.",
+        alt=f"The quick study from an empty store, without a GPU, by stage: {told}. Of all, training is "
+        f"{total['training']:g} %, diagnosing {total['diagnosing']:g} %, compiling {total['compiling']:g} %. "
+        f"{machine(about['machine'])}.",
+        source="data: what every process did, noted fifty times a second",
+        task="breakdown",
+        name="stages",
+    )
 
 
 def preprocessing(study: Study) -> None:
