@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 
 from rnn_study.reports.elements.display import show_table
 from rnn_study.reports.elements.figures import INK, LINES, MARKERS, colour, legend, panels, show
-from rnn_study.reports.elements.wording import label, machine
+from rnn_study.reports.elements.wording import label, machine, sequence
 from rnn_study.reports.study import Study
 
 Row = dict[str, Any]
@@ -44,6 +44,13 @@ def lessons(study: Study) -> Iterator[tuple[str, str]]:
         f"Of the machine's own matrix products it gets {100 * high['of_products']:.0f} % with the {high['name']} "
         f"({label(high['ours'])}), and {100 * low['of_products']:.2g} % with the {low['name']} ({label(low['ours'])}).",
     )
+    most: dict[str, list[Row]] = {}  # by framework each case with its most seeds
+    for (_, _, framework), found in _in_one_pass(study).items():
+        most.setdefault(label(framework), []).append(found[max(found)])
+    pays = [f"{sum(row['low'] > 1 for row in its)} of {len(its)} cases in {name}" for name, its in most.items()]
+    reach = {name: sorted(row["ratio"] for row in its) for name, its in most.items()}
+    times = [f"{ratios[0]:g} to {ratios[-1]:g} in {name}" for name, ratios in reach.items()]
+    yield f"Seeds in one pass pay in {sequence(pays)}.", f"Times as fast as in turn: {'; '.join(times)}."
     costs = [row for row in study.benchmark("growth")["rows"] if row["name"] != "units"]
     steepest = max(costs, key=lambda row: row["slope"])
     yield (
@@ -125,22 +132,27 @@ def growth(study: Study) -> None:
     show_table(header, rows, f"An LSTM on images by rows, compiling included. {machine(about['machine'])}.")
 
 
+def _in_one_pass(study: Study) -> dict[tuple[str, str, str], dict[int, Row]]:
+    """By problem, cell and framework the rows of seeds together, by how many seeds."""
+    found: dict[tuple[str, str, str], dict[int, Row]] = {}
+    for row in study.benchmark("seeds_together")["rows"]:
+        found.setdefault((row["name"], row["cell"], row["framework"]), {})[row["seeds"]] = row
+    return found
+
+
 def together(study: Study) -> None:
     """Table: how many times faster the seeds of one length train in one pass than in turn."""
-    about = study.benchmark("seeds_together")
-    rows = [
-        (
-            row["name"],
-            label(row["cell"]),
-            label(row["framework"]),
-            f"{row['seeds']}",
-            f"{row['ratio']:g} ({row['low']:g} to {row['high']:g})",
-        )
-        for row in about["rows"]
-    ]
-    header = ("problem", "cell", "in", "seeds", "times as fast")
-    told = "One update of several networks in one pass, a seed, against updates in turn; median and quartiles."
-    show_table(header, rows, f"{told} {machine(about['machine'])}.")
+    cases = _in_one_pass(study)
+    counts = sorted({count for rows in cases.values() for count in rows})
+    shown = []
+    for (name, cell, framework), rows in cases.items():
+        told = [f"{rows[count]['ratio']:g} ({rows[count]['low']:g} to {rows[count]['high']:g})" for count in counts]
+        shown.append((name, label(cell), label(framework), *told))
+    header = ("problem", "cell", "in", *(f"seeds: {count}" for count in counts))
+    told = (
+        "Times as fast, a seed: one update of several networks in one pass against updates in turn; median, quartiles."
+    )
+    show_table(header, shown, f"{told} {machine(study.benchmark('seeds_together')['machine'])}.")
 
 
 def shares(study: Study) -> None:
