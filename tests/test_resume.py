@@ -122,6 +122,17 @@ def test_states_that_no_stage_needs_are_pruned(airline):  # noqa: F811
     assert list(store.load_state("needed")) == ["told"]
 
 
+def test_a_run_that_may_still_be_written_is_not_pruned(airline):  # noqa: F811
+    """After an hour it is what a killed process left."""
+    for name, age in {".unfinished-a": 3500, ".unfinished-b": 3700}.items():
+        folder = Path(".run-store") / name
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text("{}")
+        os.utime(folder, (0, time.time() - age))
+    assert store.prune() == [".unfinished-b"]
+    assert [path.name for path in Path(".run-store").iterdir()] == [".unfinished-a"]
+
+
 def test_a_state_that_cannot_be_written_costs_no_run(airline, monkeypatch, capsys):  # noqa: F811
     monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", "0")
     Path(".run-store").mkdir()
