@@ -93,6 +93,69 @@ def test_every_cell_has_the_same_space_and_budget(airline):
         assert first == [[row[name] for name in ("learning_rate", "clip", "dropout")] for row in other[: space.round]]
 
 
+def test_every_round_asks_for_what_tpe_proposes(airline):
+    """Optuna alone, told the same scores: rates and clips by their logarithms, the others as they are."""
+    import numpy as np
+    import optuna
+    from optuna.distributions import FloatDistribution
+
+    from rnn_study import config
+
+    table, given = search(), config.load().tuning
+    for cell, searches in table.items():
+        for number, rows in enumerate(searches):
+            stored = optuna.load_study(study_name=f"airline/{cell}/{number + 1}", storage="sqlite:///optuna.db")
+            assert stored.direction == optuna.study.StudyDirection.MINIMIZE
+            space = stored.trials[0].distributions
+            for name, log in {"learning_rate": True, "clip": True, "dropout": False}.items():
+                between = getattr(given, name)
+                assert space[name] == FloatDistribution(between.low, between.high, log=log)
+            alone = optuna.create_study(direction="minimize")
+            for start in range(0, len(rows), given.round):
+                told = rows[start : start + given.round]
+                asked = []
+                for row in told:
+                    seed = int(np.random.SeedSequence([given.seed + number, row["number"]]).generate_state(1)[0])
+                    alone.sampler = optuna.samplers.TPESampler(
+                        n_startup_trials=given.round, multivariate=True, constant_liar=True, seed=seed
+                    )
+                    asked.append(alone.ask(space))
+                assert [trial.params for trial in asked] == [{name: row[name] for name in space} for row in told]
+                for trial, row in zip(asked, told, strict=True):
+                    if "pruned" in row:
+                        trial.report(row["score"], row["pruned"])
+                        alone.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                    else:
+                        alone.tell(trial, row["score"])
+
+
+def test_a_search_begins_anew_and_leaves_those_of_other_tasks(airline):
+    import optuna
+
+    storage = "sqlite:///optuna.db"
+    for name in ("tweets/lstm/1", "airline/lstm/9", "airline/lstm-of-mine/1"):  # 9: of a time with more searches
+        optuna.create_study(storage=storage, study_name=name)
+    search()
+    searched = {f"airline/{cell}/{number}" for cell in ("vanilla", "lstm") for number in (1, 2)}
+    assert set(optuna.get_all_study_names(storage)) == searched | {"tweets/lstm/1", "airline/lstm-of-mine/1"}
+
+
+def test_where_higher_is_better_the_highest_score_is_the_best(airline):
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import tuning
+
+    parameters, prepared = config.load(), load_task(prepared_file("airline"))
+    task = type("Accuracy", (), {"name": prepared.name, "higher_is_better": True})
+    row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1, "batch_size": 16, "depth": 2}
+    rows = [{"number": i, **row, "score": score} for i, score in enumerate([0.5, 0.8, 0.8, 0.7])]
+    rows[2]["clip"] = 2.0
+    chosen = tuning.best(parameters, task, {"vanilla": [rows]})["vanilla"]
+    assert chosen == [{"settings": row, "trials": 4, "validation_score": 0.8}]
+    (study,) = tuning._open(task, tuning._searches(parameters, prepared)[:1]).values()
+    assert study.direction.name == "MAXIMIZE"
+
+
 def test_more_trials_go_on_where_the_study_stopped(airline):
     eight = search()
     twelve = search(trials=12)
