@@ -1,5 +1,5 @@
 """models@<backend>: of each task and cell the network with the best validation score as a model in MLflow; which ones,
-into metrics/models/<backend>.json."""
+into data/models/<backend>.json."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def main(backend: str) -> None:
                 rows.append(row | {"model": None, "why": reason})
             else:
                 rows.append(row | {"model": models.publish(task, folder)})
-    write_json(Path(f"metrics/models/{backend}.json"), rows)
+    write_json(Path(f"data/models/{backend}.json"), rows)
 
 
 if __name__ == "__main__":

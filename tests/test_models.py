@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import Project, needs
+from conftest import ROOT, Project, needs
+from ruamel.yaml import YAML
 
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
@@ -62,7 +63,7 @@ def test_a_stranger_gets_the_stored_predictions(study: Project, backend, tmp_pat
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     found = {(one["task"], one["cell"]): one for one in json.loads(done.stdout.splitlines()[-1])}
-    table = json.loads((study.folder / f"metrics/models/{backend}.json").read_text())
+    table = json.loads((study.folder / f"data/models/{backend}.json").read_text())
     assert found.keys() == {(row["task"], row["cell"]) for row in table if row["model"]}
     assert {("mnist_rows", "lstm"), ("tweets", "lstm"), ("airline", "vanilla")} <= found.keys()
     for (task, cell), one in found.items():
@@ -75,6 +76,17 @@ def test_a_stranger_gets_the_stored_predictions(study: Project, backend, tmp_pat
         assert np.abs(np.array(one["answers"]) - stored).max() <= 1e-6 * max(1.0, np.abs(stored).max())
         framework = {"pytorch": "torch==", "tensorflow": "tensorflow=="}[backend]
         assert any(need.startswith(framework) for need in one["needs"])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_clone_begins_without_what_the_stage_writes(backend):
+    """Else DVC would skip the stage where a clone's results are those in git, and its MLflow had no model."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    (out,) = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]["models"]["do"]["outs"]
+    path = str(out).replace("${item}", backend)
+    assert path == f"data/models/{backend}.json"
+    assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT).returncode == 0
 
 
 def test_a_model_is_logged_once_and_replaced_by_another_run(study: Project):
