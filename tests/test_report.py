@@ -53,7 +53,7 @@ return [...document.querySelectorAll('.table, pre, figure')]
         ("gradients.html", 18),
         ("long_range.html", 16),
         ("sequence_shapes.html", 10),
-        ("benchmarks.html", 2),
+        ("benchmarks.html", 3),
         ("index.html", 2),
         ("glossary.html", 0),
     ],
