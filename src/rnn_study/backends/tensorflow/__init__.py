@@ -17,7 +17,7 @@ from rnn_study.model.network import Network
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import Batch
 
-from .graph import Graph, joined
+from .graph import Graph, flattened
 from .runtime import allow_tf32, keras, tf
 
 __all__ = ["allow_tf32"]
@@ -100,9 +100,9 @@ def epoch(
 def apply(model: _Model, gradients: dict[str, np.ndarray]) -> None:
     graph = model.graph
     with tf.device(graph.device):
-        graph.join()
-        graph.apply(joined(tf.constant(array, graph.clip.dtype) for array in graph.own(gradients, trained=True)))
-        graph.part()
+        graph.begin_updates()
+        graph.apply(flattened(tf.constant(array, graph.clip.dtype) for array in graph.own(gradients, trained=True)))
+        graph.end_updates()
 
 
 def predict(model: _Model, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]) -> np.ndarray:
@@ -151,7 +151,7 @@ def set_weights(model: _Model, weights: dict[str, np.ndarray]) -> None:
 
 
 def _slots(graph: Graph) -> dict[str, tuple[keras.Variable, float]]:
-    """Keras' variable of each slot, of all arrays `joined`, and what it is of the canonical slot: its momentum is the
+    """Keras' variable of each slot, `flattened`, and what it is of the canonical slot: its momentum is the
     step itself, -rate times the others'."""
     own = graph.rule.variables[2:]  # after the number of updates and the learning rate
     scale = -float(graph.rule.learning_rate) if graph.slots == ("velocity",) else 1.0
@@ -162,7 +162,7 @@ def slots(model: _Model) -> dict[str, np.ndarray]:
     graph, found = model.graph, {"updates": np.array(int(model.graph.rule.iterations))}
     for slot, (variable, scale) in _slots(graph).items():
         # In float64, from which the way back gives the same float32.
-        exact = (array.numpy().astype(np.float64) / scale for array in graph.parted(variable.value))
+        exact = (array.numpy().astype(np.float64) / scale for array in graph.shaped(variable.value))
         found |= {f"{slot}.{name}": array for name, array in graph.canonical(exact, trained=True).items()}
     return found
 
@@ -174,4 +174,4 @@ def set_slots(model: _Model, slots: dict[str, np.ndarray]) -> None:
         prefix = f"{slot}."
         tree = {name.removeprefix(prefix): array for name, array in slots.items() if name.startswith(prefix)}
         own = (tf.constant(scale * array, variable.dtype) for array in graph.own(tree, trained=True))
-        variable.value.assign(joined(own))
+        variable.value.assign(flattened(own))

@@ -31,8 +31,8 @@ def _norm(array: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.tensordot(array, array, 1))
 
 
-def joined(arrays: Iterable[tf.Tensor]) -> tf.Tensor:
-    """Every number of `arrays`, one after another."""
+def flattened(arrays: Iterable[tf.Tensor]) -> tf.Tensor:
+    """Every number of `arrays`, one after another: (W,)."""
     return tf.concat([tf.reshape(array, [-1]) for array in arrays], axis=0)
 
 
@@ -56,10 +56,10 @@ class Graph:
             self.clip, self.clip_margin = tf.Variable(np.inf, dtype=dtype), tf.Variable(0.0, dtype=dtype)
             self.epsilon, self.hat = tf.Variable(0.0, dtype=dtype), tf.Variable(False)
             self.rule, self.slots = _rule(rule), rule.slots
-            # An update is made on all that is trained as one array: a step, a norm and a clipping, each compiled once.
+            # Updates are made on all that is trained as one array: a step, a norm and a clipping, each compiled once.
             self.shapes = [tuple(variable.shape) for variable in self.variables(trained=True)]
-            self.joined = keras.Variable(np.zeros(sum(map(math.prod, self.shapes))), dtype=dtype)
-            self.rule.build([self.joined])
+            self.flat = keras.Variable(np.zeros(sum(map(math.prod, self.shapes))), dtype=dtype)
+            self.rule.build([self.flat])
         # On a CPU, XLA fuses the many small operations of a step, and goes through an epoch without coming back to
         # TensorFlow between its updates; on a GPU it would keep Keras from cuDNN.
         self._compile = device == "cpu"
@@ -93,17 +93,17 @@ class Graph:
             found += holder.own({name[len(prefix) :]: tree[name] for name in tree if name.startswith(prefix)})
         return found
 
-    def parted(self, array: tf.Tensor) -> list[tf.Tensor]:
-        """What was `joined` of arrays like those of the trained variables."""
-        parts = tf.split(array, [math.prod(shape) for shape in self.shapes])
+    def shaped(self, flat: tf.Tensor) -> list[tf.Tensor]:
+        """The way back from what `flattened` made of arrays like those of the trained variables."""
+        parts = tf.split(flat, [math.prod(shape) for shape in self.shapes])
         return [tf.reshape(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
-    def join(self) -> None:
-        """Updates begin: what is trained is one array until `part`."""
-        self.joined.assign(joined(variable.value for variable in self.variables(trained=True)))
+    def begin_updates(self) -> None:
+        """From here to `end_updates` what is trained stands in `flat`."""
+        self.flat.assign(flattened(variable.value for variable in self.variables(trained=True)))
 
-    def part(self) -> None:
-        for variable, array in zip(self.variables(trained=True), self.parted(self.joined.value), strict=True):
+    def end_updates(self) -> None:
+        for variable, array in zip(self.variables(trained=True), self.shaped(self.flat.value), strict=True):
             variable.assign(array)
 
     def embed(self, x: tf.Tensor) -> tf.Tensor:
@@ -178,7 +178,7 @@ class Graph:
     ) -> tuple[tuple[tf.Tensor, ...], list[States]]:
         """One update on the examples `row`: what `EpochTrace` names of it, and the states it ended with where these are
         carried on."""
-        trained, carried = self.parted(self.joined.value), self.network.carried
+        trained, carried = self.shaped(self.flat.value), self.network.carried
         named = zip(self.variables(trained=True), trained, strict=True)
         with keras.StatelessScope(list(named)), tf.GradientTape() as tape:
             tape.watch(trained)
@@ -191,11 +191,11 @@ class Graph:
             for layer in part.layers:
                 layer.learn()
         # Dense first: the norm of a sparse gradient would not add up the rows of a repeated word.
-        seen = (loss, *self.apply(joined(tf.convert_to_tensor(g) for g in gradients)))
+        seen = (loss, *self.apply(flattened(tf.convert_to_tensor(g) for g in gradients)))
         return seen, found.final if carried else []
 
     def apply(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Clip the gradient of what is `joined`, take the optimiser's step; of `EpochTrace` what comes after the
+        """Clip the gradient of `flat`, take the optimiser's step; of `EpochTrace` what comes after the
         losses."""
         norm = _norm(gradient)
         if self.clip_by == "value":
@@ -212,9 +212,9 @@ class Graph:
             updates = tf.cast(self.rule.iterations.value + 1, norm.dtype)
             correction = tf.sqrt(1 - tf.cast(self.rule.beta_2, norm.dtype) ** updates)
             self.rule.epsilon = tf.where(self.hat, self.epsilon, self.epsilon * correction)
-        before = tf.identity(self.joined.value)
-        self.rule.apply([gradient], [self.joined])
-        ratio = _norm(self.joined.value - before) / _norm(before)
+        before = tf.identity(self.flat.value)
+        self.rule.apply([gradient], [self.flat])
+        ratio = _norm(self.flat.value - before) / _norm(before)
         return norm, clipped_norm, cut, ratio
 
     def epoch(self, *arguments: tf.Tensor | list[tf.Tensor] | None) -> tuple[tf.Tensor, ...]:
@@ -249,7 +249,7 @@ class Graph:
             return step + 1, seen, state
 
         start = (tf.constant(0), tuple(tf.TensorArray(kind, size=steps, element_shape=()) for kind in kinds), state)
-        self.join()
+        self.begin_updates()
         _, seen, _ = tf.while_loop(lambda step, *_: step < steps, one, start)
-        self.part()
+        self.end_updates()
         return tuple(array.stack() for array in seen)
