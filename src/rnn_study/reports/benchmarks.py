@@ -146,13 +146,14 @@ def together(study: Study) -> None:
     counts = sorted({count for rows in cases.values() for count in rows})
     shown = []
     for (name, cell, framework), rows in cases.items():
-        told = [f"{rows[count]['ratio']:g} ({rows[count]['low']:g} to {rows[count]['high']:g})" for count in counts]
-        shown.append((name, label(cell), label(framework), *told))
+        times = [f"{rows[count]['ratio']:g} ({rows[count]['low']:g} to {rows[count]['high']:g})" for count in counts]
+        shown.append((name, label(cell), label(framework), *times))
     header = ("problem", "cell", "in", *(f"seeds: {count}" for count in counts))
     told = (
         "Times as fast, a seed: one update of several networks in one pass against updates in turn; median, quartiles."
     )
-    show_table(header, shown, f"{told} {machine(study.benchmark('seeds_together')['machine'])}.")
+    about = study.benchmark("seeds_together")["machine"]
+    show_table(header, shown, f"{told} {machine(about)}.")
 
 
 def shares(study: Study) -> None:

@@ -94,7 +94,7 @@ class Graph:
         return found
 
     def shaped(self, flat: tf.Tensor) -> list[tf.Tensor]:
-        """The way back from what `flattened` made of arrays like those of the trained variables."""
+        """The way back: what `flattened` made (W,) of arrays like the trained variables' as these arrays."""
         parts = tf.split(flat, [math.prod(shape) for shape in self.shapes])
         return [tf.reshape(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
@@ -195,8 +195,7 @@ class Graph:
         return seen, found.final if carried else []
 
     def apply(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Clip the gradient of `flat`, take the optimiser's step; of `EpochTrace` what comes after the
-        losses."""
+        """Clip the gradient (W,) of `flat`, take the optimiser's step; of `EpochTrace` what comes after the losses."""
         norm = _norm(gradient)
         if self.clip_by == "value":
             cut = tf.reduce_max(tf.abs(gradient)) > self.clip
