@@ -9,29 +9,22 @@ an undisturbed one ends. Prints a line of JSON: how many points were tried, and 
 
 import json
 import os
-import queue
 import shutil
 import signal
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
+import pytest
+import stub
 from sqlalchemy import Engine, event
 
 from rnn_study import config
 from rnn_study.data import prepared
-from rnn_study.model.backend import EpochTrace
-from rnn_study.running import (
-    executor,
-    frameworks,
-    tuning,  # noqa: F401  # here, so that no process forked imports it
-)
+from rnn_study.running import tuning  # noqa: F401  # here, so that no process forked imports it
 from rnn_study.running.events import in_order
-from rnn_study.running.run import backends, code
+from rnn_study.running.run import code
 from rnn_study.running.run import train as run_train
 from rnn_study.statistics import summary  # noqa: F401
 from rnn_study.support.errors import StudyError
@@ -44,68 +37,8 @@ import runs
 import train
 import tune
 
-ENVIRONMENT = {"framework": "stub", "version": "1"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 MEANT = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
-
-
-class Stub:
-    """A framework whose weights shrink and whose outputs are their mean."""
-
-    environment = staticmethod(lambda: ENVIRONMENT | {"device": "cpu"})
-
-    @staticmethod
-    def build(network, loss, optimiser, weights, device, impl):
-        return SimpleNamespace(weights=dict(weights), updates=0, outputs=network.outputs)
-
-    place = staticmethod(lambda batch, model: batch)
-
-    @staticmethod
-    def epoch(model, data, order, keep):
-        model.updates += len(order)
-        model.weights = {name: array * np.float32(0.9) + np.float32(0.01) for name, array in model.weights.items()}
-        told = 1 / (model.updates + np.arange(len(order), dtype=np.float32))
-        return EpochTrace(told, told, told, told > 1, told)
-
-    @staticmethod
-    def predict(model, data):
-        mean = np.mean([array.mean() for array in model.weights.values()])
-        return np.full((len(data.y), model.outputs), mean, np.float32)
-
-    weights = staticmethod(lambda model: dict(model.weights))
-
-    @staticmethod
-    def set_weights(model, weights):
-        model.weights = dict(weights)
-
-    slots = staticmethod(lambda model: {"updates": np.array(model.updates)})
-
-    @staticmethod
-    def set_slots(model, slots):
-        model.updates = int(slots["updates"])
-
-
-class Inline:
-    """A worker of the executor in its own process."""
-
-    environment = ENVIRONMENT | {"device": "cpu"}
-
-    def __init__(self, backend, owner):
-        self.given, self.shapes, self.context = {}, set(), SimpleNamespace(Queue=queue.Queue)
-
-    def start(self, initialise, rows):
-        initialise(rows)
-
-    def submit(self, function, *arguments):
-        future = Future()
-        future.set_result(function(*arguments))
-        return future
-
-    def close(self, wait=False):
-        pass
-
-    def one_line(self):
-        return nullcontext()
 
 
 class NoTracker:
@@ -220,9 +153,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def main(root: Path, scenario: str, every: int = 1) -> None:
-    backends.load = lambda name: Stub
-    frameworks.environment = lambda name: ENVIRONMENT
-    executor._Worker, executor.worker_count = Inline, lambda: 1
+    stub.put_in(pytest.MonkeyPatch())
     train.Tracker = tune.Tracker = NoTracker
     os.fsync = lambda handle: None  # a process dies here, not the machine
     os.environ["RNN_STUDY_SAVE_SECONDS"] = "0"

@@ -8,13 +8,16 @@ import pytest
 from pydantic import TypeAdapter
 from test_marks import months, scored
 
+from rnn_study.behaviour.diagnostics import profiles
 from rnn_study.config import Question
 from rnn_study.data.tasks import TASKS
 from rnn_study.statistics import crossed
 from rnn_study.statistics.marks import Scored
 from rnn_study.support.errors import StudyError
+from rnn_study.support.files import write_json
+from rnn_study.verdicts import measures
 from rnn_study.verdicts.answers import answers
-from rnn_study.verdicts.measures import measure
+from rnn_study.verdicts.measures import Evidence, measure
 
 assert TASKS
 
@@ -132,6 +135,60 @@ def test_a_row_says_what_was_asked_and_what_was_answered():
     found = scored(shift=0.05).difference("test", "b", "a")
     assert [rows["score"][key] for key in ("value", "low", "high")] == pytest.approx(list(found.interval()))
     assert (rows["score"]["claim"], rows["score"]["unit"], rows["score"]["seeds"]) == ("a is better", "accuracy", 10)
+
+
+def test_each_question_looks_at_what_it_is_of():
+    """And names its figures' unit."""
+    one, looked = study(), []
+
+    def noting(kind):
+        given = getattr(one, kind)
+        return lambda name: looked.append((kind, name)) or given(name)
+
+    noted = study(**{kind: noting(kind) for kind in ("scored", "frontier", "profiles")})
+    noted.config.task = lambda name: looked.append(("task", name)) or SimpleNamespace(cells={"a": {}, "b": {}})
+    units = {name: measure(noted, question).unit for name, question in QUESTIONS.items()}
+    assert units == {
+        "score": "accuracy",
+        "rule": "accuracy",
+        "reach": "lengths",
+        "speed": "updates",
+        "start": "powers of ten",
+    }
+    assert set(looked) == {
+        ("scored", "tweets"),
+        ("task", "tweets"),
+        ("frontier", "adding"),
+        ("profiles", "agreement"),
+    }
+
+
+@pytest.mark.parametrize(("seeds", "steps", "enough"), [(2, 4, True), (1, 4, False), (8, 3, False)])
+def test_what_arrives_needs_two_seeds_and_some_steps(seeds, steps, enough):
+    flow = np.random.default_rng(7).normal(-1, 0.1, (seeds, 32, steps)).cumsum(axis=-1)
+    one = study(profiles=lambda _: {"gru": {"initial": {"flow": flow}}})
+    if enough:
+        assert measure(one, START).case.seeds == seeds
+    else:
+        with pytest.raises(StudyError, match=f"{seeds} seeds, {steps} steps"):
+            measure(one, START)
+
+
+def test_evidence_is_read_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = SimpleNamespace()
+    evidence = Evidence(config)
+    assert evidence.config is config
+    write_json(tmp_path / "metrics/frontier/adding.json", {"runs": 1})
+    profiles.write(profiles.profiles_file("agreement"), {("gru", "initial"): [(0, {"flow": np.ones((2, 3))})]})
+    monkeypatch.setattr(measures.marks, "of_task", lambda *asked: list(asked))
+    first = evidence.frontier("adding"), evidence.profiles("agreement"), evidence.scored("tweets")
+    assert first[0] == {"runs": 1}
+    assert first[1]["gru"]["initial"]["flow"].shape == (1, 2, 3)
+    assert first[2] == [config, "tweets"]
+    write_json(tmp_path / "metrics/frontier/adding.json", {"runs": 2})
+    again = evidence.frontier("adding"), evidence.profiles("agreement"), evidence.scored("tweets")
+    assert all(one is other for one, other in zip(first, again, strict=True))
 
 
 def test_what_is_not_asked_has_no_say():

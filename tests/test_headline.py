@@ -39,7 +39,7 @@ def test_curves_are_means_over_the_seeds_that_came_so_far(tmp_path, monkeypatch)
         folder.mkdir(parents=True)
         rows = "".join(f"{epoch},{score}\n" for epoch, score in enumerate(own, 1))
         (folder / "history.csv").write_text(f"epoch,validation_score\n{rows}")
-    config = SimpleNamespace(task=lambda name: SimpleNamespace(cells=["lstm", "gru"]), seeds=[0, 1])
+    config = SimpleNamespace(task={"tweets": SimpleNamespace(cells=["lstm", "gru"])}.get, seeds=[0, 1])
     found = list(headline.curves(config, "tweets"))
     assert found == [
         {"epoch": 1, "lstm": 2.0, "gru": 6.0},
@@ -47,7 +47,9 @@ def test_curves_are_means_over_the_seeds_that_came_so_far(tmp_path, monkeypatch)
         {"epoch": 3, "lstm": 6.0, "gru": None},
     ]
     headline.write(iter(found), tmp_path / "curves.csv")
-    assert (tmp_path / "curves.csv").read_text() == "epoch,lstm,gru\n1,2.0,6.0\n2,3.0,\n3,6.0,\n"
+    assert (tmp_path / "curves.csv").read_bytes() == b"epoch,lstm,gru\n1,2.0,6.0\n2,3.0,\n3,6.0,\n"
+    headline.write(found[:1], tmp_path / "curves.csv")
+    assert (tmp_path / "curves.csv").read_bytes() == b"epoch,lstm,gru\n1,2.0,6.0\n"
 
 
 def test_what_is_solved_is_a_share_of_seeds_by_length():

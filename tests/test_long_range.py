@@ -193,8 +193,17 @@ def test_generalisation_trains_at_all_lengths_and_tests_beyond(follow):
     finished = frontier.generalise(QUICK, own, "adding", follow)
     rows = frontier.tested(finished)
     (asked,) = follow.asked
+    assert follow.titles == ["frontier adding: lengths up to 10"]
     assert asked == [(cell, 10, seed) for cell in ("vanilla", "lstm", "gru") for seed in (0, 1)]
     assert len(rows) == 3 * 2 * 3
+    assert rows[-1] == {
+        "variant": "gru",
+        "seed": 1,
+        "solved": True,
+        "trained": 10,
+        "steps": 100,
+        "score": 1.0,
+    }
     assert {(row["steps"], row["score"], row["trained"]) for row in rows} == {
         (10, 0.1, 10),
         (30, 0.3, 10),
@@ -223,6 +232,25 @@ def test_the_memory_of_a_run_is_its_networks(tmp_path, monkeypatch):
     assert frontier._memory((spec, tmp_path)) is not None  # weights of an epoch before it diverged
     ended.update(best_epoch=0)
     assert frontier._memory((spec, tmp_path)) is None
+
+
+def test_runs_of_a_frontier_are_published_by_what_they_were_tried_at(follow, tmp_path, monkeypatch):
+    placed = {}
+    monkeypatch.setattr(frontier.store, "publish", lambda folder, place: placed.update({place: folder}))
+    own = params(
+        cells={"gru": {}}, ablations={}, seeds=[0, 3], generalise={"longest": 10, "factors": [1, 2], "seeds": 1}
+    )
+    found = frontier.walk(QUICK, own, "adding", [6], follow)
+    mixed = frontier.generalise(QUICK, own, "adding", follow)
+    frontier.publish(tmp_path / "runs", found, mixed)
+    names = {place.relative_to(tmp_path / "runs").as_posix(): folder for place, folder in placed.items()}
+    assert names == {
+        "budget/gru/T-6/seed-0": found[0].run.folder,
+        "budget/gru/T-6/seed-3": found[1].run.folder,
+        "width/gru/T-6/seed-0": found[2].run.folder,
+        "width/gru/T-6/seed-3": found[3].run.folder,
+        "mixed/gru/T-10/seed-0": mixed[0].folder,
+    }
 
 
 # From runs to figures

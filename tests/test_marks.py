@@ -124,6 +124,8 @@ def test_months_are_compared_as_a_series():
     task = months(30)
     walk = np.cumsum(np.random.default_rng(4).normal(size=30))
     runs = {"one": {"a": {"test": walk + np.zeros((5, 1))}, "b": {"test": np.zeros((5, 30))}}}
+    apart = Scored(task, 5, {"one": {"a": runs["one"]["a"]}, "two": {"a": runs["one"]["b"]}}, {})
+    assert apart.frameworks("test", "a", "one", "two").error == pytest.approx(crossed.long_run_error(walk))
     found = Scored(task, 5, runs, {})
     assert found.difference("test", "a", "b").error == pytest.approx(crossed.long_run_error(walk))
     assert found.mean("a", "test").error == pytest.approx(crossed.long_run_error(walk))
@@ -155,6 +157,16 @@ def test_a_summary_has_every_comparison_once():
         ("b", "one", "two"),
     ]
     assert told["cells"]["a"]["test"]["mean"] == pytest.approx(found.mean("a", "test").value)
+    rest = {key: told[key] for key in ("score", "unit", "higher_is_better", "parts", "card", "baselines", "backends")}
+    assert rest == {
+        "score": "accuracy",
+        "unit": "",
+        "higher_is_better": True,
+        "parts": ["test"],
+        "card": {"provenance": []},
+        "baselines": {"rule": {"test": 0.8}},
+        "backends": {one["backend"]: {"framework": {}, "cells": one["cells"]} for one in stages(found)},
+    }
     assert not any(
         "p" in row or "verdict" in row
         for kind in ("between_cells", "between_frameworks", "against_baselines")

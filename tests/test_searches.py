@@ -23,6 +23,7 @@ def test_the_expected_best_of_trials_is_what_draws_give(higher):
         draws = scores[rng.integers(0, 5, (200_000, trials))]
         best = draws.max(axis=1) if higher else draws.min(axis=1)
         assert found[trials - 1] == pytest.approx(best.mean(), abs=0.03)
+    assert found.shape == (5,)
     assert found[0] == pytest.approx(scores.mean())
     assert (np.diff(found) * (1 if higher else -1) > 0).all()
 
@@ -38,6 +39,7 @@ def test_the_band_holds_the_best_of_all_draws(higher):
         expected = sorted(bests[int(np.ceil(len(bests) * share - 1e-9)) - 1] for share in (0.1, 0.9))
         assert (low[trials - 1], high[trials - 1]) == tuple(expected)
     assert low[0] < high[0]
+    assert low.shape == high.shape == (5,)
 
 
 def test_the_band_of_one_draw_is_the_quantiles_of_the_scores():

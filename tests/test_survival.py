@@ -297,6 +297,13 @@ def test_the_bootstrap_interval_is_that_of_all_resamples():
     assert (narrow.low, narrow.high) == (20, 40)
 
 
+def test_an_interval_reaches_to_lengths_that_samples_reach():
+    """Of two samples one reaches the first length, the other the last but one: no length between."""
+    samples = np.array([[1, 0, 0, 0], [1, 1, 1, 0]], float)
+    found = survival.between_lengths([10, 20, 40, 80], samples.mean(axis=0), samples)
+    assert (found.low, found.high) == (10, 80)
+
+
 @pytest.mark.parametrize(("seeds", "solve", "low"), [(9, 7, 0), (7, 6, 10)])
 def test_an_interval_of_a_frontier_leaves_a_fortieth_out_at_either_end(seeds, solve, low):
     """7 of 9 seeds: in 3.0 % of the resamples fewer than half solve the length; 6 of 7: in 1.0 %."""

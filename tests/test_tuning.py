@@ -5,20 +5,29 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Project, needs
+from conftest import TINY, needs
+from stub import stubbed  # noqa: F401
 
 from rnn_study.support.errors import StudyError
 
-pytestmark = needs("optuna", "torch")
+pytestmark = needs("optuna")
+
+
+def prepare() -> None:
+    """The airline task in this folder."""
+    from rnn_study import config
+    from rnn_study.data import prepare, sources
+
+    Path("params.yaml").write_text(TINY.replace("  depth: [1, 2]\n", "  depth: [1, 2]\n  batch_size: [8, 16]\n"))
+    parameters = config.load()
+    sources.fetch("airline", parameters.data, Path("data/raw"))
+    prepare.one(parameters, "airline")
 
 
 @pytest.fixture
-def airline(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    project.edit("params.yaml", "  depth: [1, 2]\n", "  depth: [1, 2]\n  batch_size: [8, 16]\n")
-    project.run("python", "pipelines/fetch.py", "airline")
-    project.run("python", "pipelines/prepare.py", "airline")
-    monkeypatch.chdir(project.folder)
-    return project
+def airline(stubbed: Path) -> None:  # noqa: F811
+    """Where a search is looked at, and a stub trains."""
+    prepare()
 
 
 def search(
@@ -49,7 +58,12 @@ def search(
         return tuning.trials(parameters, prepared)
 
 
-def test_the_same_search_whatever_happens_to_it(airline, monkeypatch):
+@pytest.mark.parametrize("framework", [pytest.param("torch", marks=needs("torch")), "stub"])
+def test_the_same_search_whatever_happens_to_it(framework, tmp_path, request, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prepare()
+    if framework == "stub":
+        request.getfixturevalue("stubbed")
     monkeypatch.setenv("RNN_STUDY_WORKERS", "1")
     whole = search()
     for first, second in whole.values():
@@ -286,3 +300,132 @@ def test_the_studies_open_with_optuna_alone(airline):
     study = optuna.load_study(study_name=names[0], storage="sqlite:///optuna.db")
     assert len(study.trials) == 8
     assert study.best_value == min(trial.value for trial in study.trials)
+
+
+def test_a_trial_is_a_short_run_on_a_seed_of_its_own(airline):
+    from rnn_study.running.run import store
+
+    search(epochs=4)
+    for cell in ("vanilla", "lstm"):
+        for number in (1, 2):
+            spec = store.read_spec(Path(f"runs/tune-airline/{cell}/search-{number}/trial-0"))
+            assert (spec.task, spec.variant, spec.backend, spec.device) == ("airline", cell, "pytorch", "cpu")
+            assert (spec.epochs, spec.patience, spec.examples) == (4, 4, 32)
+            assert (spec.tests, spec.checkpoints) == (False, ())
+            assert spec.seed == 1000 + number - 1  # the study's own are 0 and 1
+            assert spec.bar == ()  # nothing was reached before the first round
+
+
+def test_a_bar_is_the_median_of_what_came_so_far():
+    """By hand: epochs 2 and 3 of curves of different length; a median that is no number bars nobody."""
+    from rnn_study.running.tuning import median_bar
+
+    curves = [[9.0, 5.0], [8.0, 3.0, 4.0], [7.0, 1.0, 2.0], [6.0]]
+    assert median_bar(curves, 1) == ((2, 3.0), (3, 3.0))
+    assert median_bar(curves, 2) == ((3, 3.0),)
+    assert median_bar(curves, 3) == ()
+    assert median_bar([], 1) == ()
+    assert median_bar([[1.0, float("inf")], [1.0, float("inf"), 2.0]], 0) == ((1, 1.0), (3, 2.0))
+
+
+def test_what_a_cell_fixes_is_not_searched_and_stands_in_what_is_found(airline):
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import tuning
+
+    text = Path("params.yaml").read_text()
+    head, _, tail = text.rpartition("    cells: {vanilla: {}, lstm: {}}\n")
+    Path("params.yaml").write_text(f"{head}    cells: {{vanilla: {{}}, lstm: {{learning_rate: 0.02}}}}\n{tail}")
+    parameters, prepared = config.load(), load_task(prepared_file("airline"))
+    table = search()
+    assert all("learning_rate" not in row for rows in table["lstm"] for row in rows)
+    assert all("learning_rate" in row for rows in table["vanilla"] for row in rows)
+    for found in tuning.best(parameters, prepared, table)["lstm"]:
+        assert found["settings"]["learning_rate"] == 0.02
+
+
+def test_found_settings_have_six_digits_and_whole_numbers_stay_whole(airline):
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import tuning
+
+    row = {"number": 0, "learning_rate": 0.0123456789, "clip": 1.23456789, "dropout": 0.0}
+    row |= {"batch_size": 16, "depth": 2, "score": 3.123456789}
+    (found,) = tuning.best(config.load(), load_task(prepared_file("airline")), {"vanilla": [[row]]})["vanilla"]
+    assert found["settings"] == {
+        "learning_rate": 0.0123457,
+        "clip": 1.23457,
+        "dropout": 0.0,
+        "batch_size": 16,
+        "depth": 2,
+    }
+    assert type(found["settings"]["depth"]) is int
+    assert found["validation_score"] == 3.123456789
+
+
+def test_the_summary_of_searches_by_hand(airline, monkeypatch):
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import tuning
+
+    parameters, prepared = config.load(), load_task(prepared_file("airline"))
+    asked = []
+    monkeypatch.setattr(tuning, "importance", lambda *words: asked.append(words) or {"clip": 1.0})
+    row = {"learning_rate": 0.01, "clip": 1.0, "dropout": 0.1, "batch_size": 16, "depth": 2}
+    free = row | {"clip": float("inf")}
+    table = {
+        "vanilla": [
+            [row | {"number": 0, "score": 5.0}, row | {"number": 1, "score": 9.0, "pruned": 1}],
+            [free | {"number": 0, "score": 4.0}],
+        ]
+    }
+    found = tuning.summary(parameters, prepared, table)
+    assert found == {
+        "vanilla": {
+            "searches": [
+                {"settings": row, "trials": 2, "validation_score": 5.0},
+                {"settings": row | {"clip": None}, "trials": 1, "validation_score": 4.0},
+            ],
+            "importance": {"clip": 1.0},
+            "trials": 3,
+            "pruned": 1,
+        }
+    }
+    assert asked == [(parameters, prepared, "vanilla", table["vanilla"])]
+
+
+def test_importance_has_the_direction_of_the_score(airline):
+    """Optuna's own evaluator asked by hand."""
+    import numpy as np
+    import optuna
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    from rnn_study import config
+    from rnn_study.data.prepared import load_task, prepared_file
+    from rnn_study.running import tuning
+
+    rng, parameters, prepared = np.random.default_rng(1), config.load(), load_task(prepared_file("airline"))
+    rows = [
+        {
+            "number": number,
+            "learning_rate": float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))),
+            "clip": float(rng.uniform(0.25, 8)),
+            "dropout": float(rng.uniform(0, 0.4)),
+            "batch_size": int(rng.choice([8, 16])),
+            "depth": int(rng.choice([1, 2])),
+        }
+        for number in range(60)
+    ]
+    for row in rows:  # the low ones hang on the rate, the high ones on the dropout
+        row["score"] = float(row["learning_rate"] * 100 if row["learning_rate"] < 0.01 else 5 + row["dropout"])
+    space, found = tuning._space(parameters, "airline", "vanilla"), {}
+    for direction, higher in (("minimize", False), ("maximize", True)):
+        study = optuna.create_study(direction=direction)
+        for row in rows:
+            study.add_trial(
+                optuna.trial.create_trial(params={k: row[k] for k in space}, distributions=space, value=row["score"])
+            )
+        task = type("Other", (), {"name": prepared.name, "higher_is_better": higher})
+        found[direction] = tuning.importance(parameters, task, "vanilla", [rows])
+        assert found[direction] == pytest.approx(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
+    assert found["minimize"] != pytest.approx(found["maximize"])

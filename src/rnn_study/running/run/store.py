@@ -185,8 +185,14 @@ def _specs() -> "TypeAdapter[RunSpec]":
 
 def read_spec(folder: Path) -> RunSpec:
     """What determined the run that is published in `folder`."""
-    with whole(folder / SPEC):
-        return _specs().validate_python(read_json(folder / SPEC))
+    path = folder / SPEC
+    found = read_json(path)
+    with whole(path):
+        try:
+            return _specs().validate_python(found)
+        except ValueError as error:  # pydantic's, of many lines
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def read_id(folder: Path) -> str:

@@ -1,0 +1,307 @@
+"""What an executor tells of its runs, claims and saves; the framework is a stub, so nothing here trains."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from stub import ENVIRONMENT, Inline, stubbed  # noqa: F401
+from test_executor import generated
+
+from rnn_study.running import executor, frameworks
+from rnn_study.running.events import Finished, Progress
+from rnn_study.running.executor import Local, _Shapes
+from rnn_study.running.run import results, store
+from rnn_study.support.errors import StudyError
+
+pytestmark = pytest.mark.usefixtures("stubbed")
+SPECS = [generated(seed=seed) for seed in (0, 1)]
+
+
+def local(owner="test", device="cpu"):
+    return Local("pytorch", owner, device)
+
+
+def ids(*specs):
+    return {store.run_id(spec, ENVIRONMENT) for spec in specs}
+
+
+def test_every_epoch_and_every_end_is_told():
+    with local() as one:
+        events = list(one.stream(SPECS))
+        again = list(one.stream([SPECS[1], generated(seed=2), SPECS[0]]))
+    told = {spec: [event for event in events if event.spec == spec] for spec in SPECS}
+    for spec, (*epochs, end) in told.items():
+        (run,) = ids(spec)
+        folder = Path(".run-store") / run
+        assert end == Finished(run, spec, folder, ENVIRONMENT, reused=False)
+        assert epochs == [Progress(run, spec, row) for row in results.read_history(folder)]
+        assert [event.row["epoch"] for event in epochs] == [1, 2]
+    assert sum(map(len, told.values())) == len(events)
+    assert again[:2] == [replace(told[spec][-1], reused=True) for spec in reversed(SPECS)]  # at once
+    assert [event.spec.seed for event in again[2:]] == [2, 2, 2]
+    assert not again[-1].reused
+
+
+def test_runs_come_in_the_order_that_was_asked_for_each_once():
+    with local() as one:
+        found = one.run([SPECS[1], SPECS[0], SPECS[1]])
+    assert [run.spec for run in found] == [SPECS[1], SPECS[0], SPECS[1]]
+    assert {path.name for path in Path(".run-store").iterdir()} == {"claims", *ids(*SPECS)}
+    with local() as one:
+        assert one.run([]) == []
+
+
+def test_the_kind_of_device_is_a_part_of_a_run():
+    with local(device="auto") as one:
+        (run,) = one.run([replace(SPECS[0], device="auto")])
+    assert run.spec == SPECS[0]
+    assert store.read_spec(run.folder).device == "cpu"
+
+
+def test_what_an_owner_needed_stays_until_its_next_end():
+    with local() as one:
+        one.run(SPECS)
+    assert store.claimed("test") == ids(*SPECS)
+    fresh = generated(seed=2)
+
+    def ends_early():
+        with local() as one:
+            one.run([fresh])
+            assert store.claimed("test") == ids(fresh, *SPECS)
+            raise ValueError("on the way")
+
+    with pytest.raises(ValueError, match="on the way"):
+        ends_early()
+    assert store.claimed("test") == ids(fresh, *SPECS)
+    with local() as one:
+        one.run([fresh])
+        one.run(SPECS[:1])
+    assert store.claimed("test") == ids(fresh, SPECS[0])
+    assert store.claimed("other") == set()
+
+
+def test_workers_start_at_once_unless_all_that_was_needed_is_there():
+    with local() as one:
+        assert len(one._workers) == 1  # at the first time nothing is known
+        one.run(SPECS)
+    with local() as one:
+        assert one._workers == []
+        one.run(SPECS)
+        assert one._workers == []
+        assert [run.reused for run in one.run([*SPECS, generated(seed=2)])] == [True, True, False]
+    lost = store.find(next(iter(ids(SPECS[0]))))
+    lost.rename("elsewhere")
+    with local() as one:
+        assert len(one._workers) == 1
+        assert [run.reused for run in one.run(SPECS)] == [False, True]
+    with local("another") as one:
+        assert len(one._workers) == 1
+
+
+def test_workers_end_with_the_block(monkeypatch):
+    monkeypatch.setattr(executor, "worker_count", lambda: 3)
+    with local() as one:
+        ended = one._workers
+    assert [worker.closed for worker in ended] == [[True]] * 3
+    early = local()
+    ended = early._workers
+    early.__exit__(ValueError)
+    assert [worker.closed for worker in ended] == [[False]] * 3  # what waits is of no use
+
+
+class OnGpu(Inline):
+    environment = ENVIRONMENT | {"device": "gpu"}
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "kind", "workers", "ended"),
+    [
+        ("auto", None, "gpu", 1, 4),  # beside each other they would only share it
+        ("gpu", None, "gpu", 1, 4),
+        ("auto", "4", "gpu", 4, 0),
+        ("cpu", None, "cpu", 4, 0),
+    ],
+)
+def test_one_process_keeps_a_gpu_busy(device, asked, kind, workers, ended, monkeypatch):
+    made = []
+
+    class Noted(OnGpu):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(executor, "_Worker", Noted)
+    monkeypatch.setattr(executor, "worker_count", lambda: 4)
+    monkeypatch.setattr(frameworks, "surely_no_gpu", lambda: False)
+    monkeypatch.delenv("RNN_STUDY_WORKERS", raising=False)
+    if asked:
+        monkeypatch.setenv("RNN_STUDY_WORKERS", asked)
+    with local(device=device) as one:
+        assert (one.device, one.environment) == (kind, ENVIRONMENT)
+        assert len(one._workers) == workers
+        assert sum(bool(worker.closed) for worker in made) == ended
+        (run,) = one.run(SPECS[:1])
+    assert run.spec.device == kind
+
+
+def test_a_framework_that_only_a_worker_knows(monkeypatch):
+    monkeypatch.setattr(frameworks, "environment", lambda backend: None)
+    with local() as one:
+        assert (one.device, one.environment) == ("cpu", ENVIRONMENT)
+        one.run(SPECS)
+    with local() as one:
+        assert len(one._workers) == 1  # it has to be asked
+        assert all(run.reused for run in one.run(SPECS))
+
+
+def test_workers_end_where_a_device_is_not_there(monkeypatch):
+    made = []
+    monkeypatch.setattr(Inline, "start", lambda worker, *_: made.append(worker))
+    with pytest.raises(StudyError, match="device: got 'gpu', but stub 1 finds none"):
+        local(device="gpu")
+    assert [worker.closed for worker in made] == [[False]]
+
+
+def test_a_worker_that_is_not_what_was_told_computes_nothing(monkeypatch):
+    monkeypatch.setattr(Inline, "environment", {"framework": "stub", "version": "2", "device": "cpu"})
+    with local() as one:
+        told = "^test: a pytorch worker found {'framework': 'stub', 'version': '2'}: expected {'framework': 'stub', "
+        with pytest.raises(StudyError, match=told):
+            one.run(SPECS)
+        assert [worker.closed for worker in one._workers] == [[False]]
+    assert not list(Path(".run-store").glob("*/result.json"))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A second passes each time somebody looks at the clock."""
+    seconds = iter(range(10**6))
+    monkeypatch.setattr(executor, "time", SimpleNamespace(perf_counter=lambda: float(next(seconds))))
+
+
+@pytest.fixture
+def saved(monkeypatch):
+    """The states that were saved."""
+    found, save = [], store.save_state
+
+    def note(run, state):
+        found.append((run, state))
+        save(run, state)
+
+    monkeypatch.setattr(store, "save_state", note)
+    return found
+
+
+def epochs_of(state):
+    return len(json.loads(state["told"].tobytes())["history"])
+
+
+@pytest.mark.parametrize(("every", "after"), [("0", [1, 2, 3, 4, 5, 6]), ("2", [2, 4, 6]), ("5", [5]), ("7", [])])
+def test_a_run_is_saved_when_the_time_has_come(every, after, clock, saved, monkeypatch):
+    monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", every)
+    spec = generated(epochs=6, patience=6)
+    with local() as one:
+        one.run([spec])
+    # A look at the beginning, one an epoch, one more where it is saved.
+    assert [epochs_of(state) for _, state in saved] == after
+    assert {run for run, _ in saved} <= ids(spec)
+    assert not list(Path(".run-store/states").glob("*.npz"))
+
+
+def test_the_seconds_of_a_run_that_was_stopped_are_those_of_its_parts(clock, saved, monkeypatch):
+    monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", "0")
+    spec = generated(epochs=3, patience=3)
+    with local() as one:
+        (whole,) = one.run([spec])
+    assert json.loads((whole.folder / "timing.json").read_text()) == {"seconds": 7.0}  # 1 + 3 x 2 looks, and this one
+    assert [float(state["seconds"]) for _, state in saved] == [2.0, 4.0, 6.0]
+    run, state = saved[1]
+    whole.folder.rename("undisturbed")
+    store.save_state(run, state)
+    saved.clear()
+    with local() as one:
+        events = list(one.stream([spec]))
+    assert [event.row["epoch"] for event in events[:-1]] == [3]
+    assert json.loads((whole.folder / "timing.json").read_text()) == {"seconds": 4.0 + 3.0}
+    assert [float(state["seconds"]) for _, state in saved] == [4.0 + 2.0]
+    for name in store.PUBLISHED:
+        assert (whole.folder / name).read_bytes() == Path("undisturbed", name).read_bytes()
+
+
+def test_the_second_of_a_shape_tells_what_it_takes():
+    """The first one compiles; the quickest is what a further one would take."""
+    runs = {str(seed): generated(seed=seed) for seed in range(6)} | {"other": generated(steps=9)}
+    waiting, one, other = _Shapes(runs, 2.0), set(), set()
+    assert waiting.take(one, other) == "0"
+    assert waiting.take(other, one) == "other"
+    waiting.took("0", 9.0)
+    assert waiting.take(one, other) == "1"
+    waiting.took("1", 0.6)
+    waiting.took("2", 5.0)
+    assert len(waiting) == 4
+    assert waiting.take(other, one) == "2"  # 4 x 0.6 s are worth 2 s
+    waiting = _Shapes(runs, 2.0)
+    one, other = set(), set()
+    assert [waiting.take(one, other), waiting.take(other, one)] == ["0", "other"]
+    waiting.took("0", 0.4)
+    assert waiting.take(other, one) is None  # 5 x 0.4 s are not more than 2 s
+    assert waiting.take(one, other) == "1"
+
+
+def test_a_worker_that_must_share_takes_the_shape_with_most_runs():
+    sizes = {6: 2, 7: 4, 8: 3}
+    runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps, n in sizes.items() for seed in range(n)}
+    waiting, theirs = _Shapes(runs, 0.0), {executor._shape(generated(steps=steps)) for steps in sizes}
+    own = set()
+    assert waiting.take(own, theirs) == "7-0"
+    assert own == {executor._shape(generated(steps=7))}
+    assert waiting.take(own, theirs) == "7-1"  # and stays with it
+    waiting, own = _Shapes(runs, 0.0), set()
+    assert waiting.take(own, theirs - {executor._shape(generated(steps=6))}) == "6-0"  # nobody's comes before
+
+
+def test_what_compiled_code_does_not_hold():
+    plain = generated()
+    shape = executor._shape(plain)
+    assert executor._shape(replace(plain, goal=0.5, checkpoints=(1, 2))) == shape
+    dropped = [executor._shape(replace(plain, network=replace(plain.network, dropout=p))) for p in (0.1, 0.3)]
+    assert dropped[0] == dropped[1] != shape  # masks are another argument
+    for more in ({"batch_size": 4}, {"backend": "tensorflow"}, {"impl": "equations"}):
+        assert executor._shape(replace(plain, **more)) != shape
+
+
+def test_a_worker_has_one_more_run_while_there_are_many(monkeypatch):
+    """So that it need not wait for the driver; at the end the others are not kept from it."""
+    given = []
+
+    class Waits(Inline):
+        def submit(self, function, run, *_):
+            given.append((self, run))
+            return SimpleNamespace(done=lambda: False)
+
+    monkeypatch.setattr(executor, "_Worker", Waits)
+    monkeypatch.setattr(executor, "worker_count", lambda: 2)
+    with local() as one:
+        fresh = {str(seed): generated(seed=seed) for seed in range(5)}
+        one._waiting = _Shapes(fresh, 0.0)
+        one._feed(one._waiting, fresh)
+        assert [len(worker.given) for worker in one._workers] == [2, 1]
+        assert len(one._waiting) == 2
+
+
+def test_what_goes_wrong_in_a_run_ends_the_stream(monkeypatch):
+    def fails(worker, function, run, *_):
+        return SimpleNamespace(done=lambda: True, result=lambda: (_ for _ in ()).throw(StudyError(f"{run}: no")))
+
+    monkeypatch.setattr(Inline, "submit", fails)
+    (run,) = ids(SPECS[0])
+    with pytest.raises(StudyError, match=f"^{run}: no$"), local() as one:
+        one.run(SPECS[:1])
+
+
+def test_parameters_name_the_executor():
+    parameters = SimpleNamespace(executor="local", device="cpu")
+    with executor.start(parameters, "pytorch", "mine") as one:
+        assert (type(one), one.backend, one.owner, one.device) == (Local, "pytorch", "mine", "cpu")
