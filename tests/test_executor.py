@@ -410,13 +410,6 @@ def test_prune_keeps_what_a_stage_needs(airline):
     assert left == {run.run for run in kept}
 
 
-def test_prune_in_the_middle_of_a_stage_takes_nothing_from_it(airline):
-    with Local("pytorch", "one", "cpu") as executor:
-        executor.run(specs(seeds=(0,)))
-        assert store.prune() == []
-        assert all(run.reused for run in executor.run(specs(seeds=(0,))))
-
-
 def test_an_interpreter_that_is_none_is_one_clear_line(airline, tmp_path, monkeypatch):
     (tmp_path / "python").write_text("#!/bin/sh\nexit 3\n")
     for mode in (0o644, 0o755):
@@ -424,14 +417,6 @@ def test_an_interpreter_that_is_none_is_one_clear_line(airline, tmp_path, monkey
         monkeypatch.setenv("RNN_STUDY_PYTHON_PYTORCH", str(tmp_path / "python"))
         with pytest.raises(StudyError, match="expected a Python interpreter"):
             Local("pytorch", "test", "cpu")
-
-
-def test_published_runs_lie_on_disk_once(airline):
-    with Local("pytorch", "test", "cpu") as executor:
-        (run,) = executor.run(specs(seeds=(0,))[:1])
-    store.publish(run.folder, Path("runs/here"))
-    for path in Path("runs/here").iterdir():
-        assert path.stat().st_ino == (run.folder / path.name).stat().st_ino
 
 
 def test_the_package_needs_one_framework_only():

@@ -41,7 +41,18 @@ def test_what_differs_between_strata_alone_tells_nothing():
     assert roc_auc_score(solved, values) > 0.7
     found = foretold(values, solved, stratum, seeds)
     assert found.auc == found.low == found.high == 0.5
+    assert found.larger
     assert found.pairs == 2 * 2 * 3  # strata, halves, one against three
+
+
+def test_which_way_success_lies_is_told_within_strata():
+    """In either stratum the larger number solves; but numbers are larger where less is solved."""
+    stratum, seeds = np.repeat([0, 1], 8), np.tile(np.arange(8), 2)
+    solved = np.where(stratum == 0, seeds >= 2, seeds >= 6)
+    values = 10.0 * stratum + seeds
+    assert roc_auc_score(solved, values) < 0.5
+    assert foretold(values, solved, stratum, seeds).larger
+    assert not foretold(-values, solved, stratum, seeds).larger
 
 
 def test_a_direction_that_one_half_says_alone_counts_against_it():

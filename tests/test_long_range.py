@@ -105,6 +105,7 @@ def test_a_row_says_of_a_run_what_it_was_and_how_it_ended(follow):
         "scores": {"validation": 0.1, "test": 0.2},
     }
     assert (not_solved["solved"], not_solved["updates"]) == (False, params().training.updates)
+    assert {type(row["updates"]) for row in rows.values()} == {int}
     assert follow.titles == ["frontier adding: 6, 12 steps"]
 
 
@@ -222,8 +223,8 @@ def test_the_memory_of_a_run_is_its_networks(tmp_path, monkeypatch):
     tree = {"layers.0.W": rng.normal(size=(2, units)), "layers.0.U": 0.8 * q, "layers.0.b": np.zeros(units)}
     tree |= {"head.W": np.ones((units, 1)), "head.b": np.zeros(1)}
     ended = {"diverged": False, "best_epoch": 3}
-    monkeypatch.setattr(results, "read_weights", lambda folder: tree)
-    monkeypatch.setattr(results, "read_summary", lambda folder: ended)
+    monkeypatch.setattr(results, "read_weights", {tmp_path: tree}.get)
+    monkeypatch.setattr(results, "read_summary", {tmp_path: ended}.get)
     assert frontier._memory((spec, tmp_path)) == pytest.approx(-1 / np.log(0.8), rel=1e-6)
     monkeypatch.setattr(results, "read_weights", lambda folder: tree | {"head.b": np.full(1, np.nan)})
     assert frontier._memory((spec, tmp_path)) is None

@@ -1,5 +1,7 @@
 """What runs make of single examples, and the comparisons made of that."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,19 @@ def test_months_are_compared_as_a_series():
     found = Scored(task, 5, runs, {})
     assert found.difference("test", "a", "b").error == pytest.approx(crossed.long_run_error(walk))
     assert found.mean("a", "test").error == pytest.approx(crossed.long_run_error(walk))
+
+
+def test_rules_are_scored_as_their_task_is(monkeypatch):
+    right = np.array([0.0, 1.0, 1.0])
+    config = SimpleNamespace(
+        task=lambda name: SimpleNamespace(cells={}), tuning=SimpleNamespace(searches=1), seeds=[0, 1]
+    )
+    monkeypatch.setattr(marks, "read", lambda name: {"rule": {"test": right}})
+    for task, expected in ((classes(), right), (months(), as_scores(right, "rmse"))):
+        monkeypatch.setattr(marks, "load_task", lambda _, task=task: task)
+        found = marks.of_task(config, "a task")
+        assert (found.task, found.seeds) == (task, 2)
+        np.testing.assert_allclose(found.baselines["rule"]["test"], expected)
 
 
 def stages(found):

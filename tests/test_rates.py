@@ -1,5 +1,7 @@
 """Learning rate by length: what runs, and the rows that are made of it, worked by hand."""
 
+from dataclasses import replace
+
 import pytest
 from test_long_range import QUICK, follow, outcomes, params, specs_of  # noqa: F401
 
@@ -7,7 +9,7 @@ from rnn_study.behaviour.diagnostics.profile import SPECTRA, longest_sequences, 
 from rnn_study.behaviour.long_range import foretelling, frontier, rates
 from rnn_study.config.frontier import Rates
 from rnn_study.data.problems import catalogue
-from rnn_study.model.init import draw
+from rnn_study.model.init import Init, draw
 from rnn_study.running.events import Finished
 from rnn_study.running.run.spec import stream
 
@@ -178,11 +180,18 @@ def test_what_a_run_was_before_training_is_said_of_it(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(frontier, "spread", lambda work, jobs: [work(job) for job in (asked.append(len(jobs)) or jobs)])
     found = [frontier.Trained({"seed": spec.seed}, Finished("", spec, tmp_path, {}, reused=False)) for spec in specs]
+    titles = []
+    monkeypatch.setattr(frontier, "ticking", lambda told, title: titles.append(title) or told)
     rows = frontier.with_gradients(found, "test")
     assert asked == [2, 4]
+    assert titles == ["test at the start", "test"]
     few = longest_sequences(catalogue.load("adding", specs[0].data).validation, SPECTRA)
     expected = start(specs[0].network, tree, few)
     assert rows[0]["initial"] == rows[2]["initial"] == expected._asdict()
     assert rows[1]["initial"] == rows[3]["initial"] != rows[0]["initial"]
     assert rows[0]["memory"] == expected.memory
     assert [row["seed"] for row in rows] == [0, 1, 0, 1]
+    other = replace(specs[0], init=Init(recurrent="identity"))
+    (row,) = frontier.with_gradients([frontier.Trained({}, Finished("", other, tmp_path, {}, reused=False))], "test")
+    drawn = draw(other.network, stream(0, "weights"), None, other.init)
+    assert row["initial"] == start(other.network, drawn, few)._asdict() != rows[0]["initial"]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -111,6 +112,39 @@ def test_where_a_run_stood_goes_with_its_end():
     assert store.load_state("other") is not None
 
 
+def test_a_state_that_cannot_be_written_is_told(capsys):
+    Path(".run-store").mkdir()
+    Path(".run-store/states").write_text("no folder")
+    store.save_state("abc", {"told": np.zeros(3, np.uint8)})
+    assert capsys.readouterr() == ("", ".run-store/states/abc.npz: File exists: a run goes on unsaved\n")
+
+
+def test_states_that_no_stage_needs_are_pruned():
+    state = {"told": np.zeros(3, np.uint8)}
+    for run in ("needed", "forgotten", "finished"):
+        store.save_state(run, state)
+    store.claim("test", ["needed", "finished"])
+    Path(".run-store/finished").mkdir()  # by a process that was killed before it deleted the state
+    for name in (".old.npz.abc", ".new.npz.abc"):  # of processes that were killed while they wrote
+        (Path(".run-store/states") / name).touch()
+    os.utime(".run-store/states/.old.npz.abc", (0, time.time() - 4000))
+    store.prune()
+    assert sorted(path.name for path in Path(".run-store/states").iterdir()) == [".new.npz.abc", "needed.npz"]
+    assert store.load_state("forgotten") is None
+    assert list(store.load_state("needed")) == ["told"]
+
+
+def test_a_run_that_may_still_be_written_is_not_pruned():
+    """After an hour it is what a killed process left."""
+    for name, age in {".unfinished-a": 3500, ".unfinished-b": 3700}.items():
+        folder = Path(".run-store") / name
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text("{}")
+        os.utime(folder, (0, time.time() - age))
+    assert store.prune() == [".unfinished-b"]
+    assert [path.name for path in Path(".run-store").iterdir()] == [".unfinished-a"]
+
+
 def test_an_entry_is_whole_or_not_there():
     def ends_early(error):
         with store.entering("abc") as folder:
@@ -164,6 +198,17 @@ def test_a_run_that_does_not_say_what_it_is_is_one_clear_line(read, name):
         damage(folder / name)
         with pytest.raises(StudyError, match=rf"^{folder}/{name}: .*expected a.*\Z"):  # one line
             read(folder)
+
+
+def test_what_is_no_spec_says_where():
+    folder = store.add("abc", generated(), result(), 1.0)
+    described = json.loads((folder / "spec.json").read_text())
+    described["network"]["inputs"] = "two"
+    described["seed"] = "three"
+    (folder / "spec.json").write_text(json.dumps(described))
+    told = r"damaged \(network.inputs: Input should be a valid integer, .*\): expected a whole file; .*repro\Z"
+    with pytest.raises(StudyError, match=told):
+        store.read_spec(folder)
 
 
 def test_published_files_are_those_of_the_store(monkeypatch):

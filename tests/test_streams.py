@@ -1,6 +1,7 @@
 """What an executor tells of its runs, claims and saves; the framework is a stub, so nothing here trains."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,9 @@ import pytest
 from stub import ENVIRONMENT, Inline, stubbed  # noqa: F401
 from test_executor import generated
 
-from rnn_study.running import executor, frameworks
+from rnn_study.running import executor, frameworks, workers
 from rnn_study.running.events import Finished, Progress
-from rnn_study.running.executor import Local, _Shapes
+from rnn_study.running.executor import Local, _Shapes, _Worker
 from rnn_study.running.run import results, store
 from rnn_study.support.errors import StudyError
 
@@ -80,6 +81,16 @@ def test_what_an_owner_needed_stays_until_its_next_end():
         one.run(SPECS[:1])
     assert store.claimed("test") == ids(fresh, SPECS[0])
     assert store.claimed("other") == set()
+
+
+def test_prune_in_the_middle_of_a_stage_takes_nothing_from_it():
+    with local() as one:
+        one.run(SPECS[:1])
+        assert store.prune() == []
+        assert [run.reused for run in one.run(SPECS)] == [True, False]
+    with local() as one:
+        one.run(SPECS[1:])
+    assert store.prune() == sorted(ids(SPECS[0]))  # what it needed before, nothing needs now
 
 
 def test_workers_start_at_once_unless_all_that_was_needed_is_there():
@@ -301,7 +312,19 @@ def test_what_goes_wrong_in_a_run_ends_the_stream(monkeypatch):
         one.run(SPECS[:1])
 
 
-def test_parameters_name_the_executor():
+def test_parameters_name_the_executor(monkeypatch):
     parameters = SimpleNamespace(executor="local", device="cpu")
     with executor.start(parameters, "pytorch", "mine") as one:
         assert (type(one), one.backend, one.owner, one.device) == (Local, "pytorch", "mine", "cpu")
+    cluster = SimpleNamespace(Cluster=lambda *asked: asked)
+    monkeypatch.setitem(sys.modules, "rnn_study.running.cluster", cluster)
+    parameters = SimpleNamespace(executor="ray", device="gpu")
+    assert executor.start(parameters, "tensorflow", "mine") == ("tensorflow", "mine", "gpu")
+
+
+@pytest.mark.skipif(not frameworks.surely_no_gpu(), reason="where there may be a GPU nothing is forked")
+def test_a_worker_is_one_process_that_shares_an_import(monkeypatch):
+    monkeypatch.setattr(workers, "_forked", None)
+    one = _Worker("pytorch", "mine")
+    assert (one.backend, one.owner, one.count, one.given, one.shapes) == ("pytorch", "mine", 1, {}, set())
+    assert one.context.get_start_method() == "forkserver"

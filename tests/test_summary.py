@@ -124,10 +124,23 @@ def test_the_table_of_a_training_says_what_was_run_and_what_it_scored(parameters
 
 
 def test_one_run_has_a_score_and_no_mean(parameters, task):
-    found = summary.training(task, CARD, {}, trained(parameters, task, seeds=(1,)))
-    for about in found["cells"].values():
-        assert (about["seeds"], about["mean"], about["interval"]) == ([1], {}, {})
-        assert list(about["scores"]) == ["validation", "test"]
+    found = summary.training(task, CARD, {}, trained(parameters, task, seeds=(1,))[:1])
+    (about,) = found["cells"].values()
+    assert (about["seeds"], about["mean"], about["interval"]) == ([1], {}, {})
+    assert list(about["scores"]) == ["validation", "test"]
+    assert (found["backend"], found["framework"]) == ("pytorch", ENVIRONMENT)
+
+
+def test_two_runs_have_a_mean_that_ends_where_the_score_does(parameters, task, monkeypatch):
+    finished = trained(parameters, task, seeds=(0, 1))[:2]
+    right = 1.0 - 0.01 * (np.arange(30) == 3) + np.zeros((2, 1))
+    monkeypatch.setattr(marks, "of_runs", lambda *_: {"test": right})
+    above = float(crossed.mean(right, True).interval().high)
+    assert above > 1
+    (about,) = summary.training(task, CARD, {}, finished)["cells"].values()
+    assert about["interval"]["test"][1] == above  # an error has no end
+    (about,) = summary.training(replace(task, loss="cross_entropy"), CARD, {}, finished)["cells"].values()
+    assert about["interval"]["test"][1] == 1.0
 
 
 def test_every_task_has_a_table_with_its_card_and_baselines(parameters, task):
@@ -161,10 +174,11 @@ def test_all_that_was_tried_on_a_task_example_by_example(parameters, task):
             assert values.mean() == pytest.approx(told[rule][part], rel=1e-5)
 
 
-def test_what_tuning_changed_is_told_of_the_same_seeds(parameters, task):
+@pytest.mark.parametrize("seeds", [(0, 1), (0, 1, 4, 5)])
+def test_what_tuning_changed_is_told_of_the_same_seeds(seeds, parameters, task):
     tuned = trained(parameters, task)
     store.publish_all(tuned, Path("runs"))
-    untuned = trained(parameters, task, settings=UNTUNED, seeds=(0, 1))
+    untuned = trained(parameters, task, settings=UNTUNED, seeds=seeds)
     stray = trained(parameters, task, "tensorflow", seeds=(9,))
     others = [replace(run, spec=replace(run.spec, task="tweets")) for run in stray]  # of a task beside this one
     asked = {"lstm": {"trials": 3}, "vanilla": {"trials": 4}}
@@ -179,10 +193,10 @@ def test_what_tuning_changed_is_told_of_the_same_seeds(parameters, task):
     for cell, about in found["cells"].items():
         assert about["trials"] == asked[cell]["trials"]
         (row,) = about["against_untuned"]
-        assert (row["part"], row["n"]) == ("test", 2)
+        assert (row["part"], row["n"]) == ("test", len(seeds))
         sides = {}
         for side, runs in {"tuned": tuned, "untuned": untuned}.items():
-            own = [run for run in runs if run.spec.variant == cell and run.spec.seed in (0, 1)]
+            own = [run for run in runs if run.spec.variant == cell and run.spec.seed in seeds]
             assert row[side] == pytest.approx(np.mean([rmse(run, task, "test") for run in own]), rel=1e-5)
             sides[side] = marks.of_runs(task, [run.folder for run in own], 2)["test"]
         assert row["difference"] == pytest.approx(row["tuned"] - row["untuned"])
