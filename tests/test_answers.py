@@ -53,11 +53,12 @@ def study(**more):
     config = SimpleNamespace(
         questions=QUESTIONS, task=lambda name: SimpleNamespace(cells={"a": {}, "b": {}}), frontiers={}
     )
+    config.tuned, config.tuning, config.seeds = ["agreement"], SimpleNamespace(searches=1), tuple(range(8))
     of = {
         "config": config,
         "scored": lambda task: scored(shift=0.05),
         "frontier": lambda problem: frontier(),
-        "profiles": lambda task: {"gru": {"initial": {"flow": flow}}},
+        "profiles": lambda task: {"gru": {"initial": {"flow": flow, "seeds": np.arange(8)}}},
     }
     return SimpleNamespace(**(of | more))
 
@@ -163,10 +164,23 @@ def test_each_question_looks_at_what_it_is_of():
     }
 
 
+def test_seeds_of_one_search_are_one_row():
+    """Eight seeds of two searches in turn: two rows, and eight seeds."""
+    one = study()
+    flow = one.profiles("agreement")["gru"]["initial"]["flow"]
+    one.config.tuning.searches = 2
+    case = measure(one, START).case
+    halves = np.stack([flow[0::2].mean(axis=0), flow[1::2].mean(axis=0)])
+    assert case.found == pytest.approx(crossed.mean(halves[..., 4] - halves[..., 1] + 2))
+    assert (case.found.rows, case.seeds) == (2, 8)
+    one.config.tuned = []  # a problem, whose settings nobody searched for
+    assert measure(one, START).case.found.rows == 8
+
+
 @pytest.mark.parametrize(("seeds", "steps", "enough"), [(2, 4, True), (1, 4, False), (8, 3, False)])
 def test_what_arrives_needs_two_seeds_and_some_steps(seeds, steps, enough):
     flow = np.random.default_rng(7).normal(-1, 0.1, (seeds, 32, steps)).cumsum(axis=-1)
-    one = study(profiles=lambda _: {"gru": {"initial": {"flow": flow}}})
+    one = study(profiles=lambda _: {"gru": {"initial": {"flow": flow, "seeds": np.arange(seeds)}}})
     if enough:
         assert measure(one, START).case.seeds == seeds
     else:

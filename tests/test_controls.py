@@ -216,9 +216,31 @@ def test_the_controls_of_tasks_stand_beside_their_cells_in_the_same_framework(tm
     told = {"score": "accuracy", "chance": 0.5, "runs": runs}
     write_json(tmp_path / "controls.json", {"framework": "pytorch", "tasks": {"tweets": told}})
     for framework, score in (("pytorch", 0.8), ("tensorflow", 0.1)):
-        cells = {"lstm": {"scores": {"test": [score, score + 0.01, score - 0.01]}}}
+        cells = {"lstm": {"seeds": [0, 1, 2], "scores": {"test": [score, score + 0.01, score - 0.01]}}}
         write_json(tmp_path / f"train/tweets-{framework}.json", {"cells": cells})
     (row,) = controls.of_tasks(own, tmp_path)
     assert (row["task"], row["steps"], row["cell"], row["kind"]) == ("tweets", None, "lstm", "frozen")
     assert (row["full"], row["control"]) == (pytest.approx(0.8), pytest.approx(0.605))
     assert row["needed"][0] == pytest.approx((0.8 - 0.605) / 0.3)
+    assert row["seeds"] == [3, 2]
+
+
+def test_seeds_of_one_search_are_one_row(tmp_path):
+    """Of a tuned task with two searches: two rows on either side, each the mean of its seeds; the seeds are told."""
+    values = QUICK.model_dump(exclude_unset=True, mode="json")
+    values["tuning"]["searches"] = values["tuning"]["untuned"]["seeds"] = 2
+    values["tasks"]["tweets"]["controls"] = {"of": ["lstm"], "kinds": ["frozen"], "seeds": 4}
+    for name in ("mnist_rows", "airline"):
+        values["tasks"][name]["controls"] = None
+    own, rng = config.Config.model_validate(values), np.random.default_rng(0)
+    full, control = rng.normal(0.8, 0.02, 4), rng.normal(0.6, 0.02, 4)
+    runs = [{"variant": "lstm-frozen", "seed": own.seeds[k], "score": control[k]} for k in (0, 3, 2, 1)]  # in any order
+    told = {"score": "accuracy", "chance": 0.5, "runs": runs}
+    write_json(tmp_path / "controls.json", {"framework": "pytorch", "tasks": {"tweets": told}})
+    cells = {"lstm": {"seeds": own.seeds[:4], "scores": {"test": full.tolist()}}}
+    write_json(tmp_path / "train/tweets-pytorch.json", {"cells": cells})
+    (row,) = controls.of_tasks(own, tmp_path)
+    of_searches = [np.array([x[[0, 2]].mean(), x[[1, 3]].mean()]) for x in (full, control)]
+    expected = controls._needed(*of_searches, 0.5)
+    assert (row["full"], row["control"], row["needed"]) == tuple(expected[key] for key in ("full", "control", "needed"))
+    assert row["seeds"] == [4, 4]

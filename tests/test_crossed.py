@@ -95,13 +95,13 @@ def test_scores_beyond_all_squares_stay_numbers():
     assert crossed.mean(np.zeros((3, 4))) == (0, 0, 0, 2, 3)
 
 
-@pytest.mark.parametrize("n", [10, 46, 200])
+@pytest.mark.parametrize("n", [3, 10, 46, 64, 125, 200, 1000])  # of cubes the root is rounded down
 def test_the_long_run_error_is_newey_wests_with_the_correction_of_harvey(n):
     rng = np.random.default_rng(n)
     x = np.zeros(n)
     for place in range(1, n):
         x[place] = 0.6 * x[place - 1] + rng.normal()
-    horizon = int(n ** (1 / 3)) + 1
+    horizon = next(lags for lags in range(n) if lags**3 > n)
     words = {"maxlags": horizon - 1, "use_correction": False}
     newey_west = sm.OLS(x, np.ones(n)).fit(cov_type="HAC", cov_kwds=words).bse[0]
     # Harvey, Leybourne & Newbold 1997, eq. 8, multiplies the statistic by the root of this

@@ -302,6 +302,30 @@ def test_sequences_of_few_steps_have_no_rate():
         assert [row["claim"] for row in rows] == (["vanishes", "vanishes", "keeps"] * 2 if rated else [])
 
 
+def in_pairs(values, seeds):
+    """Rows that are independent, as of two searches in turn: of the first and third seed, of the second and fourth."""
+    return np.stack([values[0::2].mean(axis=0), values[1::2].mean(axis=0)])
+
+
+def test_intervals_stand_on_rows_that_are_independent():
+    one, other = stage([0.5, 0.7, 0.4, 0.9], [3.0, 5.5, 4.0, 6.0]), stage([0.3, 0.2, 0.3, 0.1])
+    rows = quantities.rows("t", {"lstm": {"trained": one}}, {"lstm": "lstm"}, in_pairs)
+    found = {row["quantity"]: row for row in rows}
+    bounds = stats.ttest_1samp([3.5, 5.75], 0).confidence_interval()
+    assert estimate(found["memory"]) == pytest.approx((4.625, max(bounds.low, 0), min(bounds.high, 18)))
+    pairs = quantities.over_both(in_pairs(quantities.slope(one["flow"]), None)).interval()
+    assert estimate(found["rate"]) == pytest.approx(pairs)
+    assert {row["n"] for row in found.values()} == {4}  # seeds
+    both = {"lstm": {"trained": one}, "vanilla": {"trained": other}}
+    for row in contrasts.error("t", both, dict.fromkeys(both), in_pairs):
+        if row["claim"] == "keeps":
+            gap = quantities.slope(one["flow"]) - quantities.slope(other["flow"])
+        else:
+            gap = quantities.arrives(both[row["a"]]["trained"]["flow"])
+        assert estimate(row) == pytest.approx(quantities.over_both(in_pairs(gap, None)).interval())
+        assert row["n"] == 4
+
+
 # Contrasts
 
 
@@ -449,6 +473,10 @@ def test_convergence_is_counted_in_updates_to_a_level_that_both_reach():
     (back,) = contrasts.converges("t", swapped, {"vanilla": 20, "lstm": 10}, 5)
     assert back["value"] == pytest.approx(-row["value"])
     assert not list(contrasts.converges("t", {"lstm": curves["lstm"]}, {"lstm": 10}, 5))
+    last = contrasts.converges("t", curves, {"vanilla": 10, "lstm": 20}, 5, lambda x: x[1:])  # of other rows
+    (row,) = last
+    assert estimate(row) == pytest.approx(welch(np.log10(own[1:]), np.log10(other[1:])))
+    assert row["n"] == 3
 
 
 @pytest.mark.parametrize(("times", "updates"), [(1.04, 20), (1.06, 50)])

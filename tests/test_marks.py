@@ -133,6 +133,18 @@ def test_months_are_compared_as_a_series():
     assert found.mean("a", "test").error == pytest.approx(crossed.long_run_error(walk))
 
 
+def test_seeds_of_a_search_are_one_row_wherever_they_stand():
+    """By hand: of four seeds the first and third are of one search. One may be missing, and they may come in any
+    order."""
+    config = SimpleNamespace(tuned=["tweets"], tuning=SimpleNamespace(searches=2), seeds=(3, 1, 7, 5))
+    x = np.array([[1.0, 2.0], [10.0, 20.0], [3.0, 6.0]])
+    assert marks.by_search(config, "tweets", x, [7, 5, 3]).tolist() == [[2.0, 4.0], [10.0, 20.0]]
+    assert marks.by_search(config, "tweets", x[:, 0], np.array([3, 7, 1])).tolist() == [5.5, 3.0]
+    assert marks.by_search(config, "adding", x, [7, 5, 3]) is x  # nobody searched
+    config.tuning.searches = 1
+    assert marks.by_search(config, "tweets", x, [7, 5, 3]) is x
+
+
 def test_rules_are_scored_as_their_task_is(monkeypatch):
     right = np.array([0.0, 1.0, 1.0])
     config = SimpleNamespace(

@@ -135,6 +135,16 @@ def test_the_seeds_needed_are_the_fewest(smallest):
     assert type(verdict.seeds_needed(found, smallest, ALPHA)) is int
 
 
+def test_seeds_that_share_a_search_are_counted_as_seeds():
+    """Nine seeds of three searches are three rows: so many rows as are needed, three seeds each."""
+    found = crossed.over_seeds(np.random.default_rng(1).normal(0, 2.0, 3))
+    (verdict_of,) = judge([Case(found, found.p(), 4.0, 1, 9)])
+    rows = next(n for n in range(3, 334) if verdict.power(found, 4.0, ALPHA, n) >= verdict.POWER)
+    assert rows > 3
+    assert verdict_of.needs == 3 * rows
+    assert verdict.seeds_needed(found, 200.0, ALPHA, 3) == 9  # the fewest of threes that decide
+
+
 @pytest.mark.parametrize("value", [0.0, 1.5, -2.5])
 def test_where_nothing_can_be_called_equal_a_rerun_differs_by_finding_something(value):
     """Nearer than 1 nothing matters, and the error is 1: no data show that. What is open stays so unless a difference

@@ -53,7 +53,7 @@ def long_run_error(series: np.ndarray) -> float:
     of Harvey, Leybourne & Newbold (1997) for short series, eq. 8.
     """
     n = len(series)
-    horizon = int(n ** (1 / 3)) + 1
+    horizon = int(n ** (1 / 3) + 1e-9) + 1  # 64 ** (1 / 3) is a little below 4
     x = series - series.mean()
     covariances = np.array([x[lag:] @ x[: n - lag] for lag in range(horizon)]) / n
     weights = 1 - np.arange(horizon) / horizon

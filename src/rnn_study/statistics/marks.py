@@ -49,6 +49,16 @@ def of_runs(task: Task, folders: Sequence[Path], searches: int = 1) -> Marks:
     return {part: np.stack([x[k::searches].mean(axis=0) for k in range(searches)]) for part, x in found.items()}
 
 
+def by_search(config: Config, task: str, x: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+    """x (S, ...) of `seeds` as rows that are independent of each other, as in `of_runs`: of a task whose settings were
+    searched for more than once the mean of the seeds of each search, which the study's seeds take in turn."""
+    searches = config.tuning.searches if task in config.tuned else 1
+    if searches == 1:
+        return x
+    of = np.array([config.seeds.index(seed) % searches for seed in seeds])
+    return np.stack([x[of == k].mean(axis=0) for k in np.unique(of)])
+
+
 class Scored(NamedTuple):
     """Everything that was tried on a task, example by example: `runs` by backend and cell, with so many `seeds`;
     `baselines` by name, whose marks are of no seed, (examples,)."""

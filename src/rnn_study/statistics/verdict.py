@@ -1,7 +1,7 @@
 """What may be said of a question that was asked beforehand, and how likely fresh seeds are to say otherwise."""
 
 from collections.abc import Sequence
-from math import sqrt
+from math import ceil, sqrt
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -109,9 +109,10 @@ def power(found: Mean, smallest: float, level: float, rows: int | None = None) -
     return float(stats.nct.sf(stats.t.ppf(1 - level / 2, df), df, smallest / error))
 
 
-def seeds_needed(found: Mean, smallest: float, level: float) -> int | None:
-    """The fewest seeds, `DECIDES` or more, with which `power` is `POWER`; None where `MOST_SEEDS` are not enough."""
-    low, high = DECIDES, MOST_SEEDS
+def seeds_needed(found: Mean, smallest: float, level: float, each: int = 1) -> int | None:
+    """The fewest seeds, `DECIDES` or more, with which `power` is `POWER`; None where `MOST_SEEDS` are not enough.
+    `each`: seeds that share a row of `found`, for they share a search for settings."""
+    low, high = ceil(DECIDES / each), MOST_SEEDS // each
     if power(found, smallest, level, high) < POWER:
         return None
     while low < high:
@@ -120,7 +121,7 @@ def seeds_needed(found: Mean, smallest: float, level: float) -> int | None:
             low = middle + 1
         else:
             high = middle
-    return low
+    return low * each
 
 
 def _word(case: Case, near: float, p_adjusted: float, factor: float) -> Word:
@@ -141,7 +142,7 @@ def judge(family: Sequence[Case]) -> list[Verdict]:
     judged = []
     for case, near, p, p_adjusted, factor in zip(family, nearness, smaller, *holm(smaller), strict=True):
         word, level = _word(case, near, p_adjusted, factor), ALPHA / factor
-        planned = case.found, case.smallest, ALPHA / len(family)
-        chances = otherwise(case, word, level), power(*planned), seeds_needed(*planned)
+        planned, each = (case.found, case.smallest, ALPHA / len(family)), max(case.seeds // case.found.rows, 1)
+        chances = otherwise(case, word, level), power(*planned), seeds_needed(*planned, each)
         judged.append(Verdict(word, p, float(p_adjusted), *chances))
     return judged

@@ -80,9 +80,10 @@ def _arrives(evidence: Evidence, asked: Arrives) -> Measured:
         raise StudyError(
             f"params.yaml: questions: a {asked.a!r} of {asked.of}: {got}: expected 2 seeds, 4 steps at least"
         )
-    found = over_both(arrives(flow) - np.log10(asked.share))
+    apart = arrives(flow) - np.log10(asked.share)
+    found = over_both(marks.by_search(evidence.config, asked.of, apart, stages[asked.when]["seeds"]))
     return Measured(
-        Case(found, found.p(), float(np.log10(asked.smallest)), 1 if asked.than == "more" else -1, found.rows),
+        Case(found, found.p(), float(np.log10(asked.smallest)), 1 if asked.than == "more" else -1, len(flow)),
         "powers of ten",
     )
 

@@ -3,7 +3,8 @@
 These are exploratory: a verdict stands on the study's questions alone, and no case changes another.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from rnn_study.running import experiments
 from rnn_study.running.run import results
 from rnn_study.statistics import crossed
 from rnn_study.statistics.crossed import Estimate
+from rnn_study.statistics.marks import by_search
 from rnn_study.statistics.shares import difference_of_shares
 from rnn_study.support.files import read_json
 
-from .quantities import FEWEST_LAGS, arrives, longest, over_both, slope
+from .quantities import FEWEST_LAGS, Rows, arrives, each_seed, longest, over_both, slope
 
 REFERENCE = "vanilla"  # the cell that the others are held against
 CLOSE = 1.05  # how near to the best loss counts as there
@@ -41,7 +43,7 @@ def _shared(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[np.ndar
     return tuple(np.flatnonzero(np.isin(stage["seeds"], seeds)) for stage in (a, b))
 
 
-def error(task: str, profiles: Profiles, cells: Mapping[str, Any]) -> Iterator[Row]:
+def error(task: str, profiles: Profiles, cells: Mapping[str, Any], independent: Rows = each_seed) -> Iterator[Row]:
     """`vanishes`: the share of the error at the last step but one that arrives at the first, of every cell. `keeps`:
     another cell loses less of it a step than a vanilla RNN. Powers of ten, seeds and sequences crossed."""
     for when in (INITIAL, TRAINED):
@@ -49,15 +51,17 @@ def error(task: str, profiles: Profiles, cells: Mapping[str, Any]) -> Iterator[R
         looked_at = {name: one for name, one in looked_at.items() if len(one["seeds"]) > 1}
         for name, one in looked_at.items():
             if one["flow"].shape[2] > FEWEST_LAGS:
-                yield _row("vanishes", *_of(over_both(arrives(one["flow"]))), task=task, stage=when, a=name)
+                found = over_both(independent(arrives(one["flow"]), one["seeds"])).interval()
+                yield _row("vanishes", found, len(one["seeds"]), task=task, stage=when, a=name)
         reference = looked_at.pop(REFERENCE, None)
         if reference is None or reference["flow"].shape[2] <= FEWEST_LAGS:
             continue
         for name, other in looked_at.items():
             one, two = _shared(other, reference)
             if len(one) > 1:
-                found = over_both(slope(other["flow"])[one] - slope(reference["flow"])[two])
-                yield _row("keeps", *_of(found), task=task, stage=when, a=name, b=REFERENCE)
+                apart = slope(other["flow"])[one] - slope(reference["flow"])[two]
+                found = over_both(independent(apart, other["seeds"][one])).interval()
+                yield _row("keeps", found, len(one), task=task, stage=when, a=name, b=REFERENCE)
 
 
 def twice_at(level: float, curve: np.ndarray) -> int | None:
@@ -79,13 +83,20 @@ def _best(curves: list[np.ndarray]) -> float:
     return float(np.median([np.nanmin(np.append(curve, np.inf)) for curve in curves]))
 
 
-def _ratio(a: np.ndarray, b: np.ndarray) -> tuple[Estimate, int]:
-    """log10 of the ratio of updates a (S,) to b (R,), of geometric means, within the budget."""
-    return _of(crossed.between(np.log10(a), np.log10(b)))
+def _ratio(
+    a: np.ndarray, b: np.ndarray, independent: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> tuple[Estimate, int]:
+    """log10 of the ratio of updates a (S,) to b (R,), of geometric means, within the budget; and the seeds."""
+    one, other = (independent(np.log10(side)) for side in (a, b))
+    return crossed.between(one, other).interval(), min(len(a), len(b))
 
 
 def converges(
-    task: str, curves: Mapping[str, list[np.ndarray]], every: Mapping[str, int], epochs: int
+    task: str,
+    curves: Mapping[str, list[np.ndarray]],
+    every: Mapping[str, int],
+    epochs: int,
+    independent: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> Iterator[Row]:
     """`converges`: another cell needs fewer updates than the vanilla RNN to a validation loss that both reach.
 
@@ -103,7 +114,7 @@ def converges(
         cells = (name, REFERENCE)
         sides = [updates_to(level, curves[cell], every[cell], epochs * every[cell]) for cell in cells]
         reached = [sum(twice_at(level, curve) is not None for curve in curves[cell]) for cell in cells]
-        yield _row("converges", *_ratio(*sides), task=task, a=name, b=REFERENCE, reached=reached)
+        yield _row("converges", *_ratio(*sides, independent), task=task, a=name, b=REFERENCE, reached=reached)
 
 
 def solves(task: str, updates: Mapping[str, np.ndarray]) -> Iterator[Row]:
@@ -210,12 +221,14 @@ def _curves(config: Config, task: str, cell: str) -> tuple[list[np.ndarray], int
 
 def of_task(config: Config, task: str, profiles: Profiles) -> Iterator[Row]:
     """Every claim that the task `task` has something to say of."""
-    params = config.task(task)
-    yield from error(task, profiles, params.cells)
+    params, independent = config.task(task), partial(by_search, config, task)
+    yield from error(task, profiles, params.cells, independent)
     found = {cell: _curves(config, task, cell) for cell in params.cells}
     if not isinstance(params, ProblemParams):
         curves, every = ({cell: pair[place] for cell, pair in found.items()} for place in (0, 1))
-        yield from converges(task, curves, every, params.training.epochs)
+        yield from converges(
+            task, curves, every, params.training.epochs, lambda updates: independent(updates, config.seeds)
+        )
         return
     table = read_json(Path("metrics/ablate") / f"{task}.json")
     cells = {cell: table["cells"][cell] for cell in params.cells}

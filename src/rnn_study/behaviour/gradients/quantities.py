@@ -1,6 +1,6 @@
 """From profiles to figures with intervals: what metrics/gradients.json says of every variant and stage."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,15 @@ def over_both(x: np.ndarray) -> crossed.Mean:
     return crossed.mean(x) if x.shape[1] > 1 else crossed.over_seeds(x.mean(axis=1))
 
 
+# From values (S, ...) and their seeds to rows that are independent of each other: `marks.by_search`.
+Rows = Callable[[np.ndarray, Sequence[int]], np.ndarray]
+
+
+def each_seed(values: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+    """Of what was not tuned seeds are independent."""
+    return values
+
+
 def with_interval(values: np.ndarray) -> Estimate:
     """The mean of values (S,) or (S, N) with its interval; one seed has none."""
     if len(values) == 1:
@@ -89,12 +98,14 @@ def quantities(stage: Stage, cell: str, retained: float) -> dict[str, np.ndarray
     return found
 
 
-def rows(task: str, profiles: Profiles, last: dict[str, str]) -> Iterator[dict[str, Any]]:
+def rows(
+    task: str, profiles: Profiles, last: dict[str, str], independent: Rows = each_seed
+) -> Iterator[dict[str, Any]]:
     """Every quantity of every variant and stage with its interval; `last` names the cell of a variant's last layer."""
     for variant, stages in profiles.items():
         for stage, figures in stages.items():
             for quantity, values in quantities(figures, last[variant], RETAINED.get(task, 0.5)).items():
-                found = with_interval(values)
+                found = with_interval(independent(values, figures["seeds"]))
                 if quantity in _POSITIVE:
                     most = longest(figures) if quantity == "memory" else np.inf
                     found = found._replace(low=max(found.low, 0.0), high=min(found.high, most))

@@ -11,6 +11,7 @@ from rnn_study.model.task import Task
 from rnn_study.running.events import Finished
 from rnn_study.running.run import results
 from rnn_study.statistics import crossed
+from rnn_study.statistics.marks import by_search
 from rnn_study.support.files import read_json
 
 from .quantities import Found, Row, of
@@ -73,8 +74,12 @@ def of_tasks(config: Config, metrics: Path) -> Iterator[Row]:
     for name, found in controls["tasks"].items():
         trained = read_json(metrics / f"train/{name}-{controls['framework']}.json")["cells"]
         for variant, one in config.task(name).controlled.items():
-            without = [row["score"] for row in found["runs"] if row["variant"] == variant]
+            without = [row for row in found["runs"] if row["variant"] == variant]
+            whole = trained[one.of[0]]
+            sides = [(whole["scores"]["test"], whole["seeds"])]
+            sides.append(([row["score"] for row in without], [row["seed"] for row in without]))
+            rows = (by_search(config, name, np.array(scores), seeds) for scores, seeds in sides)
             about = {"task": name, "score": found["score"], "steps": None, "cell": one.of[0]}
             kind = variant.removeprefix(f"{one.of[0]}-")
-            scores = trained[one.of[0]]["scores"]["test"], without
-            yield about | {"kind": kind, "chance": found["chance"]} | _needed(*scores, found["chance"])
+            told = _needed(*rows, found["chance"]) | {"seeds": [len(seeds) for _, seeds in sides]}
+            yield about | {"kind": kind, "chance": found["chance"]} | told
