@@ -65,4 +65,5 @@ site: $(VENV)/.ready
 
 # Everything the study made; data that was fetched, the environment and the lock stay.
 clean:
-	rm -rf runs reports site data/prepared .run-store mlflow.db* mlartifacts optuna.db*
+	rm -rf runs own-runs reports site .run-store .dvc/cache mlflow.db* .mlflow.db* mlartifacts optuna.db*
+	rm -rf data/prepared data/shapes data/digests data/models data/sequence_shapes.json data/runs.sha256

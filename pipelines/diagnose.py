@@ -21,6 +21,7 @@ def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
         for variant, when, seed, key, profile in networks:
             found[name].setdefault((variant, when), []).append((seed, profile))
             used.add(key)
+        store.claim("diagnose", used | store.claimed("diagnose"))  # what it needed stays until it ends
     for name, profiled in found.items():
         profiles.write(profiles.profiles_file(name), profiled)
     store.claim("diagnose", used | store.claimed("diagnose") if names else used)

@@ -177,6 +177,7 @@ def test_a_parity_training_that_is_kept_is_not_asked_for():
         first.trainings([work])
     (curve,), curves = first.used, Curves(*(np.arange(3.0) + n for n in range(5)))
     kept.add(curve, vars(curves))
+    assert store.prune() == []  # in the middle of the stage
     second = Parity(pools, keep=True)
     second.trainings([work])
     with pytest.raises(AssertionError, match="that is kept"):

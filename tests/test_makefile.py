@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
@@ -102,6 +103,26 @@ def test_programs_are_named_by_their_path(made):
         ]
         assert own
         assert all(line.startswith(".venv/bin/") for line in own), target
+
+
+def test_clean_leaves_what_is_the_users_and_what_was_fetched(made):
+    """Of what stages write and git ignores nothing else stays."""
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.startswith("/")]
+    names = {name.replace("*", "") for name in ignored if not name.startswith((".dvc", ".venv", ".site", "data"))}
+    assert {"runs", "own-runs", ".run-store", "mlflow.db"} <= names
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
+    outs = [
+        next(iter(out), "") if isinstance(out, dict) else out for one in stages for out in one.get("do", one)["outs"]
+    ]
+    written = {out.split("$")[0].rstrip("/") for out in outs if out.startswith("data/")} - {"data/raw"}
+    assert {"data/prepared", "data/digests/train-", "data/models", "data/runs.sha256"} <= written
+    stays = {"data/raw/mnist/x", "data/downloads/x", "data/own/my.csv", ".venv/x", "metrics/x.json", "tuned/x.yaml"}
+    for name in {f"{name}/x" for name in {*names, *written, ".dvc/cache/files"}} | stays:
+        (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.folder / name).touch()
+    assert made("clean").returncode == 0
+    left = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*") if path.is_file()}
+    assert left == stays | {"Makefile", "requirements.lock", "pyproject.toml"}
 
 
 def test_a_taken_port_is_one_line_and_another_can_be_named(made):

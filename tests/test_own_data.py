@@ -3,15 +3,17 @@
 import gzip
 import json
 import struct
+import time
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from rnn_study import config
-from rnn_study.config import OWN_FOLDER, Airline, Data, MnistRows, Tweets
+from rnn_study.config import OWN_FOLDER, Airline, Data, MnistRows, OwnTexts, Tweets
 from rnn_study.data.data_card import card
 from rnn_study.data.sources import airline, fetch, glove, mnist, tweets
+from rnn_study.data.sources import own as own_files
 from rnn_study.data.tasks import TASKS
 from rnn_study.support.errors import StudyError
 
@@ -108,8 +110,8 @@ def test_columns_are_chosen_by_name_and_the_test_part_by_date_or_share(put, tmp_
         ("d,v\n2021,1\n2021,2\n2021,3\n", {}, "my.csv:3: 2021 after 2021: expected a step of 0 months"),
         ("d,v\n2020,1\n2021,2\n", {"date": "when"}, "date: got 'when': expected a column of data/own/my.csv: d, v"),
         ("d,v\n2020,1\n2021,2\n", {"value": "w"}, "data.airline.value: got 'w'"),
-        ("d,v\n2020,1\n2021,2\n", {"test": "1990"}, "test: got '1990': expected a date after 2020, with two values at"),
-        ("d,v\n2020,1\n2021,2\n2022,3\n", {"test": "2022"}, "test: got '2022': expected a date after 2020, with two"),
+        ("d,v\n2020,1\n2021,2\n", {"test": "1990"}, "test: got '1990': expected a date after 2020, with 3 values at"),
+        ("d,v\n2020,1\n2021,2\n2022,3\n", {"test": "2022"}, "test: got '2022': expected a date after 2020, with 3"),
         ("d,v\n2020,1\n2021,2\n", {"test": "2030"}, "data.airline.test: got '2030'"),
         ("d,v\n2020,1\n2021,2\n", {"file": "other.csv"}, "data.airline.file: data/own/other.csv: not found"),
     ],
@@ -122,9 +124,13 @@ def test_a_faulty_series_is_one_line(text, changes, said, put, tmp_path):
     assert not (tmp_path / "raw/airline").exists()
 
 
-def test_a_test_part_has_two_values_at_least(put, tmp_path):
-    put("v\n" + "".join(f"{value}\n" for value in range(20)))
-    assert series_of(tmp_path, test=0.01).test == range(18, 20)
+def test_a_test_part_has_three_values_at_least(put, tmp_path):
+    """Of two that depend on each other no error of their mean is known."""
+    put("d,v\n" + "".join(f"{2000 + value},{value}\n" for value in range(20)))
+    assert series_of(tmp_path, test=0.01).test == range(17, 20)
+    assert series_of(tmp_path, test="2017").test == range(17, 20)
+    with pytest.raises(StudyError, match="with 3 values at least from it on"):
+        series_of(tmp_path, test="2018")
 
 
 def test_its_provenance_is_what_the_reader_says_and_what_was_counted(put, tmp_path):
@@ -202,6 +208,22 @@ def test_texts_are_read_from_tables_and_json_lines(name, content, put, tmp_path)
     assert (found.classes, found.labels.tolist()) == (("five", "one"), [0, 1, 0])
     assert found.hand_texts is None
     assert record["rows"] == {"texts": 3}
+
+
+def test_a_text_may_hold_what_else_ends_a_line(put, tmp_path):
+    """JSON has these unescaped within strings."""
+    put('{"said": "one\u2028two\x85", "stars": 1}\r\n{"said": "b", "stars": 0}\r\n', "my.jsonl")
+    fetched(tmp_path, "tweets", **TEXTS | {"file": "my.jsonl"})
+    assert tweets.read(tmp_path / "raw/tweets").labels.tolist() == [1, 0]
+
+
+def test_many_texts_are_read_in_little_time(put, tmp_path):
+    """A set of all labels so far for every row would take a minute."""
+    put("said,stars\n" + "".join(f"a,{row % 2}\n" for row in range(100_000)))
+    begun = time.monotonic()
+    texts, labels = own_files.texts(OwnTexts(**TEXTS))
+    assert (len(texts), len(labels)) == (100_000, 100_000)
+    assert time.monotonic() - begun < 10
 
 
 def test_the_header_says_what_parts_the_columns(put, tmp_path):
@@ -361,6 +383,7 @@ def test_a_folder_of_idx_files_packed_or_not(put, tmp_path):
         ({"y_train": np.zeros(4, int)}, "no label 1 among them: expected all of 0 to 1"),
         ({"y_test": np.array([0, 7])}, "label 7 in row 1: expected 0 to 1"),
         ({"x_test": None}, "expected x_test in it"),
+        ({"x_test": np.zeros((2, 2, 3), int)}, "images of 2 x 3 pixels: expected 3 x 2, as those to learn from"),
     ],
 )  # fmt: skip
 def test_faulty_images_are_one_line(changes, said, put, tmp_path):
@@ -370,6 +393,15 @@ def test_faulty_images_are_one_line(changes, said, put, tmp_path):
     with pytest.raises(StudyError) as error:
         fetched(tmp_path, "mnist", **IMAGES)
     assert said in str(error.value)
+
+
+def test_images_without_a_pixel_are_one_line(put, tmp_path):
+    dark = np.zeros((8, 3, 2), int)
+    labels = np.arange(8) % 2
+    np.savez(OWN_FOLDER / "my.npz", x_train=dark, y_train=labels, x_test=dark + 1, y_test=labels)
+    fetched(tmp_path, "mnist", **IMAGES)
+    with pytest.raises(StudyError, match=r"^mnist: no pixel of the images to learn from is above 0: expected images$"):
+        TASKS["mnist_rows"].prepare(tmp_path / "raw", MnistRows(validation=0.2, seed=0))
 
 
 @pytest.mark.parametrize("content", [b"PK", b"", b"\x93NUMPY"])
@@ -411,16 +443,20 @@ def test_a_fault_of_an_own_source_is_one_line(said, fault, tmp_path):
     assert fault in found
 
 
-def test_a_file_that_is_not_there_is_told_before_anything_runs(tmp_path):
+def test_a_file_that_is_not_there_is_told_before_anything_runs(tmp_path, monkeypatch):
+    """It lies in the project, wherever the study's parameters do."""
+    monkeypatch.chdir(tmp_path)
     quick = (ROOT / "studies/quick.yaml").read_text()
     line = next(line for line in quick.splitlines() if line.startswith("  airline: embedded"))
-    path = tmp_path / "params.yaml"
-    path.write_text(quick.replace(line, "  airline: {file: a.csv, title: T, unit: u, season: 4}"))
-    assert config.faults(path) == [f"{path}: data.airline.file: data/own/a.csv: not found: expected the file there"]
-    config.load(path)  # what was fetched before can be used without it
+    paths = tmp_path / "params.yaml", tmp_path / "studies/mine.yaml"
+    (tmp_path / "studies").mkdir()
+    for path in paths:
+        path.write_text(quick.replace(line, "  airline: {file: a.csv, title: T, unit: u, season: 4}"))
+        assert config.faults(path) == [f"{path}: data.airline.file: data/own/a.csv: not found: expected the file there"]
+        config.load(path)  # what was fetched before can be used without it
     (tmp_path / OWN_FOLDER).mkdir(parents=True)
     (tmp_path / OWN_FOLDER / "a.csv").touch()
-    assert config.faults(path) == []
+    assert [config.faults(path) for path in paths] == [[], []]
 
 
 # A mirror

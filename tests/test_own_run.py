@@ -31,6 +31,7 @@ def test_a_problem_is_trained_now_and_again_from_the_store(project):
     assert "8 runs in own-runs/adding" in said.stdout
     folder = project.folder / "own-runs/adding/mingru/T-6/seed-1"
     assert json.loads((folder / "spec.json").read_text())["data"]["steps"] == 6
+    assert json.loads((folder / "result.json").read_text())["updates"] == 20  # though the study looks at every 10
     assert (project.folder / "params.yaml").read_bytes() == before
     again = project.run(*words)
     assert "run adding: 8/8 runs, 8 reused" in again.stderr
@@ -50,6 +51,25 @@ def test_what_is_not_asked_for_is_the_studys_or_the_real_studys(monkeypatch):
     assert "parity" not in parameters.frontier
     real = own_run.config.load(own_run.REAL).frontier["parity"]
     assert own_run._section(parameters, asked("parity")).training == real.training
+
+
+@pytest.mark.parametrize(("asked_for", "made"), [(20, 20), (50, 50), (120, 100), (1, 1)])
+def test_at_most_so_many_updates_are_made(asked_for, made, monkeypatch):
+    """The study looks at the validation part every 50."""
+    monkeypatch.chdir(ROOT)
+    parameters = own_run.config.load()
+    params = own_run._section(parameters, asked(updates=asked_for))
+    (spec, _) = own_run._specs(parameters, params, "adding")
+    assert spec.epochs * (spec.data.train // spec.batch_size) == made
+
+
+def test_a_cell_with_a_name_of_its_own_is_shown(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    parameters = own_run.config.load()
+    params = own_run._section(parameters, asked(cells=("vanilla",)))
+    named = params.model_copy(update={"cells": {"irnn": own_run.Variant(cell="vanilla"), "gru": own_run.Variant()}})
+    board = own_run.Board(own_run._specs(parameters, named, "adding"))
+    assert [row[0] for row in board.rows()] == ["irnn", "GRU"]
 
 
 @pytest.mark.parametrize(

@@ -290,6 +290,9 @@ def test_smaller_images_are_means_of_blocks(tmp_path):
     np.testing.assert_allclose(small[0, :, 0], expected, rtol=1e-6)
     with pytest.raises(StudyError, match="9 steps: images are 4 by 4: expected the square of a divisor of 4"):
         catalogue.load("pixel_mnist", Pixels(str(source), 3, None))
+    for oblong in (np.zeros((6, 4, 8)), np.zeros((6, 8, 4))):
+        with pytest.raises(StudyError, match=r"16 steps: images are \d by \d: expected square ones"):
+            pixels.read(oblong, 4, None)
 
 
 def test_the_chance_level_of_images_is_that_of_the_most_frequent_digit():

@@ -131,6 +131,7 @@ class OnGpu(Inline):
     [
         ("auto", None, "gpu", 1, 4),  # beside each other they would only share it
         ("gpu", None, "gpu", 1, 4),
+        ("auto", "", "gpu", 1, 4),  # empty is not set
         ("auto", "4", "gpu", 4, 0),
         ("cpu", None, "cpu", 4, 0),
     ],
@@ -147,7 +148,7 @@ def test_one_process_keeps_a_gpu_busy(device, asked, kind, workers, ended, monke
     monkeypatch.setattr(executor, "worker_count", lambda: 4)
     monkeypatch.setattr(frameworks, "surely_no_gpu", lambda: False)
     monkeypatch.delenv("RNN_STUDY_WORKERS", raising=False)
-    if asked:
+    if asked is not None:
         monkeypatch.setenv("RNN_STUDY_WORKERS", asked)
     with local(device=device) as one:
         assert (one.device, one.environment) == (kind, ENVIRONMENT)

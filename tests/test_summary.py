@@ -12,6 +12,7 @@ from rnn_study import config
 from rnn_study.config import Config
 from rnn_study.data import prepare, sources
 from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.data.tasks import TASKS
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
@@ -19,6 +20,7 @@ from rnn_study.running.events import Finished
 from rnn_study.running.executor import Local
 from rnn_study.running.run import results, store
 from rnn_study.statistics import crossed, marks, searches, summary
+from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json
 
 SETTINGS = {"learning_rate": 0.02, "clip": 1.5, "dropout": 0.25}
@@ -203,6 +205,33 @@ def test_what_tuning_changed_is_told_of_the_same_seeds(seeds, parameters, task):
         expected = crossed.mean(sides["tuned"] - sides["untuned"], True).interval()
         assert row["interval"] == pytest.approx(expected[1:])
         assert row["interval"][0] < row["difference"] < row["interval"][1]
+
+
+@pytest.mark.parametrize(("size", "said"), [(3, None), (2, "validation part: 2 in it: expected 3"), (1, "part: 1 in")])
+def test_a_part_that_is_too_small_for_an_interval_is_one_line(size, said, parameters, monkeypatch):
+    """Of a series two values tell no error of their mean."""
+    made, details = TASKS["airline"].prepare(Path("data/raw"), parameters.tasks.airline.prepare)
+    small = replace(made, validation=made.validation.rows(slice(size)))
+    monkeypatch.setattr(TASKS["airline"], "prepare", lambda *_: (small, details))
+    Path("data/prepared/airline.npz").unlink()
+    if said is None:
+        prepare.one(parameters, "airline")
+        return
+    with pytest.raises(StudyError, match=f"^airline: .*{said}.*: more data, or a larger part"):
+        prepare.one(parameters, "airline")
+    assert not Path("data/prepared/airline.npz").exists()
+
+
+def test_two_examples_without_an_order_are_enough(parameters, monkeypatch):
+    made, details = TASKS["adding"].prepare(Path("data/raw"), parameters.problems.adding.prepare)
+    for size in (2, 1):
+        small = replace(made, tests={"test": made.tests["test"].rows(slice(size))})
+        monkeypatch.setattr(TASKS["adding"], "prepare", lambda *_, small=small: (small, details))
+        if size == 2:
+            prepare.one(parameters, "adding")
+        else:
+            with pytest.raises(StudyError, match=r"^adding: test part: 1 in it: expected 2 at least"):
+                prepare.one(parameters, "adding")
 
 
 def test_a_run_knows_its_place(parameters, task):

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from conftest import Project, needs, told_of
 
@@ -323,6 +324,30 @@ def test_curves_appear_while_a_run_trains(tmp_path, under_way):
     assert [point.value for point in curve] == [1.0, 0.5, 1 / 3]
     mlflow_runs.Runs("t", "train", "pytorch", {})  # the next stage finds what the dead one left
     assert client.get_run(run.info.run_id).info.status == "KILLED"
+
+
+def test_the_curves_of_a_run_that_went_on_are_whole(tmp_path, under_way):
+    """It was killed after its first two epochs: what is told of it begins at the third."""
+    from mlflow import MlflowClient
+
+    from rnn_study.running.events import Finished
+    from rnn_study.running.run import results, store
+    from rnn_study.running.tracking import mlflow_runs
+
+    tracker = mlflow_runs.Runs("t", "train", "pytorch", {})
+    events = [under_way(epoch) for epoch in (3, 4)]
+    for event in events:
+        tracker.log(event)
+    tracker._flush()
+    history = [told_of(epoch, 1 / epoch) for epoch in (1, 2, 3, 4, 5)]
+    scores = {"validation": 0.5, "test": 0.5}
+    result = results.RunResult(history, {}, {"W": np.ones(2, np.float32)}, {}, {}, {}, {"scores": scores})
+    folder = store.add("abc", events[0].spec, result, 1.0)
+    tracker.log(Finished("abc", events[0].spec, folder, {}, reused=False))
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    _, (run,) = runs(client, "t", "train")
+    curve = client.get_metric_history(run.info.run_id, "curves/train_loss")
+    assert sorted((point.step, point.value) for point in curve) == [(epoch, 1 / epoch) for epoch in (1, 2, 3, 4, 5)]
 
 
 def test_runs_of_a_frontier_say_how_long_their_sequences_are(client):

@@ -31,7 +31,7 @@ def airline(stubbed: Path) -> None:  # noqa: F811
 
 
 def search(
-    stop_after: int | None = None, trials: int | None = None, epochs: int | None = None
+    stop_after: int | None = None, trials: int | None = None, epochs: int | None = None, prune: int | None = None
 ) -> dict[str, list[list[dict]]]:
     """Tune the airline task; with `stop_after`, give up after so many finished trials as a kill would."""
     from rnn_study import config
@@ -41,9 +41,8 @@ def search(
     from rnn_study.running.executor import Local
 
     parameters = config.load()
-    if trials:
-        changed = parameters.tuning.model_copy(update={"trials": trials})
-        parameters = parameters.model_copy(update={"tuning": changed})
+    changed = {key: value for key, value in (("trials", trials), ("prune", prune)) if value is not None}
+    parameters = parameters.model_copy(update={"tuning": parameters.tuning.model_copy(update=changed)})
     if epochs:
         tuning_of = parameters.tasks.airline.tuning.model_copy(update={"epochs": epochs})
         own = parameters.tasks.airline.model_copy(update={"tuning": tuning_of})
@@ -175,6 +174,9 @@ def test_more_trials_go_on_where_the_study_stopped(airline):
     twelve = search(trials=12)
     assert {cell: [rows[:8] for rows in searches] for cell, searches in twelve.items()} == eight
     assert search() == eight  # and fewer look at no more than they may
+    ten = search(trials=10)  # a round of two at the end
+    assert {cell: [rows[:8] for rows in searches] for cell, searches in ten.items()} == eight
+    assert {len(rows) for searches in ten.values() for rows in searches} == {10}
 
 
 def test_trials_never_read_a_test_part(airline):
@@ -256,6 +258,10 @@ def test_trials_are_pruned_where_optunas_median_pruner_would_end_them(airline):
                         done = {"state": TrialState.COMPLETE, "value": curve[-1], "intermediate_values": seen}
                         before.add_trial(create_trial(**done))
     assert pruned > 3
+    assert not any(
+        "pruned" in row for searches in search(epochs=4, prune=0).values() for rows in searches for row in rows
+    )
+    search(trials=12, epochs=4)
     stored = optuna.load_study(study_name="airline/lstm/1", storage="sqlite:///optuna.db")
     states = [trial.state == TrialState.PRUNED for trial in stored.get_trials()]
     assert states == ["pruned" in row for row in table["lstm"][0]]

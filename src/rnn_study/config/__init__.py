@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rnn_study.support.errors import StudyError
 
 from . import memory
-from .base import Interval
+from .base import SHORTEST, Interval
 from .data import FOLDER as OWN_FOLDER
 from .data import Data, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
 from .frontier import FrontierParams
@@ -24,6 +24,7 @@ from .variants import Ablation, Variant
 
 __all__ = [
     "OWN_FOLDER",
+    "SHORTEST",
     "Ablation",
     "Adding",
     "Agreement",
@@ -88,7 +89,7 @@ def faults(path: Path = PARAMS) -> list[str]:
     """
     try:
         found, wrong = _read(path)
-        return wrong or [f"{path}: {fault}" for fault in found.data.missing(path.parent)]
+        return wrong or [f"{path}: {fault}" for fault in found.data.missing()]
     except StudyError as error:
         return [str(error)]
 

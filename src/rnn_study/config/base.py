@@ -36,6 +36,7 @@ def refuse(faults: Iterable[str]) -> None:
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,40}$"  # a folder in every file system
 Fraction = Annotated[float, Field(ge=0.01, le=0.5)]
+SHORTEST = 3  # values of a part of a series: of two that depend on each other no error of their mean is known
 Count = Annotated[int, Field(ge=1), most(10**9, "no machine gets through more")]
 Rounds = Annotated[int, Field(ge=1), most(10**7, "training would not end")]  # epochs, updates
 Seed = Annotated[int, Field(ge=0, lt=2**31)]

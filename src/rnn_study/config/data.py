@@ -93,7 +93,7 @@ class Data(Model):
         """The reader's own sources, by name."""
         return {name: value for name, value in self if isinstance(value, Own)}
 
-    def missing(self, root: Path) -> list[str]:
-        """The reader's own files that do not lie in the project at `root`."""
+    def missing(self) -> list[str]:
+        """The reader's own files that do not lie in this project, whichever file names them."""
         own = ((f"data.{name}.file", FOLDER / one.file) for name, one in self.own.items())
-        return [f"{key}: {path}: not found: expected the file there" for key, path in own if not (root / path).exists()]
+        return [f"{key}: {path}: not found: expected the file there" for key, path in own if not path.exists()]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from rnn_study.model.defaults import DEFAULTS
 
-from .base import NAME, Count, Depth, Fraction, Model, Positive, Rate, Rounds, Seed, refuse
+from .base import NAME, SHORTEST, Count, Depth, Fraction, Model, Positive, Rate, Rounds, Seed, refuse
 from .variants import CONTROLS, Ablation, Answers, Controls, Map, Variant
 
 
@@ -39,7 +39,7 @@ class Airline(Model):
     logarithm: bool
     first_difference: bool
     seasonal_difference: bool
-    validation: Annotated[int, Field(ge=1, le=100_000)]  # the last values of the training part
+    validation: Annotated[int, Field(ge=SHORTEST, le=100_000)]  # the last values of the training part
 
 
 class Adding(Model):

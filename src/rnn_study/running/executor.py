@@ -198,7 +198,7 @@ class Local(Executor):
             except BaseException:
                 self._close()
                 raise
-            if self.device == "gpu" and "RNN_STUDY_WORKERS" not in os.environ:
+            if self.device == "gpu" and not os.environ.get("RNN_STUDY_WORKERS"):
                 self._close()  # processes beside each other would only share the one GPU
                 self._start(1)
 

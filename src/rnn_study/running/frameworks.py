@@ -52,7 +52,7 @@ def interpreter(backend: str) -> str:
     if backend not in _PACKAGES:
         raise StudyError(f"backend: got {backend!r}: expected one of {', '.join(_PACKAGES)}")
     variable = f"RNN_STUDY_PYTHON_{backend.upper()}"
-    found = os.environ.get(variable, sys.executable)
+    found = os.environ.get(variable) or sys.executable
     if not Path(found).is_file():
         raise StudyError(f"{variable}: got {found!r}: expected the path of a Python interpreter")
     return found

@@ -52,6 +52,8 @@ def _section(parameters: Config, asked: Asked) -> FrontierParams:
     if asked.framework not in (None, *BACKENDS):
         raise StudyError(f"--framework: got {asked.framework!r}: expected {' or '.join(BACKENDS)}")
     training = {"learning_rate": asked.learning_rate, "updates": asked.updates}
+    if asked.updates:
+        training["check"] = min(asked.updates, found.training.check)
     own = {
         "lengths": sorted(set(asked.lengths)) or found.lengths,
         "seeds": tuple(range(asked.seeds)),
@@ -100,7 +102,7 @@ class Board:
             scores = [summary["scores"]["test"] for summary in summaries]
             weights = summaries[0]["parameters"] if summaries else "–"
             yield [
-                CELLS[place[0]].label,
+                CELLS[place[0]].label if place[0] in CELLS else place[0],
                 str(place[1]),
                 f"{runs[0].spec.network.layers[0].units} units, {weights} weights" if runs else "–",
                 f"{len(runs)} of {self.asked}",

@@ -104,6 +104,7 @@ class Parity:
             return "", None
         key = kept.key(function, work, environment=self._environments, backends=BACKENDS)
         self.used.add(key)
+        store.claim("parity", self.used | store.claimed("parity"))  # what it needed stays until it ends
         return key, kept.find(key)
 
     def trainings(self, works: Iterable[Training]) -> None:

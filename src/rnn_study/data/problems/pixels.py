@@ -25,7 +25,9 @@ def order(steps: int, seed: int | None) -> np.ndarray:
 
 def read(images: np.ndarray, side: int, seed: int | None) -> np.ndarray:
     """Images (N, S, S) as sequences (N, side * side, 1)."""
-    size = images.shape[1]
+    size, columns = images.shape[1:]
+    if size != columns:
+        raise StudyError(f"{side * side} steps: images are {size} by {columns}: expected square ones, pixel by pixel")
     if size % side:
         raise StudyError(
             f"{side * side} steps: images are {size} by {size}: expected the square of a divisor of {size}"

@@ -119,7 +119,7 @@ def _check_labels(arrays: dict[str, np.ndarray], folder: Path, own: bool) -> Non
 def read(folder: Path) -> dict[str, np.ndarray]:
     """train_images, test_images (N, R, C) and train_labels, test_labels (N,), all uint8.
 
-    Raises a `StudyError` for a file that is not whole IDX, or labels that match no images.
+    Raises a `StudyError` for a file that is not whole IDX, labels that match no images, or images of two sizes.
     """
     arrays = {}
     for key, name in FILES.items():
@@ -129,6 +129,10 @@ def read(folder: Path) -> dict[str, np.ndarray]:
         name = label(folder / FILES[f"{part}_labels"])
         if len(labels) != len(images):
             raise StudyError(f"{name}: {len(labels)} labels: expected {len(images)}, one for each image")
+    sizes = {part: " x ".join(map(str, arrays[f"{part}_images"].shape[1:])) for part in ("train", "test")}
+    if sizes["train"] != sizes["test"]:
+        name = label(folder / FILES["test_images"])
+        raise StudyError(f"{name}: images of {sizes['test']} pixels: expected {sizes['train']}, as those to learn from")
     return arrays
 
 

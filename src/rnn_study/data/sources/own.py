@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_study.config import OWN_FOLDER, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
+from rnn_study.config import OWN_FOLDER, SHORTEST, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
 from rnn_study.support.errors import StudyError
 
 from .raw import LARGEST, gunzip, lines, shown
@@ -54,7 +54,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     semicolons or tabs."""
     text = _text(path)
     if path.suffix.lower() in (".jsonl", ".ndjson"):
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):  # JSON may hold what else ends a line
             if line.strip():
                 try:
                     found = json.loads(line)
@@ -180,14 +180,14 @@ def first_of_test(own: OwnSeries, found: Series) -> int:
     """Where the test part begins."""
     size = len(found.values)
     if not isinstance(own.test, str):
-        return size - max(2, round(own.test * size))
+        return size - max(SHORTEST, round(own.test * size))
     try:
         start = _moment(own.test)
         place = next((place for place, date in enumerate(found.dates) if _moment(date) >= start), size)
     except ValueError:
         place = size
-    if not 0 < place < size - 1:
-        expected = f"a date after {found.dates[0]}, with two values at least from it on, or a share"
+    if not 0 < place <= size - SHORTEST:
+        expected = f"a date after {found.dates[0]}, with {SHORTEST} values at least from it on, or a share"
         raise StudyError(f"params.yaml: data.airline.test: got {own.test!r}: expected {expected}")
     return place
 
@@ -195,17 +195,18 @@ def first_of_test(own: OwnSeries, found: Series) -> int:
 def texts(own: OwnTexts) -> tuple[list[str], list[str]]:
     """The texts of data.tweets and their labels."""
     path = path_of(own, "tweets")
-    found, labels = [], []
+    found, labels, different = [], [], {}
     for number, fields in _lines(path):
         found.append(_column(path, fields, own.text, "data.tweets.text"))
         labels.append(_column(path, fields, own.label, "data.tweets.label").strip())
         if not labels[-1]:
             raise StudyError(f"{path}:{number}: no label: expected one of two in each row")
-        if len(set(labels)) > 2:
-            told = ", ".join(shown(one) for one in dict.fromkeys(labels))
+        different[labels[-1]] = None
+        if len(different) > 2:
+            told = ", ".join(map(shown, different))
             raise StudyError(f"{path}:{number}: labels {told}: expected two different ones in all")
-    if len(set(labels)) < 2:
-        told = ", ".join(shown(one) for one in dict.fromkeys(labels)) or "none"
+    if len(different) < 2:
+        told = ", ".join(map(shown, different)) or "none"
         raise StudyError(f"{path}: labels {told}: expected two different ones in all")
     return found, labels
 

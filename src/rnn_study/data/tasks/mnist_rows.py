@@ -8,6 +8,7 @@ import numpy as np
 from rnn_study.config import MnistRows
 from rnn_study.data.sources import mnist
 from rnn_study.model.task import Batch, Task
+from rnn_study.support.errors import StudyError
 
 SOURCES = ("mnist",)
 
@@ -20,6 +21,8 @@ def prepare(raw: Path, params: MnistRows) -> tuple[Task, dict[str, Any]]:
     held_out = round(params.validation * len(labels))
     validation, train = order[:held_out], order[held_out:]
     largest = images[train].max()
+    if not largest:
+        raise StudyError("mnist: no pixel of the images to learn from is above 0: expected images")
 
     def part(x: np.ndarray, y: np.ndarray) -> Batch:
         return Batch(x.astype(np.float32) / np.float32(largest), y)

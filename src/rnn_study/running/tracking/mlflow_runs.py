@@ -29,7 +29,7 @@ from .connection import connect
 
 _FLUSH_SECONDS = 30.0  # most runs are shorter, and written once, at their end: half the work
 _PARENT = "mlflow.parentRunId"
-_RUN = "study.run"  # the id in the run store
+RUN = "study.run"  # tag: the id in the run store
 _GROUP = "study.group"  # what the children of a parent share
 # Of a history; all of its columns are in history.csv, among a run's files. On MLflow's page of a run what stands before
 # a / is a heading, in alphabetical order: the curves, then what the run ended with.
@@ -121,7 +121,7 @@ class Runs:
         self._parents: dict[RunSpec, str] = {}
         self._open: dict[str, str] = {}
         self._files: dict[str, str] = {}  # where those of an open run go
-        self._logged: dict[str, int] = defaultdict(int)  # epochs in MLflow, by run
+        self._logged: dict[str, set[float]] = defaultdict(set)  # epochs in MLflow, by run
         self._waiting: dict[str, list[Progress]] = defaultdict(list)
         self._flushed = time.monotonic()
         self._done: set[tuple[str, str]] = set()
@@ -133,8 +133,8 @@ class Runs:
                 self._groups.setdefault(run.data.tags[_GROUP], run.info.run_id)  # the last one made comes first
             if run.info.status == "RUNNING":  # its stage was killed
                 self._client.set_terminated(run.info.run_id, "KILLED")
-            elif run.info.status == "FINISHED" and _RUN in run.data.tags:
-                self._done.add((run.data.tags[_PARENT], run.data.tags[_RUN]))
+            elif run.info.status == "FINISHED" and RUN in run.data.tags:
+                self._done.add((run.data.tags[_PARENT], run.data.tags[RUN]))
 
     def end(self, killed: bool) -> None:
         """Nothing more is logged; `killed`: though there was to be more."""
@@ -192,7 +192,7 @@ class Runs:
         about = {
             key: value for key, value in self._about.items() if not key.startswith("sha256.")
         }  # its parent has them
-        about |= {_PARENT: parent, _RUN: event.run} | {tag.key: tag.value for tag in tags}
+        about |= {_PARENT: parent, RUN: event.run} | {tag.key: tag.value for tag in tags}
         info = self._client.create_run(self._experiment, tags=about, run_name=name).info
         run = self._open[event.run] = info.run_id
         self._files[run] = info.artifact_uri
@@ -204,7 +204,7 @@ class Runs:
         for events in self._waiting.values():
             run, params = self._child(events[0])
             self._write(run, [metric for event in events for metric in _metrics(event.row)], params)
-            self._logged[events[0].run] += len(events)
+            self._logged[events[0].run] |= {event.row["epoch"] for event in events}
         self._waiting.clear()
         self._flushed = time.monotonic()
 
@@ -234,7 +234,8 @@ class Runs:
         versions = [RunTag(f"version.{key}", value) for key, value in event.environment.items()]
         run, params = self._child(event, [*versions, RunTag("study.reused", str(event.reused))])
         self._waiting.pop(event.run, None)  # its rows are in its history
-        rows = results.read_history(event.folder)[self._logged[event.run] :]
+        logged = self._logged.pop(event.run, ())  # of a run that went on, not its first ones
+        rows = [row for row in results.read_history(event.folder) if row["epoch"] not in logged]
         clock = event.folder / store.CLOCK  # of a run from the store
         timing = read_json(clock) if clock.is_file() else {}
         final = {f"final/{key}": float(value) for key, value in (_flat(summary) | timing).items()}

@@ -20,12 +20,12 @@ from rnn_study.running.run import results, store
 from rnn_study.support.errors import StudyError
 
 from .connection import connect, mirroring
+from .mlflow_runs import RUN
 
 EXAMPLES = 4  # sequences that a model is stored with
 _AGREE = 1e-5  # of the largest output: rounding, when a batch is cut otherwise
 _FLAVOURS = {"pytorch": "mlflow.pytorch", "tensorflow": "mlflow.tensorflow"}
 _NEEDS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow", "keras", "numpy")}
-_RUN = "study.run"
 
 
 def why_not(network: Network, backend: str) -> str | None:
@@ -55,7 +55,7 @@ def _log(backend: str, model: Any, task: Task, name: str, run: str, about: dict[
             input_example=x[:EXAMPLES],
             pip_requirements=[f"{package}=={metadata.version(package)}" for package in _NEEDS[backend]],
             params={key: str(value) for key, value in about.items()},
-            tags={_RUN: run},
+            tags={RUN: run},
         )
 
 
@@ -76,11 +76,11 @@ def publish(task: Task, folder: Path) -> str:
     with mirroring(f"the model {name} of {task.name} is not logged"):
         client, experiment = connect(task.name)
         old = client.search_logged_models([experiment], f"name = '{name}'")
-        asked = f"tags.`{_RUN}` = '{run}' and tags.`study.kind` = 'train'"
+        asked = f"tags.`{RUN}` = '{run}' and tags.`study.kind` = 'train'"
         found = client.search_runs([experiment], asked, max_results=1)
         if not found:
             raise MlflowException(f"{folder} is not in the store")
-        if any(one.tags.get(_RUN) == run for one in old):
+        if any(one.tags.get(RUN) == run for one in old):
             return name
         mlflow.set_tracking_uri(client.tracking_uri)
         about = {"task": spec.task, "cell": spec.variant, "seed": spec.seed}
