@@ -12,9 +12,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from rnn_study import config
+from rnn_study.behaviour.gradients.diagnose import looked_at
 from rnn_study.support.errors import StudyError
 
 ROOT = Path(__file__).parents[1]
+DENSE = {"units": None, "activation": "relu"}
 QUICK = (ROOT / "studies" / "quick.yaml").read_text(encoding="utf-8")
 SEEDS = "seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
 CELLS = "cells: {vanilla: {}, lstm: {}, gru: {}}"  # of the first task, mnist_rows
@@ -425,7 +427,7 @@ def test_a_fault_names_the_value(name, tmp_path):
     assert value in fault_of(tmp_path / "params.yaml").replace("expected 0 <= low <= high", "")
 
 
-ACCEPTED = {
+IMPOSSIBLE = {
     "no training part": ("validation: 0.15, test: 0.2", "validation: 0.6, test: 0.6"),
     "logarithm of zero": ("learning_rate: {low: 0.001", "learning_rate: {low: 0"),
     "clip at zero": ("clip: {low: 0.25", "clip: {low: 0"),
@@ -434,10 +436,51 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
+@pytest.mark.parametrize("name", IMPOSSIBLE)
 def test_what_cannot_work_is_refused(name, tmp_path):
-    (tmp_path / "params.yaml").write_text(changed(*ACCEPTED[name]), encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(changed(*IMPOSSIBLE[name]), encoding="utf-8")
     fault_of(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
+        ("tasks.airline.cells", {"mlp": {"cell": [], "dense": [DENSE]}}, "cell []: expected a cell: a network without"),
+        ("problems.adding.cells.mlp", {"cell": [], "dense": [DENSE]}, "cell []: expected a cell"),
+        ("frontier.adding.cells.vanilla", {"dense": [DENSE]}, "dense: expected none along lengths"),
+        ("questions.airline-season.claim", " ", "questions.airline-season.claim: got ' '"),
+        ("parity.perturbed", 500, "parity.perturbed: got 500: expected at most 100"),
+        ("tasks.airline.prepare.validation", 2, "tasks.airline.prepare.validation: got 2: expected at least 3"),
+    ],
+)
+def test_what_only_failed_later_is_refused(place, value, fault, tmp_path):
+    values = YAML(typ="safe").load(QUICK)
+    *path, last = place.split(".")
+    inner = values
+    for key in path:
+        inner = inner[key]
+    inner[last] = value
+    with (tmp_path / "params.yaml").open("w") as file:
+        YAML().dump(values, file)
+    assert any(fault in line for line in config.faults(tmp_path / "params.yaml"))
+
+
+def test_a_task_may_have_dense_layers_after_its_cells(tmp_path):
+    """With controls of it, and a problem with an ablation of it."""
+    values = YAML(typ="safe").load(QUICK)
+    values["tasks"]["airline"]["cells"]["lstm-dense"] = {"cell": "lstm", "dense": [DENSE]}
+    values["tasks"]["airline"]["controls"] = {"of": ["lstm-dense"], "kinds": ["frozen"], "seeds": 2}
+    values["problems"]["adding"]["cells"]["lstm-dense"] = {"cell": "lstm", "dense": [DENSE]}
+    values["problems"]["adding"]["ablations"]["loose"] = {"of": ["lstm-dense"], "dense": [DENSE | {"units": 3}]}
+    with (tmp_path / "params.yaml").open("w") as file:
+        YAML().dump(values, file)
+    assert config.faults(tmp_path / "params.yaml") == []
+    found = config.load(tmp_path / "params.yaml")
+    (layer,) = found.tasks.airline.controlled["lstm-dense-frozen"].dense
+    assert (layer.units, layer.activation) == (None, "relu")
+    (layer,) = found.problems.adding.ablated["lstm-dense-loose"].dense
+    assert layer.units == 3
+    assert "lstm-dense" not in looked_at(found, "adding")  # an error's way back is followed through cells alone
 
 
 # What no machine bears, and the reason that is given.
@@ -508,7 +551,7 @@ def test_memory_is_counted_as_by_hand(tmp_path, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("faults", [FAULTS, UNNAMED, ACCEPTED], ids=["faults", "unnamed", "accepted"])
+@pytest.mark.parametrize("faults", [FAULTS, UNNAMED, IMPOSSIBLE], ids=["faults", "unnamed", "accepted"])
 def test_every_fault_is_told_in_lines_at_once(faults, tmp_path):
     path = tmp_path / "params.yaml"
     for old, new, *_ in faults.values():

@@ -528,6 +528,13 @@ def test_a_lesson_of_distance_ranks_the_figure_of_its_picture(figure, quantity, 
     )
 
 
+def test_a_checkpoint_is_told_by_its_updates_though_the_first_seed_ended_before():
+    study = quantities()
+    study.history = lambda *place: [{"validation_score": 0.4}] * 2
+    study.ablation = lambda name: {"cells": {"vanilla": {"seeds": [0], "updates": [200]}}}
+    assert front._stage(study, "epoch 3") == "after 300 updates"
+
+
 def test_error_that_arrives_is_the_median_of_seeds_of_the_mean_of_sequences_from_one_step_back():
     flow = np.array([[[9, 0, -1], [9, 0, -3]], [[9, 1, -4], [9, 1, -4]], [[9, 0, -7], [9, 0, np.nan]]], float)
     study = looked_at({"lstm": {"initial": {"flow": flow}}})

@@ -450,6 +450,16 @@ def test_updates_to_a_level(curve, updates):
     assert contrasts.updates_to(0.5, [np.array(curve)], 10, 80).tolist() == [updates]
 
 
+def test_each_curve_has_updates_of_its_own():
+    """Where settings were searched for, batches differ in size, and so do the updates of an epoch."""
+    curves = [np.array([0.9, 0.4, 0.4]), np.array([0.4, 0.4]), np.array([0.9])]
+    assert contrasts.updates_to(0.5, curves, np.array([10, 40, 20]), np.array([80, 320, 160])).tolist() == [30, 80, 160]
+    found = {"vanilla": curves, "gru": curves[:2]}
+    every = {"vanilla": np.array([10, 40, 20]), "gru": np.array([10, 40])}
+    (row,) = contrasts.converges("t", found, every, 8)
+    assert estimate(row) == pytest.approx(welch(np.log10([30, 80]), np.log10([30, 80, 160])))
+
+
 def test_updates_to_a_level_of_many_curves():
     rng = np.random.default_rng(0)
     curves = [rng.random(rng.integers(1, 12)) for _ in range(200)]

@@ -303,6 +303,20 @@ def test_persistence_and_the_last_season_by_hand(raw):
     assert f"{persistence:.2f}" == "48.66"
 
 
+def test_a_series_without_a_season_has_one_rule(raw):
+    task, _ = series.prepare(raw, series_of())
+    task.extras["season"] = np.array(1)  # of a reader's own
+    assert list(series.baselines(task)) == ["last value (persistence)"]
+
+
+def test_a_season_longer_than_the_training_part_is_one_line(raw, monkeypatch):
+    """What was a season ago would be what is to come."""
+    dates, values, unit, _ = series.read(raw, "airline")
+    monkeypatch.setattr(series, "read", lambda *_: (dates, values, unit, 96))
+    with pytest.raises(StudyError, match="season: got 96: expected less than the 96 values to learn from"):
+        series.prepare(raw, series_of())
+
+
 def test_a_window_as_long_as_the_training_part_is_one_line(raw):
     with pytest.raises(StudyError, match=r"series: window 60: expected at most 53 in 96 training values"):
         series.prepare(raw, series_of(window=60, validation=40))

@@ -69,13 +69,13 @@ def unrolled(static=((2, 100), (12, 260)), dynamic=(90, 90), deviation=1e-16):
     return evidence(unrolling=rows)
 
 
-def images(origin="mirror", complete=True, high=0.985, source="mnist"):
+def images(origin="mirror", complete=True, high=0.985, source="mnist", units=(150,)):
     """The study's LSTM on images by rows."""
     records = [{"source": source, "origin": origin, "complete": complete, "title": "Small digits, the last as test"}]
     task = {
         "cells": {"lstm": {"test": {"mean": high - 0.01, "interval": [high - 0.02, high]}}, "gru": {}},
         "card": {"provenance": records},
-        "backends": {"tensorflow": {"cells": {"gru": {"seeds": [0]}, "lstm": {"seeds": [0, 1, 2]}}}},
+        "backends": {"tensorflow": {"cells": {"gru": {"seeds": [0]}, "lstm": {"seeds": [0, 1, 2], "units": [*units]}}}},
     }
     return evidence(tasks={"mnist_rows": task})
 
@@ -268,6 +268,19 @@ CASES = [
     (5, images(), "holds", 0.975, [0.965, 0.985], "accuracy", 3, "LSTM, 150 units"),
     (5, images(high=0.98), "holds", 0.97, [0.96, 0.98], "accuracy", 3, "LSTM, 150 units"),
     (5, images(high=0.979), "does not hold", 0.969, [0.959, 0.979], "accuracy", 3, "LSTM, 150 units"),
+    (
+        5,
+        images(units=(30,)),
+        "another network",
+        0.975,
+        [0.965, 0.985],
+        "accuracy",
+        3,
+        "LSTM, 30 units, where the claim has 150",
+    ),
+    (5, images(units=(150, 150)), "another network", 0.975, [0.965, 0.985], "accuracy", 3, ...),
+    (5, evidence(tasks={"mnist_rows": {"cells": {"gru": {}}}}), NOT_RUN),
+    (5, images("own"), "another data set", 0.975, [0.965, 0.985], "accuracy", 3, SMALL),
     (5, images("embedded"), "another data set", 0.975, [0.965, 0.985], "accuracy", 3, SMALL),
     (5, images("embedded", high=0.9), "another data set", 0.89, [0.88, 0.9], "accuracy", 3, SMALL),
     (6, TENS, "measured", 0.44, [0.4, 0.48], "accuracy", 5, "10 epochs of 1,221 images, in batches of 128: Own"),
@@ -478,6 +491,7 @@ def test_every_verdict_of_every_system_has_a_case():
             "does not hold",
             "nearly always",
             "another data set",
+            "another network",
             "another series",
             "measured",
             "in part",

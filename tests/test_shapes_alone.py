@@ -632,7 +632,8 @@ def test_exact_match_stands_with_its_width_and_the_first_system_of_the_same_data
     def own(name, units, attention, marks):
         one = translator(attention)[0]
         network = one.networks["gru"]
-        narrow = replace(network, layers=(Layer("gru", units),))
+        own = (Layer("gru", units),)
+        narrow = replace(network, layers=own, decoder=replace(network.decoder, layers=own))
 
         class Marked(Given):
             def marks(self, backend, variant, part):
@@ -717,6 +718,7 @@ def tweets(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(words, "chosen", lambda *_: lambda cell, seed: {"dropout": 0.5})
     given = SimpleNamespace(tasks=SimpleNamespace(tweets=SimpleNamespace(cells={"gru": 0, "lstm": 0})), seeds=(0, 1, 2))
+    given.tuned, given.tuning = ["tweets"], SimpleNamespace(searches=1)
     return given, part
 
 
@@ -739,6 +741,11 @@ def test_who_sees_no_order_loses_nothing_when_words_are_shuffled(tweets):
     assert last["shuffled"] == pytest.approx((5 * kept.mean() + no) / 6)
     assert last["lost"] == pytest.approx(lost.mean())
     assert last["interval"] == pytest.approx(list(crossed.mean(lost).interval()[1:]))
+    given.tuning.searches = 2  # of which the first has the first seed and the third
+    _, last = words.order(given)
+    of_searches = np.stack([lost[[0, 2]].mean(axis=0), lost[1]])
+    assert last["interval"] == pytest.approx(list(crossed.mean(of_searches).interval()[1:]))
+    assert last["seeds"] == 3
 
 
 def texts_of(train, test, labels):

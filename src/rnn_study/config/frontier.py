@@ -84,6 +84,7 @@ class Rates(Model):
 
 
 class FrontierParams(Ablated):
+    dense = "none"
     framework: Literal["pytorch", "tensorflow"]
     lengths: Annotated[list[Count], Field(min_length=1)]  # steps T, rising
     gpu_lengths: list[Count]  # longer ones, that run where the device is a GPU and stay "not run" elsewhere

@@ -22,10 +22,13 @@ BASELINES = {
 }
 
 
+Claim = Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")]
+
+
 class Asked(Model):
     """What every question says."""
 
-    claim: str  # the sentence that is judged: a against b
+    claim: Claim  # the sentence that is judged: a against b
     a: str
     b: str
 
@@ -64,7 +67,7 @@ class Arrives(Model):
     """Whether less, or more, than a share of the error one step from the end arrives at the first step, in cell a."""
 
     measure: Literal["arrives"]
-    claim: str
+    claim: Claim
     of: Literal["mnist_rows", "tweets", "airline", "adding", "agreement"]
     a: str
     when: Literal["initial", "trained"]

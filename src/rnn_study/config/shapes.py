@@ -119,7 +119,7 @@ class Vectors(Tweets):
 
     kind: Literal["vectors"]
     table: Literal["glove", "random"]
-    inputs: Count | None  # width of random vectors; null: that of GloVe's
+    inputs: Annotated[Count, Field(ge=2)] | None  # width of random vectors, drawn as a map; null: that of GloVe's
 
     @model_validator(mode="after")
     def _own_width(self) -> "Vectors":
@@ -143,6 +143,7 @@ class ShapeTraining(Training):
 class Shape(Grid[Kind]):
     """One system: data, a network, its training."""
 
+    dense = "anywhere"
     training: ShapeTraining
     tuning: TaskTuning | None  # null: every cell has the settings of `training`, but for what a variant says itself
     seeds: dict[

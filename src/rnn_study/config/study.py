@@ -64,7 +64,9 @@ class Parity(Model):
     """
 
     updates: Rounds
-    perturbed: Count  # trainings from a start moved by rounding, which set the floor
+    perturbed: Annotated[
+        Count, most(100, "each moves another weight, and small networks have few")
+    ]  # trainings from a start moved by rounding, which set the floor
     float32: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, once more
     defaults: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, with each framework's defaults apart
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -91,12 +91,18 @@ class TaskTuning(Model):
 P = TypeVar("P", bound=Model)
 
 
+def said(entry: Variant) -> dict[str, Any]:
+    """What an entry says itself, by key."""
+    return {key: getattr(entry, key) for key in entry.model_fields_set}
+
+
 class Grid(Model, Generic[P]):
     """What tasks and problems share."""
 
     prepare: P
     network: NetworkParams
     training: Any  # of which every kind has a batch_size
+    dense: ClassVar[Literal["none", "after cells", "anywhere"]] = "after cells"  # where a variant may have such layers
     cells: dict[str, Variant]  # what runs, in the order of the reports; a key is a cell, or names one in `cell`
     controls: Controls | None = None
 
@@ -118,9 +124,16 @@ class Grid(Model, Generic[P]):
             fault = f"got the name {name!r}: expected small letters, digits, - and _"
             if re.fullmatch(NAME, name):
                 of = self.network.depth, self.training.batch_size, self.prepare.classifies, self.answers
-                fault = variant.clash() or variant.fault(name, *of)
+                fault = variant.clash() or variant.fault(name, *of) or self._dense_fault(variant)
             if fault:
                 yield f"{key}.{name}: {fault}"
+
+    def _dense_fault(self, variant: Variant) -> str | None:
+        if variant.cell == [] and self.dense != "anywhere":
+            return "cell []: expected a cell: a network without one is a system of shapes"
+        if variant.dense and self.dense == "none":
+            return "dense: expected none along lengths, where the memory of recurrent layers is measured"
+        return None
 
     @property
     def answers(self) -> Answers:
@@ -150,7 +163,7 @@ class Grid(Model, Generic[P]):
 
     def changed(self, cell: str, change: dict[str, Any]) -> Ablation:
         """What the entry `cell` says itself, and the change. Its `of` is that cell alone."""
-        own = self.cells[cell].model_dump(exclude_unset=True)
+        own = said(self.cells[cell])
         return Ablation.model_construct(**{"cell": cell} | own | change | {"of": [cell]})
 
     @property
@@ -245,7 +258,7 @@ class Ablated(Grid[P], Generic[P]):
     def ablated(self) -> dict[str, Ablation]:
         """Each ablation of each of its cells, named <cell>-<ablation>."""
         return {
-            f"{name}-{label}": self.changed(name, ablation.model_dump(exclude_unset=True))
+            f"{name}-{label}": self.changed(name, said(ablation))
             for label, ablation in self.ablations.items()
             for name in ablation.of
         }

@@ -48,6 +48,7 @@ def shapes(parameters: Config) -> None:
     for name, shape in parameters.shapes.items():
         task, details = KINDS[shape.prepare.kind].prepare(RAW, shape.prepare)
         task = replace(task, name=name)
+        _refuse(task)
         save_task(task, SHAPES / f"{name}.npz")
         cards[name] = card(task, details, origins(shape.prepare), RAW)
     write_json(METRICS / "shapes" / "data.json", cards)

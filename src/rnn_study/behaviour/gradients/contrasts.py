@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rnn_study.behaviour.diagnostics.profiles import INITIAL, TRAINED, Profiles
 from rnn_study.config import Config, ProblemParams, Variant
@@ -71,11 +72,13 @@ def twice_at(level: float, curve: np.ndarray) -> int | None:
     return int(twice[0]) + 2 if len(twice) else None
 
 
-def updates_to(level: float, curves: list[np.ndarray], every: int, budget: int) -> np.ndarray:
+def updates_to(level: float, curves: list[np.ndarray], every: ArrayLike, budget: ArrayLike) -> np.ndarray:
     """Updates (S,) after which each curve is at `level` or below for the second time in a row; the budget where it
-    never is, wherever the run stopped."""
+    never is, wherever the run stopped. `every`: the updates of an epoch, and `budget`, of each curve or of all: where
+    settings were searched for, batches differ in size."""
     found = [twice_at(level, curve) for curve in curves]
-    return np.array([budget if epoch is None else epoch * every for epoch in found])
+    each = zip(found, *(np.broadcast_to(x, len(curves)).tolist() for x in (every, budget)), strict=True)
+    return np.array([most if epoch is None else epoch * updates for epoch, updates, most in each])
 
 
 def _best(curves: list[np.ndarray]) -> float:
@@ -94,7 +97,7 @@ def _ratio(
 def converges(
     task: str,
     curves: Mapping[str, list[np.ndarray]],
-    every: Mapping[str, int],
+    every: Mapping[str, ArrayLike],
     epochs: int,
     independent: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> Iterator[Row]:
@@ -112,7 +115,7 @@ def converges(
             continue
         level = CLOSE * max(_best(others), _best(curves[REFERENCE]))
         cells = (name, REFERENCE)
-        sides = [updates_to(level, curves[cell], every[cell], epochs * every[cell]) for cell in cells]
+        sides = [updates_to(level, curves[cell], every[cell], epochs * np.asarray(every[cell])) for cell in cells]
         reached = [sum(twice_at(level, curve) is not None for curve in curves[cell]) for cell in cells]
         yield _row("converges", *_ratio(*sides, independent), task=task, a=name, b=REFERENCE, reached=reached)
 
@@ -209,14 +212,14 @@ def new_subject(task: str, profiles: Profiles, cells: Mapping[str, Any], sentenc
             yield _row("new subject", *_of(found), task=task, stage=TRAINED, a=name)
 
 
-def _curves(config: Config, task: str, cell: str) -> tuple[list[np.ndarray], int]:
-    """The validation loss of each seed by epoch, and the updates of an epoch."""
+def _curves(config: Config, task: str, cell: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """The validation loss of each seed by epoch, and the updates of an epoch of each."""
     framework, seeds = config.gradients.framework, experiments.seeds(config, task, cell)
     folders = [results.run_folder(Path("runs"), task, framework, cell, seed) for seed in seeds]
-    summary = results.read_summary(folders[0])
+    summaries = [results.read_summary(folder) for folder in folders]
     histories = [results.read_history(folder) for folder in folders]
     curves = [np.array([row["validation_loss"] for row in history]) for history in histories]
-    return curves, summary["updates"] // summary["epochs"]
+    return curves, np.array([summary["updates"] // summary["epochs"] for summary in summaries])
 
 
 def of_task(config: Config, task: str, profiles: Profiles) -> Iterator[Row]:

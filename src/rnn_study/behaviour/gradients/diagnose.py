@@ -23,10 +23,10 @@ from rnn_study.running.workers import spread
 
 
 def looked_at(parameters: Config, of: str) -> list[str]:
-    """The variants of a task that are diagnosed: its cells and their ablations, but for networks that read both
-    ways."""
+    """The variants of a task that are diagnosed: its cells and their ablations, but for networks that read both ways
+    or have dense layers."""
     params = parameters.task(of)
-    return [name for name, one in (params.cells | params.ablated).items() if not one.bidirectional]
+    return [name for name, one in (params.cells | params.ablated).items() if not (one.bidirectional or one.dense)]
 
 
 _Job = tuple[str, str, int]  # task, variant and seed

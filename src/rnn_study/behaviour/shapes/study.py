@@ -12,8 +12,7 @@ from .trained import System, system
 Row = dict[str, Any]
 
 
-def _language(one: System, unit: str) -> Row:
-    (variant,) = one.networks
+def _language(one: System, variant: str, unit: str) -> Row:
     bits = alone.bits(one, one.first, variant)
     return {"system": one.name, "variant": variant, "bits": bits, "written": alone.written(one, variant, unit)}
 
@@ -36,7 +35,7 @@ def look(config: Config) -> tuple[Row, Row]:
     ]
     shifted = [one for one in of("series") if kinds[one.name].shifted]
     continued = [alone.continued(one, variant) for one in shifted for variant in one.networks]
-    languages = [_language(one, kinds[one.name].unit) for one in of("language")]
+    languages = [_language(one, variant, kinds[one.name].unit) for one in of("language") for variant in one.networks]
     vectors = [words.vectors(one, variant, kinds[one.name].table) for one in of("vectors") for variant in one.networks]
     found = {
         "answers": [{key: value for key, value in row.items() if key != "samples"} for row in answers],
@@ -46,7 +45,12 @@ def look(config: Config) -> tuple[Row, Row]:
         "roommate": alone.roommate(trained),
         "order": words.order(config),
         "single_words": words.single_words(load_task(prepared_file("tweets"))),
-        "arrives": [written.arrives(one, variant) for one in of("numbers") for variant in one.networks],
+        "arrives": [
+            written.arrives(one, variant)
+            for one in of("numbers")
+            for variant, network in one.networks.items()
+            if network.layers  # dense layers read all steps at once
+        ],
         "widths": written.exact_by_width(of("numbers"), config),
         "baselines": scores.baselines(config, trained.values()),
     }

@@ -1,7 +1,7 @@
 """The trained networks of params.yaml's shapes, as the pipeline left them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -36,10 +36,11 @@ class System:
     inits: dict[str, Init]
     seeds: tuple[int, ...]
     folders: dict[str, dict[str, list[Path]]]
+    searches: int = field(default=1, kw_only=True)  # for its settings, which the seeds take in turn
 
     def marks(self, backend: str, variant: str, part: str) -> np.ndarray:
-        """What every run makes of every example of `part`, (seeds, N)."""
-        return marks.of_runs(self.task, self.folders[backend][variant])[part]
+        """What every run makes of every example of `part`, (seeds, N), or (searches, N) where there were several."""
+        return marks.of_runs(self.task, self.folders[backend][variant], self.searches)[part]
 
     def score(self, backend: str, variant: str, part: str = "test") -> Mean:
         """Its score; of one seed alone, whose spread is unknown, the test examples' alone."""
@@ -90,4 +91,5 @@ def system(config: Config, name: str) -> System:
     }
     networks = {variant: experiments.network(params, task, variant) for variant in params.cells}
     inits = {variant: experiments.initialisation(params, variant) for variant in params.cells}
-    return System(name, task, networks, inits, params.seeds[next(iter(folders))], folders)
+    searches = config.tuning.searches if params.tuning else 1
+    return System(name, task, networks, inits, params.seeds[next(iter(folders))], folders, searches=searches)

@@ -17,6 +17,7 @@ from rnn_study.running import experiments
 from rnn_study.running.run import results
 from rnn_study.running.settings import chosen
 from rnn_study.statistics.crossed import mean
+from rnn_study.statistics.marks import by_search
 
 from .trained import System
 
@@ -50,7 +51,7 @@ def order(config: Config) -> list[Row]:
                 right[backend] = [outputs.argmax(axis=1) == part.y for outputs in answers]
             whole.append(np.mean([both[0] for both in right.values()], axis=0))
             mixed.append(np.mean([both[1] for both in right.values()], axis=0))
-        loss = mean(np.array(whole) - np.array(mixed))
+        loss = mean(by_search(config, "tweets", np.array(whole) - np.array(mixed), config.seeds))
         low, high = loss.interval()[1:]
         scores = {"ordered": float(np.mean(whole)), "shuffled": float(np.mean(mixed))}
         rows.append({"cell": cell, **scores, "lost": loss.value, "interval": [low, high], "seeds": len(config.seeds)})

@@ -133,7 +133,7 @@ def exact_by_width(systems: Sequence[System], config: Config) -> list[Row]:
                         "data": data,
                         "backend": backend,
                         "variant": variant,
-                        "units": network.layers[0].units,
+                        "units": network.decoder.layers[0].units,
                         "attention": network.decoder.attention is not None,
                         "part": part,
                         "scores": scores.tolist(),

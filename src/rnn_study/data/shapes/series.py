@@ -41,6 +41,10 @@ def prepare(raw: Path, params: Series) -> tuple[Task, dict[str, Any]]:
     cut, window = int(TRAIN * len(values)), params.window
     offset, scale = scaling(values, params.scale)
     scaled = ((values - offset) / scale).astype(np.float32)
+    if season >= cut:
+        raise StudyError(
+            f"params.yaml: data.airline.season: got {season}: expected less than the {cut} values to learn from"
+        )
     start = cut - 1 - params.validation
     if start - window < 2:
         raise StudyError(f"params.yaml: series: window {window}: expected at most {start - 2} in {cut} training values")
@@ -82,7 +86,5 @@ def prepare(raw: Path, params: Series) -> tuple[Task, dict[str, Any]]:
 def baselines(task: Task) -> dict[str, np.ndarray]:
     """Squared errors of two rules that fit nothing."""
     series, targets, season = task.extras["series"], task.extras["index_test"], int(task.extras["season"])
-    return {
-        "last value (persistence)": (series[targets - 1] - series[targets]) ** 2,
-        "a season ago (seasonal naive)": (series[targets - season] - series[targets]) ** 2,
-    }
+    rules = {"last value (persistence)": 1} | ({"a season ago (seasonal naive)": season} if season > 1 else {})
+    return {rule: (series[targets - back] - series[targets]) ** 2 for rule, back in rules.items()}

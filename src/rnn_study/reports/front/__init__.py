@@ -50,7 +50,7 @@ def _stage(study: Study, stage: str) -> str:
     if stage in (INITIAL, TRAINED):
         return {INITIAL: "before training", TRAINED: "trained"}[stage]
     (updates, _), *_ = _curves(study, study.cells(PROBLEM)[0])
-    return f"after {updates[int(stage.split()[1]) - 1]:.0f} updates"
+    return f"after {int(stage.split()[1]) * updates[0]:.0f} updates"  # that run may have ended before
 
 
 def _arriving(axes: Axes, study: Study, cell: str, named: bool) -> AxesImage:
