@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rnn_study.model.backend import EpochTrace
+from rnn_study.model.backend import BACKENDS, EpochTrace
 from rnn_study.running import executor, frameworks, workers
 from rnn_study.running.run import backends, store
 
@@ -59,6 +59,7 @@ class Inline:
     environment = ENVIRONMENT | {"device": "cpu"}
 
     def __init__(self, backend, owner):
+        self.backend, self.owner = backend, owner
         self.given, self.shapes, self.context = {}, set(), SimpleNamespace(Queue=queue.Queue)
         self.closed: list[bool] = []  # whether each closing waited
 
@@ -82,8 +83,8 @@ class Inline:
 
 def put_in(patch: pytest.MonkeyPatch) -> None:
     """Let this process train with the stub."""
-    patch.setattr(backends, "load", lambda name: Stub)
-    patch.setattr(frameworks, "environment", lambda name: ENVIRONMENT)
+    patch.setattr(backends, "load", dict.fromkeys(BACKENDS, Stub).__getitem__)
+    patch.setattr(frameworks, "environment", dict.fromkeys(BACKENDS, ENVIRONMENT).__getitem__)
     patch.setattr(executor, "_Worker", Inline)
     patch.setattr(executor, "worker_count", lambda: 1)
     patch.setattr(store, "_whole", set())  # names of folders, which another test may have had

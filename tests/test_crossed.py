@@ -95,6 +95,17 @@ def test_scores_beyond_all_squares_stay_numbers():
     assert crossed.mean(np.zeros((3, 4))) == (0, 0, 0, 2, 3)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_seeds_that_add_nothing_take_no_degrees_of_freedom(seed):
+    """Of pure noise the mean square of seeds is as often below the rest's as above: then examples alone count."""
+    x = np.random.default_rng(seed).normal(size=(5, 40))
+    rest = x - x.mean(axis=1, keepdims=True) - x.mean(axis=0) + x.mean()
+    below = 40 * x.mean(axis=1).var(ddof=1) <= (rest**2).sum() / (4 * 39)
+    found = crossed.mean(x)
+    assert (found.df == pytest.approx(39)) == below
+    assert found.df <= 39 + 1e-9
+
+
 @pytest.mark.parametrize("n", [3, 10, 46, 64, 125, 200, 1000])  # of cubes the root is rounded down
 def test_the_long_run_error_is_newey_wests_with_the_correction_of_harvey(n):
     rng = np.random.default_rng(n)

@@ -124,6 +124,11 @@ def test_short_runs_are_not_saved(airline, monkeypatch):  # noqa: F811
     assert not Path(".run-store/states").exists()
 
 
+def test_a_million_seconds_less_one_are_not_too_many(monkeypatch):
+    monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", "999999")
+    assert saving_seconds() == 999999
+
+
 @pytest.mark.parametrize("text", ["-1", "soon", "1e3", "٣", "1" * 7])
 def test_another_time_between_savings_is_one_clear_line(text, monkeypatch):
     monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", text)

@@ -93,14 +93,18 @@ def test_prune_in_the_middle_of_a_stage_takes_nothing_from_it():
     assert store.prune() == sorted(ids(SPECS[0]))  # what it needed before, nothing needs now
 
 
-def test_workers_start_at_once_unless_all_that_was_needed_is_there():
+def test_workers_start_at_once_unless_all_that_was_needed_is_there(monkeypatch):
     with local() as one:
-        assert len(one._workers) == 1  # at the first time nothing is known
+        ((backend, owner),) = [(worker.backend, worker.owner) for worker in one._workers]  # nothing is known yet
+        assert (backend, owner) == ("pytorch", "test")
         one.run(SPECS)
+    monkeypatch.setattr(frameworks, "surely_no_gpu", lambda: True)
+    for device in ("auto", "cpu"):
+        with local(device=device) as one:
+            assert one._workers == []
+            one.run(SPECS)
+            assert one._workers == []
     with local() as one:
-        assert one._workers == []
-        one.run(SPECS)
-        assert one._workers == []
         assert [run.reused for run in one.run([*SPECS, generated(seed=2)])] == [True, True, False]
     lost = store.find(next(iter(ids(SPECS[0]))))
     lost.rename("elsewhere")
@@ -258,8 +262,11 @@ def test_the_second_of_a_shape_tells_what_it_takes():
     one, other = set(), set()
     assert [waiting.take(one, other), waiting.take(other, one)] == ["0", "other"]
     waiting.took("0", 0.4)
+    waiting.took("other", 9.0)
     assert waiting.take(other, one) is None  # 5 x 0.4 s are not more than 2 s
-    assert waiting.take(one, other) == "1"
+    waiting.took("0", 9.0)
+    assert waiting.take(other, one) is None  # the quickest counts, not the last
+    assert waiting.take(one, one) == "1"  # who has compiled it takes it, whoever else has
 
 
 def test_a_worker_that_must_share_takes_the_shape_with_most_runs():
@@ -301,6 +308,26 @@ def test_a_worker_has_one_more_run_while_there_are_many(monkeypatch):
         one._feed(one._waiting, fresh)
         assert [len(worker.given) for worker in one._workers] == [2, 1]
         assert len(one._waiting) == 2
+    with local() as one:  # a shape of its own for each
+        fresh = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in (6, 7) for seed in range(4)}
+        one._waiting = _Shapes(fresh, 9.0)
+        one._feed(one._waiting, fresh)
+        assert [list(worker.given) for worker in one._workers] == [["6-0", "6-1"], ["7-0", "7-1"]]
+    with local() as one:  # what is not worth the first one's while may be the second one's
+        fresh = {"done": generated(seed=8), "left": generated(seed=9)}
+        one._waiting = _Shapes(fresh, 2.0)
+        second = one._workers[1]
+        assert one._waiting.take(second.shapes, set()) == "done"
+        one._waiting.took("done", 0.1)
+        one._feed(one._waiting, fresh)
+        assert [list(worker.given) for worker in one._workers] == [[], ["left"]]
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "tensorflow"])
+def test_how_long_a_backend_compiles_is_known(backend):
+    with Local(backend, "test", "cpu") as one:
+        one.run([generated(backend=backend)])
+        assert one._waiting._compiling == executor._COMPILING[backend]
 
 
 def test_what_goes_wrong_in_a_run_ends_the_stream(monkeypatch):

@@ -77,7 +77,7 @@ def test_the_same_search_whatever_happens_to_it(framework, tmp_path, request, mo
     Path("optuna.db").unlink()
     assert search() == whole
     Path("optuna.db").write_bytes(b"not a database")
-    with pytest.raises(StudyError, match=r"optuna.db: .*: expected Optuna's studies"):
+    with pytest.raises(StudyError, match=r"^optuna.db: .*file is not a database: expected Optuna's studies"):
         search()
 
 
