@@ -112,6 +112,15 @@ def test_where_a_run_stood_goes_with_its_end():
     assert store.load_state("other") is not None
 
 
+def test_a_damaged_state_is_told_and_deleted(capsys):
+    store.save_state("abc", {"told": np.zeros(3, np.uint8)})
+    path = Path(".run-store/states/abc.npz")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert store.load_state("abc") is None
+    assert capsys.readouterr() == ("", f"{path}: damaged: its run begins anew\n")
+    assert not path.exists()
+
+
 def test_a_state_that_cannot_be_written_is_told(capsys):
     Path(".run-store").mkdir()
     Path(".run-store/states").write_text("no folder")

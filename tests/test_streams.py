@@ -180,6 +180,20 @@ def test_workers_end_where_a_device_is_not_there(monkeypatch):
     assert [worker.closed for worker in made] == [[False]]
 
 
+def test_a_system_without_queues_is_one_clear_line(monkeypatch):
+    def refused():
+        raise PermissionError(13, "Permission denied")
+
+    class Alone(Inline):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.context = SimpleNamespace(Queue=refused)
+
+    monkeypatch.setattr(executor, "_Worker", Alone)
+    with pytest.raises(StudyError, match=r"^test: workers: Permission denied: expected a system that lets processes"):
+        local()
+
+
 def test_a_worker_that_is_not_what_was_told_computes_nothing(monkeypatch):
     monkeypatch.setattr(Inline, "environment", {"framework": "stub", "version": "2", "device": "cpu"})
     with local() as one:
