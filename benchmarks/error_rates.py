@@ -94,7 +94,9 @@ class Drawn:
         if isinstance(asked, Score):
             drawn.scored = lambda _: self.score(asked, truth)
         elif isinstance(asked, Arrives):
-            drawn.profiles = lambda _: {asked.a: {asked.when: {"flow": self.flow(asked, truth)}}}
+            flow, seeds = self.flow(asked, truth), self.study.config.seeds
+            told = {"flow": flow, "seeds": [seeds[place % len(seeds)] for place in range(len(flow))]}
+            drawn.profiles = lambda _: {asked.a: {asked.when: told}}
         else:
             drawn.frontier = lambda _: self.frontier(asked, truth)
         return measure(drawn, asked).case

@@ -33,6 +33,7 @@ def made_up():
     wide = {key: QUESTIONS[key].model_copy(update={"smallest": 0.5}) for key in ("score", "rule")}
     params = SimpleNamespace(cells={"a": {}, "b": {}}, margin=0.2)
     config = SimpleNamespace(questions=QUESTIONS | wide | {"series": SERIES}, task=lambda name: params)
+    config.tuned, config.tuning, config.seeds = [], SimpleNamespace(searches=1), tuple(range(10))
     return study(config=config, scored=tasks.__getitem__)
 
 
