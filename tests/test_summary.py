@@ -12,6 +12,7 @@ from rnn_study import config
 from rnn_study.config import Config
 from rnn_study.data import prepare, sources
 from rnn_study.data.prepared import load_task, prepared_file
+from rnn_study.data.shapes import KINDS
 from rnn_study.data.tasks import TASKS
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.task import Task
@@ -32,7 +33,8 @@ def parameters(stubbed: Path) -> Config:  # noqa: F811
     """Of a study whose airline task is prepared."""
     Path("params.yaml").write_text(TINY.replace("seeds: [0, 1]\n", "seeds: [0, 1, 4, 5]\n", 1))
     found = config.load()
-    sources.fetch("airline", found.data, Path("data/raw"))
+    for source in ("airline", "mnist"):
+        sources.fetch(source, found.data, Path("data/raw"))
     prepare.one(found, "airline")
     return found
 
@@ -232,6 +234,15 @@ def test_two_examples_without_an_order_are_enough(parameters, monkeypatch):
         else:
             with pytest.raises(StudyError, match=r"^adding: test part: 1 in it: expected 2 at least"):
                 prepare.one(parameters, "adding")
+
+
+def test_so_are_the_parts_of_a_system_of_shapes(parameters, monkeypatch):
+    made, details = KINDS["digits"].prepare(Path("data/raw"), parameters.shapes["digits"].prepare)
+    small = replace(made, tests={"test": made.tests["test"].rows(slice(1))})
+    monkeypatch.setattr(KINDS["digits"], "prepare", lambda *_: (small, details))
+    only = parameters.model_copy(update={"shapes": {"digits": parameters.shapes["digits"]}})
+    with pytest.raises(StudyError, match=r"^digits: test part: 1 in it: expected 2 at least"):
+        prepare.shapes(only)
 
 
 def test_a_run_knows_its_place(parameters, task):
