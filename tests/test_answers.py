@@ -173,6 +173,10 @@ def test_seeds_of_one_search_are_one_row():
     halves = np.stack([flow[0::2].mean(axis=0), flow[1::2].mean(axis=0)])
     assert case.found == pytest.approx(crossed.mean(halves[..., 4] - halves[..., 1] + 2))
     assert (case.found.rows, case.seeds) == (2, 8)
+    few = {"flow": flow[:3], "seeds": np.array([0, 2, 4])}  # of one search alone
+    alike = study(config=one.config, profiles=lambda _: {"gru": {"initial": few}})
+    with pytest.raises(StudyError, match="3 seeds, 5 steps: expected 2 seeds"):
+        measure(alike, START)
     one.config.tuned = []  # a problem, whose settings nobody searched for
     assert measure(one, START).case.found.rows == 8
 
@@ -236,6 +240,6 @@ def test_a_question_about_nothing_is_one_clear_line(question, said):
     ("flow", "got"), [(np.zeros((1, 32, 9)), "1 seeds, 9 steps"), (np.zeros((8, 32, 3)), "8 seeds, 3 steps")]
 )
 def test_too_little_to_see_what_arrives_is_one_clear_line(flow, got):
-    one = study(profiles=lambda _: {"gru": {"initial": {"flow": flow}}})
+    one = study(profiles=lambda _: {"gru": {"initial": {"seeds": np.arange(len(flow)), "flow": flow}}})
     with pytest.raises(StudyError, match=f"a 'gru' of agreement: {got}: expected 2 seeds, 4 steps at least"):
         measure(one, START)

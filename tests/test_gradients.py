@@ -324,6 +324,8 @@ def test_intervals_stand_on_rows_that_are_independent():
             gap = quantities.arrives(both[row["a"]]["trained"]["flow"])
         assert estimate(row) == pytest.approx(quantities.over_both(in_pairs(gap, None)).interval())
         assert row["n"] == 4
+    alike = contrasts.error("t", both, dict.fromkeys(both), lambda values, seeds: values.mean(axis=0, keepdims=True))
+    assert list(alike) == []  # all of one search
 
 
 # Contrasts

@@ -74,14 +74,15 @@ def _arrives(evidence: Evidence, asked: Arrives) -> Measured:
     stages = evidence.profiles(asked.of).get(asked.a, {})
     if asked.when not in stages:
         raise StudyError(f"params.yaml: questions: a {asked.a!r} of {asked.of}: not diagnosed: expected a cell that is")
-    flow = stages[asked.when]["flow"]
-    if len(flow) < 2 or flow.shape[2] <= FEWEST_LAGS:
+    flow, seeds = stages[asked.when]["flow"], stages[asked.when]["seeds"]
+    rows = marks.by_search(evidence.config, asked.of, flow[:, 0], seeds)
+    if len(rows) < 2 or flow.shape[2] <= FEWEST_LAGS:
         got = f"{len(flow)} seeds, {flow.shape[2]} steps"
         raise StudyError(
             f"params.yaml: questions: a {asked.a!r} of {asked.of}: {got}: expected 2 seeds, 4 steps at least"
         )
     apart = arrives(flow) - np.log10(asked.share)
-    found = over_both(marks.by_search(evidence.config, asked.of, apart, stages[asked.when]["seeds"]))
+    found = over_both(marks.by_search(evidence.config, asked.of, apart, seeds))
     return Measured(
         Case(found, found.p(), float(np.log10(asked.smallest)), 1 if asked.than == "more" else -1, len(flow)),
         "powers of ten",

@@ -49,7 +49,7 @@ def error(task: str, profiles: Profiles, cells: Mapping[str, Any], independent: 
     another cell loses less of it a step than a vanilla RNN. Powers of ten, seeds and sequences crossed."""
     for when in (INITIAL, TRAINED):
         looked_at = {name: profiles[name][when] for name in cells if when in profiles.get(name, {})}
-        looked_at = {name: one for name, one in looked_at.items() if len(one["seeds"]) > 1}
+        looked_at = {name: one for name, one in looked_at.items() if len(independent(one["seeds"], one["seeds"])) > 1}
         for name, one in looked_at.items():
             if one["flow"].shape[2] > FEWEST_LAGS:
                 found = over_both(independent(arrives(one["flow"]), one["seeds"])).interval()
@@ -59,9 +59,10 @@ def error(task: str, profiles: Profiles, cells: Mapping[str, Any], independent: 
             continue
         for name, other in looked_at.items():
             one, two = _shared(other, reference)
-            if len(one) > 1:
-                apart = slope(other["flow"])[one] - slope(reference["flow"])[two]
-                found = over_both(independent(apart, other["seeds"][one])).interval()
+            apart = slope(other["flow"])[one] - slope(reference["flow"])[two]
+            rows = independent(apart, other["seeds"][one]) if len(one) else apart
+            if len(rows) > 1:
+                found = over_both(rows).interval()
                 yield _row("keeps", found, len(one), task=task, stage=when, a=name, b=REFERENCE)
 
 

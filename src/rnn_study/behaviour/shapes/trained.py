@@ -91,5 +91,5 @@ def system(config: Config, name: str) -> System:
     }
     networks = {variant: experiments.network(params, task, variant) for variant in params.cells}
     inits = {variant: experiments.initialisation(params, variant) for variant in params.cells}
-    searches = config.tuning.searches if params.tuning else 1
+    searches = min(config.tuning.searches, *map(len, params.seeds.values())) if params.tuning else 1
     return System(name, task, networks, inits, params.seeds[next(iter(folders))], folders, searches=searches)
