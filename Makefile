@@ -63,7 +63,7 @@ ui: $(VENV)/.ready
 site: $(VENV)/.ready
 	$(VENV)/bin/rnn-study site
 
-# Everything the study made; data that was fetched, the environment and the lock stay.
+# Everything the study made that git does not keep, experiments in DVC's cache too; data that was fetched stays.
 clean:
 	rm -rf runs own-runs reports site .run-store .dvc/cache mlflow.db* .mlflow.db* mlartifacts optuna.db*
 	rm -rf data/prepared data/shapes data/digests data/models data/sequence_shapes.json data/runs.sha256

@@ -551,7 +551,7 @@ def test_memory_is_counted_as_by_hand(tmp_path, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("faults", [FAULTS, UNNAMED, IMPOSSIBLE], ids=["faults", "unnamed", "accepted"])
+@pytest.mark.parametrize("faults", [FAULTS, UNNAMED, IMPOSSIBLE], ids=["faults", "unnamed", "impossible"])
 def test_every_fault_is_told_in_lines_at_once(faults, tmp_path):
     path = tmp_path / "params.yaml"
     for old, new, *_ in faults.values():

@@ -24,7 +24,7 @@ def _refuse(task: Task) -> None:
         if part != "train" and len(batch.y) < least:
             raise StudyError(
                 f"{task.name}: {part} part: {len(batch.y)} in it: expected {least} at least, for an interval over "
-                f"them: more data, or a larger part (params.yaml: {task.name}.prepare)"
+                "them: more data, or a larger part under its `prepare` in params.yaml"
             )
 
 

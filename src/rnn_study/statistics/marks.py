@@ -46,7 +46,12 @@ def of_runs(task: Task, folders: Sequence[Path], searches: int = 1) -> Marks:
     }
     if searches == 1:
         return found
-    return {part: np.stack([x[k::searches].mean(axis=0) for k in range(searches)]) for part, x in found.items()}
+    return {part: _means(x, np.arange(len(x)) % searches) for part, x in found.items()}
+
+
+def _means(x: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Of x (S, ...) the mean of the rows of each search, where `of` (S,) names them."""
+    return np.stack([x[of == k].mean(axis=0) for k in np.unique(of)])
 
 
 def by_search(config: Config, task: str, x: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
@@ -55,8 +60,7 @@ def by_search(config: Config, task: str, x: np.ndarray, seeds: Sequence[int]) ->
     searches = config.tuning.searches if task in config.tuned else 1
     if searches == 1:
         return x
-    of = np.array([config.seeds.index(seed) % searches for seed in seeds])
-    return np.stack([x[of == k].mean(axis=0) for k in np.unique(of)])
+    return _means(x, np.array([config.seeds.index(seed) % searches for seed in seeds]))
 
 
 class Scored(NamedTuple):
