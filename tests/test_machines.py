@@ -35,11 +35,12 @@ def test_every_variable_of_the_study_is_named():
 def test_what_is_left_out_of_the_environment_is_what_is_said():
     from rnn_study.running import workers
 
-    left, stay = TEXT.partition("variables that begin with ")[2].partition("Those of memory and messages stay: ")[::2]
+    said = " ".join(TEXT.partition("variables that begin with ")[2].partition("\n\n")[0].split())
+    left, stay = said.partition("Those of memory and messages stay: ")[::2]
     prefixes = re.findall(r"`([A-Z]+_?)`", left)
     assert len(prefixes) > 10
     for prefix in prefixes:
         assert workers._FOREIGN.match(f"{prefix.rstrip('_')}_X"), prefix
-    assert set(re.findall(r"`(\w+)`", stay.partition("\n\n")[0])) == workers._HARMLESS
+    assert set(re.findall(r"`(\w+)`", stay)) == workers._HARMLESS
     for name in ("PATH", "HOME", "CUDA_VISIBLE_DEVICES", "HTTP_PROXY", "RNN_STUDY_WORKERS", "MLFLOW_TRACKING_URI"):
         assert not workers._FOREIGN.match(name)
