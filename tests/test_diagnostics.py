@@ -15,7 +15,7 @@ from rnn_study.data.problems import adding
 from rnn_study.model import reference
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS, activated
-from rnn_study.model.network import Embedding, Layer, Network, shapes
+from rnn_study.model.network import Dense, Embedding, Layer, Network, shapes
 from rnn_study.model.task import Batch, Task
 
 ROWS, STEPS, INPUTS = 4, 9, 3
@@ -90,6 +90,14 @@ def test_error_flow_of_an_answer_for_every_step_is_the_oracles(cell, masked):
         expected = reference.run(net, tree, alone, "cross_entropy").inputs[0]
         assert deviation(flow.inputs[row, :length], expected) < 1e-12
         assert not flow.inputs[row, length:].any()
+
+
+def test_error_flow_does_not_pass_dense_layers():
+    net = network("gru", dense=(Dense(4, "tanh"),))
+    tree, (x, y) = weights(net), data("squared_error")
+    layers = unroll(net, tree, x, MASK)
+    with pytest.raises(ValueError, match="dense layers after the cells"):
+        error_flow(tree, layers, y, "squared_error")
 
 
 @pytest.mark.parametrize("norm", ["layer", "batch"])

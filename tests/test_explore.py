@@ -335,3 +335,14 @@ def test_equal_content_gives_equal_bytes(networks, tmp_path):
     for name in ("one", "two"):
         explore.write(content(networks), tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_study_without_a_network_that_the_page_knows_says_so(browser, tmp_path):
+    explore.write({"study": "quick", "problems": []}, tmp_path / "explore.html")
+    browser.get((tmp_path / "explore.html").as_uri())
+    said = browser.find_element("tag name", "main").text
+    assert (
+        "None of this study's networks can be computed here: the page knows the cells vanilla, lstm, gru, ugrnn" in said
+    )
+    assert browser.find_elements("css selector", "form, input, script") == []
+    assert browser.get_log("browser") == []

@@ -673,6 +673,17 @@ def test_the_lowest_loss_is_the_lowest_of_a_curve_in_the_mean_of_frameworks(stat
     assert stated[0].lesson == ("The series: the LSTM comes to the lowest validation loss, the GRU stays highest.")
 
 
+def test_one_cell_alone_is_compared_with_none(stated):
+    study = compared(
+        {
+            "backends": {"pytorch": {"cells": {"lstm": {}}}},
+        },
+        histories=lambda *place: [[{"validation_loss": loss} for loss in (3, 0.25)]],
+    )
+    comparison.learning_curves(study, "airline")
+    assert stated[0].lesson == "The series: the LSTM comes to a validation loss of 0.25."
+
+
 @pytest.mark.parametrize(
     ("score", "baselines", "lstm", "gru", "told"),
     [

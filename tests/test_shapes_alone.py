@@ -878,6 +878,23 @@ def test_the_words_that_tell_most_are_looked_at(trainable):
         np.testing.assert_allclose(row["map"][when], words.flat(table[told]), atol=5.1e-5)
 
 
+def test_of_few_texts_the_words_that_most_of_them_hold_are_looked_at():
+    x = np.array([[word, 1, word % 7 + 2, 0] for word in range(2, 9)] * 3 + [[9, 9, 9, 0]], np.int32)
+    part = Batch(x, np.arange(len(x)) % 2, x != 0)
+    names = ["[PAD]", "[UNK]", *(f"w{word}" for word in range(2, 10)), "never"]
+    extras = {"words": np.array(names), "classes": np.array(["no", "yes"])}
+    table = np.random.default_rng(0).normal(size=(11, 3)).astype(np.float32)
+    task = Task("tweets", "cross_entropy", 2, part, part, {"test": part}, "", table, {}, extras)
+    networks = {"gru": Network(3, (Layer("gru", 2),), 2, Embedding(11, True))}
+    trees = {("tensorflow", "gru"): [{"embedding": table.astype(float)}]}
+    row = words.vectors(
+        Given("vectors_x", task, networks, {}, (0,), {"tensorflow": {"gru": []}}, trees), "gru", "glove"
+    )
+    assert sorted(row["map"]["words"]) == names[2:9]
+    assert all(len(one["before"]) == words.NEAREST for one in row["neighbours"])
+    assert 0 <= row["alike"]["before"] <= 1
+
+
 # Scores --------------------------------------------------------------------------------------------------------------
 
 

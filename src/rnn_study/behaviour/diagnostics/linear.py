@@ -233,8 +233,11 @@ def error_flow(tree: Tree, layers: list[Unrolled], y: np.ndarray, kind: str) -> 
     where y (N, T, ...) has an answer for each, the mean over its valid steps.
 
     dL/dh_t is that for h_t as the next step, and a layer above, read it; dL/dc_t that for c_t as the next step reads
-    it. Backward recursion d_{t-1} = d_t dz_t/dz_{t-1}: Werbos 1990, eq. 8 to 12.
+    it. Backward recursion d_{t-1} = d_t dz_t/dz_{t-1}: Werbos 1990, eq. 8 to 12. Dense layers below the head are a
+    ValueError.
     """
+    if "dense.0.W" in tree:
+        raise ValueError("dense layers after the cells: expected a head that reads what the last cell says")
     head, bias = (tree[name].astype(np.float64) for name in ("head.W", "head.b"))
     top, valid = layers[-1].states[0], layers[-1].valid
     if y.ndim == (2 if kind == "cross_entropy" else 3):

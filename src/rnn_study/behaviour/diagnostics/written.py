@@ -42,8 +42,8 @@ def _at_ends(layer: Unrolled, d: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ..
 
 
 def error_flow(network: Network, tree: Tree, batch: Batch) -> Way:
-    """What the loss of each written answer, the mean over its tokens, sends back. Of an encoder without recurrent
-    layers the decoder's alone."""
+    """What the loss of each written answer, the mean over its tokens, sends back. An encoder without recurrent layers
+    is a ValueError."""
     tree = {name: array.astype(np.float64) for name, array in tree.items()}
     x, answered, own = read(network, tree, batch).astype(np.float64), written(batch.y), decoder_tree(tree)
     encoder = unroll(network, tree, x, batch.mask)

@@ -23,6 +23,7 @@ from .trained import System
 
 Row = dict[str, Any]
 NEAREST, MAPPED = 5, 60  # neighbours of a word; words on the map
+FREQUENT = 20  # texts that hold a word
 
 
 def shuffled(part: Batch, rng: np.random.Generator) -> Batch:
@@ -96,7 +97,7 @@ def _alike(table: np.ndarray, among: np.ndarray, positive: dict[int, float]) -> 
 
 def vectors(system: System, variant: str, table: str) -> Row:
     """A table, `glove` or `random`, before and after training: nearest neighbours of the frequent words that tell most,
-    and a map of those.
+    and a map of those. Frequent is what `FREQUENT` texts hold; where hardly a word is, the words that most hold.
 
     A word tells as much as the share of positive tweets among those that hold it is far from that of all.
     """
@@ -107,7 +108,7 @@ def vectors(system: System, variant: str, table: str) -> Row:
         held = np.unique(row[mask])
         counts[held] += 1
         told[held] += label
-    often = np.flatnonzero(counts >= 20)
+    often = np.flatnonzero(counts >= max(1, min(FREQUENT, np.sort(counts[2:])[-NEAREST - 1 :].min())))
     often = often[often > 1]
     share = told[often] / counts[often]
     among = often[np.argsort(-np.abs(share - task.train.y.mean()), kind="stable")][:MAPPED]

@@ -80,8 +80,8 @@ def _read(system: System, part: Batch, row: int) -> list[str]:
 
 
 def looked(system: System, variant: str) -> Row:
-    """What the first seed looked at while it wrote the longest answer that it wrote rightly: weights, a row for each
-    word written, a column for each word read."""
+    """What the first seed looked at while it wrote the longest answer that it wrote rightly, or, where none is right,
+    would have written: weights, a row for each word of it, a column for each word read."""
     part, network, tree = system.task.tests["test"], system.networks[variant], system.weights(system.first, variant)
     said = decoding.greedy(system.predictor(system.first, variant), part.x, part.mask, 2 * part.y.shape[1])
     good = right(said, part.y)

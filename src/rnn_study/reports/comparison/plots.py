@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from rnn_study.model.task import Task
 from rnn_study.reports.elements.figures import FAINT, INK, LINES, MARKERS, colour, legend, panels, show
-from rnn_study.reports.elements.wording import data, label, sequence
+from rnn_study.reports.elements.wording import data, digits, label, sequence
 from rnn_study.reports.study import Study
 
 _TICKS = 6  # on the axis of a series, or about so many
@@ -56,6 +56,8 @@ def learning_curves(study: Study, task: str) -> None:
     order = sorted(ends, key=lambda cell: np.mean(ends[cell]))
     first, last = label(order[0]), label(order[-1])
     lesson = f"{label(task)}: the {first} comes to the lowest validation loss, the {last} stays highest."
+    if len(order) == 1:
+        lesson = f"{label(task)}: the {first} comes to a validation loss of {digits(np.mean(ends[order[0]]))}."
     source = data(study.tasks[task])
     show(study, draw, lesson=lesson, alt=alt, source=source, task=task, name="learning-curves")
 

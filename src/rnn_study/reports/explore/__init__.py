@@ -13,7 +13,7 @@ import jinja2
 from rnn_study.reports.study import Study
 from rnn_study.support.files import atomic
 
-from .content import Entry, entry, export
+from .content import KNOWN, Entry, entry, export
 
 __all__ = ["Entry", "entry", "export", "render", "write"]
 
@@ -39,6 +39,7 @@ def write(content: dict[str, Any], target: Path, links: Sequence[dict[str, str]]
         data=data.replace("<", "\\u003c"),
         study=content["study"],
         problems=content["problems"],
+        known=KNOWN,
         links=links,
     )
     with atomic(target) as file:
