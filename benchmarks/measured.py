@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rnn_study.running import frameworks
-from rnn_study.running.workers import worker_count
+from rnn_study.running.execution import frameworks
+from rnn_study.running.execution.workers import worker_count
 
 
 def _cpu() -> str:

@@ -50,9 +50,9 @@ from rnn_study.model.cells import CELLS, Array, Ops
 from rnn_study.model.init import SCHEMES, draw
 from rnn_study.model.network import Layer, Network
 from rnn_study.model.task import Batch
-from rnn_study.running import frameworks
+from rnn_study.running.execution import frameworks
+from rnn_study.running.execution.workers import worker_count
 from rnn_study.running.run.code import SRC
-from rnn_study.running.workers import worker_count
 from rnn_study.support.files import write_tables
 from rnn_study.support.progress import ticking
 

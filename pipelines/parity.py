@@ -8,7 +8,7 @@ from rnn_study.behaviour.parity.run import Parity
 from rnn_study.behaviour.parity.trainings import SETTINGS, training
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.model.backend import BACKENDS
-from rnn_study.running.workers import Workers
+from rnn_study.running.execution.workers import Workers
 from rnn_study.support import progress, stage
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rnn_study.reports import explore, notes, page
+from rnn_study.reports import explore, page
+from rnn_study.reports.front import notes
 from rnn_study.reports.study import Study
 from rnn_study.running.tracking import log_figures, write_notes
 from rnn_study.support import stage

@@ -15,7 +15,7 @@ from shutil import which
 import pytest
 from filelock import FileLock
 
-from rnn_study.running.workers import Workers
+from rnn_study.running.execution.workers import Workers
 
 # A git hook says by these which repository and index are meant: the user's, never that of a test.
 for name in [name for name in os.environ if name.startswith("GIT_")]:

@@ -23,9 +23,9 @@ from sqlalchemy import Engine, event
 from rnn_study import config
 from rnn_study.data import prepared
 from rnn_study.running import tuning  # noqa: F401  # here, so that no process forked imports it
-from rnn_study.running.events import in_order
 from rnn_study.running.run import code
 from rnn_study.running.run import train as run_train
+from rnn_study.running.run.events import in_order
 from rnn_study.statistics import summary  # noqa: F401
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_arrays, read_json

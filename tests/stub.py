@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rnn_study.model.backend import BACKENDS, EpochTrace
-from rnn_study.running import executor, frameworks, workers
+from rnn_study.running.execution import executor, frameworks, workers
 from rnn_study.running.run import backends, store
 
 ENVIRONMENT = {"framework": "stub", "version": "1"}

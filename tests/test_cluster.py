@@ -11,8 +11,8 @@ from conftest import Project, needs
 from test_executor import airline, contents, generated, specs  # noqa: F401
 
 from rnn_study import config
-from rnn_study.running.events import Finished, Progress
-from rnn_study.running.executor import Local, start
+from rnn_study.running.execution.executor import Local, start
+from rnn_study.running.run.events import Finished, Progress
 from rnn_study.support.errors import StudyError
 
 pytestmark = needs("ray", "torch")
@@ -60,7 +60,7 @@ def kept(store: Path) -> dict[str, bytes]:
 
 
 def on_cluster(backend: str = "pytorch"):
-    from rnn_study.running.cluster import Cluster
+    from rnn_study.running.execution.cluster import Cluster
 
     return Cluster(backend, "test", "cpu")
 
@@ -124,7 +124,7 @@ def test_a_node_with_other_packages_is_one_clear_line(airline, second):  # noqa:
         executor.environment = executor.environment | {"version": "1.0"}
         with pytest.raises(StudyError, match=r"^test: on the cluster: a node of the cluster has .*: expected .*'1\.0'"):
             executor.run([generated()])
-    from rnn_study.running.cluster import Cluster
+    from rnn_study.running.execution.cluster import Cluster
 
     with pytest.raises(StudyError, match=r"device: got 'gpu', but torch .* finds none: expected auto or cpu here"):
         Cluster("pytorch", "test", "gpu")
@@ -132,7 +132,7 @@ def test_a_node_with_other_packages_is_one_clear_line(airline, second):  # noqa:
 
 @pytest.mark.parametrize("share", ["0", "1.5", "-1", "half", "nan"])
 def test_a_share_of_a_gpu_that_is_none_is_one_clear_line(share, monkeypatch):
-    from rnn_study.running import cluster
+    from rnn_study.running.execution import cluster
 
     monkeypatch.setenv(cluster.SHARE, share)
     with pytest.raises(StudyError, match=rf"{cluster.SHARE}: got '{share}': expected a share of a GPU, 0.01 to 1"):

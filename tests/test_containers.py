@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from rnn_study import config
 from rnn_study.config import memory
-from rnn_study.running.workers import worker_count
+from rnn_study.running.execution.workers import worker_count
 from rnn_study.support import machine
 
 CORES = [

@@ -12,10 +12,10 @@ import pytest
 from conftest import ROOT, Project, needs
 
 from rnn_study import config
-from rnn_study.running import frameworks
-from rnn_study.running.executor import Local
+from rnn_study.running.execution import frameworks
+from rnn_study.running.execution.executor import Local
+from rnn_study.running.execution.workers import Workers, worker_count
 from rnn_study.running.run import code, results, store
-from rnn_study.running.workers import Workers, worker_count
 from rnn_study.support.errors import StudyError
 
 pytestmark = needs("torch")
@@ -110,7 +110,7 @@ def test_workers_share_one_import_of_their_framework(tmp_path):
     """And look for garbage in what is their own. In a process of its own, for it can have one fork server only."""
     (tmp_path / "driver.py").write_text(
         "import gc, os\n"
-        "from rnn_study.running.executor import Local\n"
+        "from rnn_study.running.execution.executor import Local\n"
         "if __name__ == '__main__':\n"
         "    os.environ['RNN_STUDY_WORKERS'] = '2'\n"
         "    with Local('pytorch', 'test', 'cpu') as executor:\n"
@@ -483,7 +483,7 @@ def test_the_id_of_a_run_on_pixels_covers_the_images(tmp_path, monkeypatch):
 def test_a_worker_keeps_to_the_shapes_that_it_has_compiled():
     """Three shapes of four runs, two workers: each takes a shape of its own, then whatever is left of a third one is
     shared only if that is worth compiling it once more."""
-    from rnn_study.running.executor import _Shapes
+    from rnn_study.running.execution.executor import _Shapes
 
     runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in (6, 7, 8) for seed in range(4)}
     for seconds, shared in ((1.0, True), (0.1, False)):
@@ -512,7 +512,7 @@ def test_every_run_finds_a_worker():
     from concurrent.futures import Future
     from types import SimpleNamespace
 
-    from rnn_study.running import executor
+    from rnn_study.running.execution import executor
 
     sizes = {6: 5, 7: 5}
     runs = {
@@ -537,7 +537,7 @@ def test_what_does_not_shape_a_network_shares_its_code():
     from dataclasses import replace
 
     from rnn_study.model.init import Init
-    from rnn_study.running.executor import _shape
+    from rnn_study.running.execution.executor import _shape
 
     spec = generated()
     rate = replace(spec, optimiser=replace(spec.optimiser, learning_rate=0.5, clip=3.0))

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from ruamel.yaml import YAML
 
-from rnn_study.reports import notes
+from rnn_study.reports.front import notes
 from rnn_study.running.experiments import TUNES
 from rnn_study.statistics import headline
 

@@ -19,8 +19,8 @@ from rnn_study.reports.long_range import tables
 from rnn_study.reports.long_range.tables import bounds, reach
 from rnn_study.reports.study import Study
 from rnn_study.running import experiments
-from rnn_study.running.events import Finished
 from rnn_study.running.run import results
+from rnn_study.running.run.events import Finished
 from rnn_study.running.tracking import card_tags
 from rnn_study.statistics.verdict import DECIDES
 from rnn_study.support.errors import StudyError

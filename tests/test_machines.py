@@ -33,7 +33,7 @@ def test_every_variable_of_the_study_is_named():
 
 
 def test_what_is_left_out_of_the_environment_is_what_is_said():
-    from rnn_study.running import workers
+    from rnn_study.running.execution import workers
 
     said = " ".join(TEXT.partition("variables that begin with ")[2].partition("\n\n")[0].split())
     left, stay = said.partition("Those of memory and messages stay: ")[::2]

@@ -10,7 +10,7 @@ from rnn_study.behaviour.long_range import foretelling, frontier, rates
 from rnn_study.config.frontier import Rates
 from rnn_study.data.problems import catalogue
 from rnn_study.model.init import Init, draw
-from rnn_study.running.events import Finished
+from rnn_study.running.run.events import Finished
 from rnn_study.running.run.spec import stream
 
 RATES = {"learning_rates": [0.003, 0.01, 0.03], "seeds": 4}

@@ -62,7 +62,7 @@ def project(tmp_path):
 
 
 def build(project: Path) -> dict[str, Page]:
-    from rnn_study.reports import site
+    from rnn_study.reports.page import site
 
     count = site.build(project, project / "site")
     pages = {path.relative_to(project / "site").as_posix(): Page(path) for path in (project / "site").rglob("*.html")}

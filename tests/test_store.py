@@ -15,8 +15,8 @@ from test_executor import generated
 
 from rnn_study.data import prepared
 from rnn_study.model import cells
-from rnn_study.running.events import Finished
 from rnn_study.running.run import code, results, store
+from rnn_study.running.run.events import Finished
 from rnn_study.running.run.results import RunResult
 from rnn_study.support.errors import StudyError
 

@@ -10,10 +10,10 @@ import pytest
 from stub import ENVIRONMENT, Inline, stubbed  # noqa: F401
 from test_executor import generated
 
-from rnn_study.running import executor, frameworks, workers
-from rnn_study.running.events import Finished, Progress
-from rnn_study.running.executor import Local, _Shapes, _Worker
+from rnn_study.running.execution import executor, frameworks, workers
+from rnn_study.running.execution.executor import Local, _Shapes, _Worker
 from rnn_study.running.run import results, store
+from rnn_study.running.run.events import Finished, Progress
 from rnn_study.support.errors import StudyError
 
 pytestmark = pytest.mark.usefixtures("stubbed")
@@ -359,7 +359,7 @@ def test_parameters_name_the_executor(monkeypatch):
     with executor.start(parameters, "pytorch", "mine") as one:
         assert (type(one), one.backend, one.owner, one.device) == (Local, "pytorch", "mine", "cpu")
     cluster = SimpleNamespace(Cluster=lambda *asked: asked)
-    monkeypatch.setitem(sys.modules, "rnn_study.running.cluster", cluster)
+    monkeypatch.setitem(sys.modules, "rnn_study.running.execution.cluster", cluster)
     parameters = SimpleNamespace(executor="ray", device="gpu")
     assert executor.start(parameters, "tensorflow", "mine") == ("tensorflow", "mine", "gpu")
 

@@ -17,9 +17,9 @@ from rnn_study.data.tasks import TASKS
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
-from rnn_study.running.events import Finished
-from rnn_study.running.executor import Local
+from rnn_study.running.execution.executor import Local
 from rnn_study.running.run import results, store
+from rnn_study.running.run.events import Finished
 from rnn_study.statistics import crossed, marks, searches, summary
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json

@@ -264,7 +264,7 @@ def under_way(tmp_path, monkeypatch):
     from rnn_study.model.init import Init
     from rnn_study.model.network import Layer, Network
     from rnn_study.model.optimisers import Optimiser
-    from rnn_study.running.events import Progress
+    from rnn_study.running.run.events import Progress
     from rnn_study.running.run.spec import RunSpec
     from rnn_study.running.tracking import mlflow_runs
 
@@ -330,8 +330,8 @@ def test_the_curves_of_a_run_that_went_on_are_whole(tmp_path, under_way):
     """It was killed after its first two epochs: what is told of it begins at the third."""
     from mlflow import MlflowClient
 
-    from rnn_study.running.events import Finished
     from rnn_study.running.run import results, store
+    from rnn_study.running.run.events import Finished
     from rnn_study.running.tracking import mlflow_runs
 
     tracker = mlflow_runs.Runs("t", "train", "pytorch", {})

@@ -17,8 +17,8 @@ from conftest import Project, needs, told_of
 from rnn_study.model.init import Init
 from rnn_study.model.network import Layer, Network
 from rnn_study.model.optimisers import Optimiser
-from rnn_study.running.events import Finished, Progress
 from rnn_study.running.run import store
+from rnn_study.running.run.events import Finished, Progress
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.running.tracking import Tracker
 from rnn_study.support.files import write_json

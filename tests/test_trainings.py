@@ -15,7 +15,7 @@ from rnn_study.model.cells import CELLS
 from rnn_study.model.network import Embedding, Layer, Network, shapes
 from rnn_study.model.optimisers import Adam, Optimiser
 from rnn_study.model.task import Batch, Task
-from rnn_study.running.workers import Workers
+from rnn_study.running.execution.workers import Workers
 
 UPDATES = 200
 UNUSED = Batch(np.empty((0, 1, 1)), np.empty(0))

@@ -37,8 +37,8 @@ def search(
     from rnn_study import config
     from rnn_study.data.prepared import load_task, prepared_file
     from rnn_study.running import tuning
-    from rnn_study.running.events import Finished
-    from rnn_study.running.executor import Local
+    from rnn_study.running.execution.executor import Local
+    from rnn_study.running.run.events import Finished
 
     parameters = config.load()
     changed = {key: value for key, value in (("trials", trials), ("prune", prune)) if value is not None}

@@ -11,8 +11,8 @@ import pytest
 
 from rnn_study.behaviour.parity import probes, problems
 from rnn_study.behaviour.parity.run import Parity
-from rnn_study.running import frameworks
-from rnn_study.running.workers import Workers
+from rnn_study.running.execution import frameworks
+from rnn_study.running.execution.workers import Workers
 from rnn_study.support.errors import StudyError
 
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
@@ -81,7 +81,7 @@ def test_without_unix_sockets_workers_are_spawned(monkeypatch):
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
     monkeypatch.setattr("socket.socket.bind", refuse)
-    monkeypatch.setattr("rnn_study.running.workers._forked", None)
+    monkeypatch.setattr("rnn_study.running.execution.workers._forked", None)
     backend = installed()
     with Workers(backend, "train", 1, fork=True) as workers:
         assert type(workers.context).__name__ == "SpawnContext"
@@ -123,7 +123,7 @@ def test_a_worker_does_not_run_its_drivers_script_again(tmp_path):
     backend = installed()
     (tmp_path / "driver.py").write_text(
         "import sys, __main__\n"
-        "from rnn_study.running.workers import Workers\n"
+        "from rnn_study.running.execution.workers import Workers\n"
         "print('the driver runs')\n"
         "before = __main__.__file__, __main__.__spec__, list(sys.path)\n"
         f"with Workers({backend!r}, 'test', 1) as workers:\n"

@@ -67,7 +67,7 @@ def check(
     import multiprocessing
 
     from rnn_study import config
-    from rnn_study.running.workers import starting
+    from rnn_study.running.execution.workers import starting
 
     file = file or config.PARAMS
     wrong = config.faults(file)
@@ -164,7 +164,7 @@ def track() -> None:
 @app.command()
 def site() -> None:
     """Put the finished study's reports and the documents into site/, as static pages."""
-    from rnn_study.reports import site
+    from rnn_study.reports.page import site
 
     pages = site.build(Path("."), Path("site"))
     print(f"site: {pages} pages; open site/{site.FRONT}")

@@ -26,10 +26,10 @@ from rnn_study.config import Config, Interval
 from rnn_study.model.task import Task
 from rnn_study.support.errors import StudyError
 
-from .events import Event, in_order
-from .executor import Executor
+from .execution.executor import Executor
 from .experiments import TUNES, spec
 from .run import results, store
+from .run.events import Event, in_order
 from .run.spec import RunSpec
 from .settings import Settings
 

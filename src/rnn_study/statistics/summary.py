@@ -9,8 +9,8 @@ import numpy as np
 
 from rnn_study.config import Config
 from rnn_study.model.task import Task
-from rnn_study.running.events import Finished, by_task
 from rnn_study.running.run import results
+from rnn_study.running.run.events import Finished, by_task
 from rnn_study.support.files import read_json
 
 from . import crossed, marks

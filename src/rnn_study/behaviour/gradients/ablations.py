@@ -8,8 +8,8 @@ import numpy as np
 from rnn_study.config import Ablation, Config
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
-from rnn_study.running.events import Finished, Follow, by_task
 from rnn_study.running.run import results
+from rnn_study.running.run.events import Finished, Follow, by_task
 from rnn_study.statistics import summary
 
 

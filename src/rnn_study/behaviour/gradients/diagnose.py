@@ -16,10 +16,10 @@ from rnn_study.model.network import Network
 from rnn_study.model.reference import Tree
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
+from rnn_study.running.execution.workers import spread
 from rnn_study.running.run import kept, results
 from rnn_study.running.run.spec import stream
 from rnn_study.running.settings import chosen
-from rnn_study.running.workers import spread
 
 
 def looked_at(parameters: Config, of: str) -> list[str]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from rnn_study.config import Config, FrontierParams
 from rnn_study.model.task import Task
-from rnn_study.running.events import Finished
 from rnn_study.running.run import results
+from rnn_study.running.run.events import Finished
 from rnn_study.statistics import crossed
 from rnn_study.statistics.marks import by_search
 from rnn_study.support.files import read_json

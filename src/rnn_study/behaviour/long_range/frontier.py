@@ -14,10 +14,10 @@ from rnn_study.data.problems import catalogue
 from rnn_study.model.init import draw
 from rnn_study.model.task import Batch, Data
 from rnn_study.running import experiments
-from rnn_study.running.events import Finished, Follow
+from rnn_study.running.execution.workers import spread
 from rnn_study.running.run import results, store
+from rnn_study.running.run.events import Finished, Follow
 from rnn_study.running.run.spec import RunSpec, stream
-from rnn_study.running.workers import spread
 from rnn_study.support.progress import ticking
 
 Row = dict[str, Any]

@@ -17,11 +17,11 @@ from rnn_study.data.problems import catalogue
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.running import experiments
-from rnn_study.running.events import Event, Finished
-from rnn_study.running.executor import start
+from rnn_study.running.execution.executor import start
+from rnn_study.running.execution.watch import watch
 from rnn_study.running.run import results, store
+from rnn_study.running.run.events import Event, Finished
 from rnn_study.running.run.spec import RunSpec
-from rnn_study.running.watch import watch
 from rnn_study.support.errors import StudyError
 
 FOLDER, REAL = Path("own-runs"), Path("studies/real.yaml")

@@ -12,9 +12,9 @@ import numpy as np
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.model.optimisers import RmsProp
-from rnn_study.running import frameworks
+from rnn_study.running.execution import frameworks
+from rnn_study.running.execution.workers import Workers
 from rnn_study.running.run import kept, store
-from rnn_study.running.workers import Workers
 from rnn_study.support.files import Arrays, write_arrays, write_json, write_rows
 
 from . import checks, probes, problems, trainings, worked_examples

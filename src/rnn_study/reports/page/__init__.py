@@ -24,7 +24,7 @@ from traitlets import default
 from rnn_study.reports import front
 from rnn_study.reports.elements import display, figures
 from rnn_study.reports.study import Study, project_folder
-from rnn_study.running.workers import worker_count
+from rnn_study.running.execution.workers import worker_count
 from rnn_study.support import machine
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic

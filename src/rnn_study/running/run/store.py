@@ -19,12 +19,12 @@ from safetensors import SafetensorError, safe_open
 from rnn_study.data import prepared
 from rnn_study.model import cells
 from rnn_study.model.task import Generated, Pixels
-from rnn_study.running.events import Finished
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import Arrays, read_arrays, read_json, whole, write_arrays, write_json
 from rnn_study.support.files import sha256 as file_sha256
 
 from . import code, results, train
+from .events import Finished
 from .spec import RunSpec
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnn_study.running.events import Event, Finished, by_task, in_order
-from rnn_study.running.executor import Executor
+from rnn_study.running.execution.executor import Executor
+from rnn_study.running.execution.watch import watch
+from rnn_study.running.run.events import Event, Finished, by_task, in_order
 from rnn_study.running.run.spec import RunSpec
-from rnn_study.running.watch import watch
 from rnn_study.support.files import read_json
 
 if TYPE_CHECKING:

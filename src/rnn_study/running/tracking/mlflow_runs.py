@@ -20,8 +20,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from rnn_study.model.task import Generated, Pixels
-from rnn_study.running.events import Event, Finished, Progress
 from rnn_study.running.run import results, store
+from rnn_study.running.run.events import Event, Finished, Progress
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.support.files import read_json
 

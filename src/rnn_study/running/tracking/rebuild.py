@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from rnn_study.running import frameworks
-from rnn_study.running.events import Finished
+from rnn_study.running.execution import frameworks
 from rnn_study.running.run import store
+from rnn_study.running.run.events import Finished
 from rnn_study.running.runs_table import stage_of
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from rnn_study.running.run import backends
+from rnn_study.running.run.code import SRC
 from rnn_study.support import machine
 from rnn_study.support.errors import StudyError
 
 from . import frameworks
-from .run import backends
-from .run.code import SRC
 
 J, R = TypeVar("J"), TypeVar("R")
 # One thread in every library of a worker, and no settings of the user's for Keras; they read these when they are first

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .run.spec import RunSpec
+from .spec import RunSpec
 
 
 @dataclass(frozen=True)

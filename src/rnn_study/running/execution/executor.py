@@ -17,13 +17,13 @@ import numpy as np
 
 from rnn_study.data.problems import catalogue
 from rnn_study.model.init import Init
+from rnn_study.running.run import store
+from rnn_study.running.run.events import Event, Finished, Progress, in_order
+from rnn_study.running.run.spec import RunSpec
+from rnn_study.running.run.train import Training
 from rnn_study.support.errors import StudyError
 
 from . import frameworks
-from .events import Event, Finished, Progress, in_order
-from .run import store
-from .run.spec import RunSpec
-from .run.train import Training
 from .workers import Workers, starting, worker_count
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ _PACKAGES = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow", "keras"
 # What a fork server imports for its workers, in this order; torch's optimisers at their first use its compiler.
 MODULES = {
     "pytorch": (
-        "rnn_study.running.uncollected",
-        "rnn_study.running.executor",
+        "rnn_study.running.execution.uncollected",
+        "rnn_study.running.execution.executor",
         "rnn_study.backends.pytorch",
         "torch._dynamo",
     ),
     "tensorflow": (
-        "rnn_study.running.uncollected",
-        "rnn_study.running.executor",
+        "rnn_study.running.execution.uncollected",
+        "rnn_study.running.execution.executor",
         "rnn_study.backends.tensorflow",
     ),
 }

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from rnn_study.running.run.events import Event, Finished
 from rnn_study.support.progress import COLUMNS, LINE_SECONDS
-
-from .events import Event, Finished
 
 
 def watch(events: Iterable[Event], title: str, total: int) -> Iterator[Event]:

@@ -17,13 +17,13 @@ from ray.exceptions import RayError, RayTaskError
 
 from rnn_study.data.problems import catalogue
 from rnn_study.model.task import Generated, Task
+from rnn_study.running.run import store
+from rnn_study.running.run.code import PACKAGE, SRC
+from rnn_study.running.run.spec import RunSpec
+from rnn_study.running.run.train import Training
 from rnn_study.support.errors import StudyError
 
 from .executor import Executor, Row, load_task
-from .run import store
-from .run.code import PACKAGE, SRC
-from .run.spec import RunSpec
-from .run.train import Training
 from .workers import OURS, clear_environment, environment, resolve
 
 SHARE = "RNN_STUDY_GPU_SHARE"
