@@ -15,7 +15,7 @@ from rnn_study import config
 from rnn_study.data.prepared import save_task
 from rnn_study.data.tasks import airline
 from rnn_study.running import experiments
-from rnn_study.running.execution.executor import Local
+from rnn_study.running.execution.local import Local
 from rnn_study.running.run import results
 
 SETTINGS = {"learning_rate": 0.005, "clip": 1.0, "dropout": 0.0}  # one setting for all: this compares inputs

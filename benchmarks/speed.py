@@ -37,7 +37,7 @@ from rnn_study.model.init import SCHEMES
 from rnn_study.model.network import Layer, Network
 from rnn_study.model.optimisers import Optimiser
 from rnn_study.model.task import Batch, Task
-from rnn_study.running.execution.executor import Local
+from rnn_study.running.execution.local import Local
 from rnn_study.running.run.spec import RunSpec
 from rnn_study.support.files import write_tables
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rnn_study import config
 from rnn_study.behaviour.long_range import frontier, problem_card
-from rnn_study.running.execution.executor import start
+from rnn_study.running.execution import start
 from rnn_study.running.tracking import Tracker, card_tags
 from rnn_study.support import stage
 from rnn_study.support.files import write_tables

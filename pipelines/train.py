@@ -9,7 +9,7 @@ import typer
 from rnn_study import config
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.running import experiments, runs_table
-from rnn_study.running.execution.executor import start
+from rnn_study.running.execution import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage

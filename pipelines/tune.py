@@ -8,7 +8,7 @@ import typer
 from rnn_study import config
 from rnn_study.data.prepared import load_task
 from rnn_study.running import experiments, settings
-from rnn_study.running.execution.executor import start
+from rnn_study.running.execution import start
 from rnn_study.running.execution.watch import watch
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage

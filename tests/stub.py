@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rnn_study.model.backend import BACKENDS, EpochTrace
-from rnn_study.running.execution import executor, frameworks, workers
+from rnn_study.running.execution import frameworks, local, workers
 from rnn_study.running.run import backends, store
 
 ENVIRONMENT = {"framework": "stub", "version": "1"}
@@ -85,8 +85,8 @@ def put_in(patch: pytest.MonkeyPatch) -> None:
     """Let this process train with the stub."""
     patch.setattr(backends, "load", dict.fromkeys(BACKENDS, Stub).__getitem__)
     patch.setattr(frameworks, "environment", dict.fromkeys(BACKENDS, ENVIRONMENT).__getitem__)
-    patch.setattr(executor, "_Worker", Inline)
-    patch.setattr(executor, "worker_count", lambda: 1)
+    patch.setattr(local, "_Worker", Inline)
+    patch.setattr(local, "worker_count", lambda: 1)
     patch.setattr(store, "_whole", set())  # names of folders, which another test may have had
 
 

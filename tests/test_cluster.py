@@ -11,7 +11,8 @@ from conftest import Project, needs
 from test_executor import airline, contents, generated, specs  # noqa: F401
 
 from rnn_study import config
-from rnn_study.running.execution.executor import Local, start
+from rnn_study.running.execution import start
+from rnn_study.running.execution.local import Local
 from rnn_study.running.run.events import Finished, Progress
 from rnn_study.support.errors import StudyError
 

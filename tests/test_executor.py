@@ -13,7 +13,7 @@ from conftest import ROOT, Project, needs
 
 from rnn_study import config
 from rnn_study.running.execution import frameworks
-from rnn_study.running.execution.executor import Local
+from rnn_study.running.execution.local import Local
 from rnn_study.running.execution.workers import Workers, worker_count
 from rnn_study.running.run import code, results, store
 from rnn_study.support.errors import StudyError
@@ -110,7 +110,7 @@ def test_workers_share_one_import_of_their_framework(tmp_path):
     """And look for garbage in what is their own. In a process of its own, for it can have one fork server only."""
     (tmp_path / "driver.py").write_text(
         "import gc, os\n"
-        "from rnn_study.running.execution.executor import Local\n"
+        "from rnn_study.running.execution.local import Local\n"
         "if __name__ == '__main__':\n"
         "    os.environ['RNN_STUDY_WORKERS'] = '2'\n"
         "    with Local('pytorch', 'test', 'cpu') as executor:\n"
@@ -483,7 +483,7 @@ def test_the_id_of_a_run_on_pixels_covers_the_images(tmp_path, monkeypatch):
 def test_a_worker_keeps_to_the_shapes_that_it_has_compiled():
     """Three shapes of four runs, two workers: each takes a shape of its own, then whatever is left of a third one is
     shared only if that is worth compiling it once more."""
-    from rnn_study.running.execution.executor import _Shapes
+    from rnn_study.running.execution.local import _Shapes
 
     runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in (6, 7, 8) for seed in range(4)}
     for seconds, shared in ((1.0, True), (0.1, False)):
@@ -512,7 +512,7 @@ def test_every_run_finds_a_worker():
     from concurrent.futures import Future
     from types import SimpleNamespace
 
-    from rnn_study.running.execution import executor
+    from rnn_study.running.execution import local
 
     sizes = {6: 5, 7: 5}
     runs = {
@@ -521,15 +521,15 @@ def test_every_run_finds_a_worker():
     for seed in range(50):
         chance = random.Random(seed)
         workers = [SimpleNamespace(given={}, shapes=set(), submit=lambda *_: Future()) for _ in range(2)]
-        waiting, done = executor._Shapes(runs, 2.0), []
-        executor.Local._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
+        waiting, done = local._Shapes(runs, 2.0), []
+        local.Local._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
         while busy := [worker for worker in workers if worker.given]:
             worker = chance.choice(busy)
             run = next(iter(worker.given))
             del worker.given[run]
             waiting.took(run, 0.01)
             done.append(run)
-            executor.Local._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
+            local.Local._feed(SimpleNamespace(_workers=workers, _saving=60.0), waiting, runs)
         assert sorted(done) == sorted(runs)
 
 
@@ -537,7 +537,7 @@ def test_what_does_not_shape_a_network_shares_its_code():
     from dataclasses import replace
 
     from rnn_study.model.init import Init
-    from rnn_study.running.execution.executor import _shape
+    from rnn_study.running.execution.local import _shape
 
     spec = generated()
     rate = replace(spec, optimiser=replace(spec.optimiser, learning_rate=0.5, clip=3.0))

@@ -16,7 +16,7 @@ from conftest import needs
 from test_executor import airline, contents, specs  # noqa: F401
 
 from rnn_study.model.backend import BACKENDS
-from rnn_study.running.execution.executor import Local, saving_seconds
+from rnn_study.running.execution.local import Local, saving_seconds
 from rnn_study.running.run import store
 from rnn_study.running.run.events import Finished
 from rnn_study.running.run.spec import RunSpec
@@ -54,7 +54,7 @@ def interrupted(airline, monkeypatch):  # noqa: F811
 
     def interrupt(spec: RunSpec) -> int:
         script = (
-            "import test_resume as t\nfrom rnn_study.running.execution.executor import Local\n"
+            "import test_resume as t\nfrom rnn_study.running.execution.local import Local\n"
             "if __name__ == '__main__':\n"
             f"    with Local({spec.backend!r}, 'test', 'cpu') as executor:\n"
             f"        executor.run([t.long({spec.backend!r})])\n"

@@ -11,7 +11,7 @@ from conftest import FRAMEWORK, ROOT, needs
 
 from rnn_study.data.prepared import load_task, save_task
 from rnn_study.model.backend import BACKENDS
-from rnn_study.running.execution.executor import Local
+from rnn_study.running.execution.local import Local
 
 SMALL = {
     "classes": speed.Case("gru", 3, (48, 4, 2), 5, 16, 2),

@@ -10,8 +10,8 @@ import pytest
 from stub import ENVIRONMENT, Inline, stubbed  # noqa: F401
 from test_executor import generated
 
-from rnn_study.running.execution import executor, frameworks, workers
-from rnn_study.running.execution.executor import Local, _Shapes, _Worker
+from rnn_study.running.execution import frameworks, local, start, workers
+from rnn_study.running.execution.local import Local, _Shapes, _Worker
 from rnn_study.running.run import results, store
 from rnn_study.running.run.events import Finished, Progress
 from rnn_study.support.errors import StudyError
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("stubbed")
 SPECS = [generated(seed=seed) for seed in (0, 1)]
 
 
-def local(owner="test", device="cpu"):
+def here(owner="test", device="cpu"):
     return Local("pytorch", owner, device)
 
 
@@ -29,7 +29,7 @@ def ids(*specs):
 
 
 def test_every_epoch_and_every_end_is_told():
-    with local() as one:
+    with here() as one:
         events = list(one.stream(SPECS))
         again = list(one.stream([SPECS[1], generated(seed=2), SPECS[0]]))
     told = {spec: [event for event in events if event.spec == spec] for spec in SPECS}
@@ -46,29 +46,29 @@ def test_every_epoch_and_every_end_is_told():
 
 
 def test_runs_come_in_the_order_that_was_asked_for_each_once():
-    with local() as one:
+    with here() as one:
         found = one.run([SPECS[1], SPECS[0], SPECS[1]])
     assert [run.spec for run in found] == [SPECS[1], SPECS[0], SPECS[1]]
     assert {path.name for path in Path(".run-store").iterdir()} == {"claims", *ids(*SPECS)}
-    with local() as one:
+    with here() as one:
         assert one.run([]) == []
 
 
 def test_the_kind_of_device_is_a_part_of_a_run():
-    with local(device="auto") as one:
+    with here(device="auto") as one:
         (run,) = one.run([replace(SPECS[0], device="auto")])
     assert run.spec == SPECS[0]
     assert store.read_spec(run.folder).device == "cpu"
 
 
 def test_what_an_owner_needed_stays_until_its_next_end():
-    with local() as one:
+    with here() as one:
         one.run(SPECS)
     assert store.claimed("test") == ids(*SPECS)
     fresh = generated(seed=2)
 
     def ends_early():
-        with local() as one:
+        with here() as one:
             one.run([fresh])
             assert store.claimed("test") == ids(fresh, *SPECS)
             raise ValueError("on the way")
@@ -76,7 +76,7 @@ def test_what_an_owner_needed_stays_until_its_next_end():
     with pytest.raises(ValueError, match="on the way"):
         ends_early()
     assert store.claimed("test") == ids(fresh, *SPECS)
-    with local() as one:
+    with here() as one:
         one.run([fresh])
         one.run(SPECS[:1])
     assert store.claimed("test") == ids(fresh, SPECS[0])
@@ -84,43 +84,43 @@ def test_what_an_owner_needed_stays_until_its_next_end():
 
 
 def test_prune_in_the_middle_of_a_stage_takes_nothing_from_it():
-    with local() as one:
+    with here() as one:
         one.run(SPECS[:1])
         assert store.prune() == []
         assert [run.reused for run in one.run(SPECS)] == [True, False]
-    with local() as one:
+    with here() as one:
         one.run(SPECS[1:])
     assert store.prune() == sorted(ids(SPECS[0]))  # what it needed before, nothing needs now
 
 
 def test_workers_start_at_once_unless_all_that_was_needed_is_there(monkeypatch):
-    with local() as one:
+    with here() as one:
         ((backend, owner),) = [(worker.backend, worker.owner) for worker in one._workers]  # nothing is known yet
         assert (backend, owner) == ("pytorch", "test")
         one.run(SPECS)
     monkeypatch.setattr(frameworks, "surely_no_gpu", lambda: True)
     for device in ("auto", "cpu"):
-        with local(device=device) as one:
+        with here(device=device) as one:
             assert one._workers == []
             one.run(SPECS)
             assert one._workers == []
-    with local() as one:
+    with here() as one:
         assert [run.reused for run in one.run([*SPECS, generated(seed=2)])] == [True, True, False]
     lost = store.find(next(iter(ids(SPECS[0]))))
     lost.rename("elsewhere")
-    with local() as one:
+    with here() as one:
         assert len(one._workers) == 1
         assert [run.reused for run in one.run(SPECS)] == [False, True]
-    with local("another") as one:
+    with here("another") as one:
         assert len(one._workers) == 1
 
 
 def test_workers_end_with_the_block(monkeypatch):
-    monkeypatch.setattr(executor, "worker_count", lambda: 3)
-    with local() as one:
+    monkeypatch.setattr(local, "worker_count", lambda: 3)
+    with here() as one:
         ended = one._workers
     assert [worker.closed for worker in ended] == [[True]] * 3
-    early = local()
+    early = here()
     ended = early._workers
     early.__exit__(ValueError)
     assert [worker.closed for worker in ended] == [[False]] * 3  # what waits is of no use
@@ -148,13 +148,13 @@ def test_one_process_keeps_a_gpu_busy(device, asked, kind, workers, ended, monke
             super().__init__(*arguments)
             made.append(self)
 
-    monkeypatch.setattr(executor, "_Worker", Noted)
-    monkeypatch.setattr(executor, "worker_count", lambda: 4)
+    monkeypatch.setattr(local, "_Worker", Noted)
+    monkeypatch.setattr(local, "worker_count", lambda: 4)
     monkeypatch.setattr(frameworks, "surely_no_gpu", lambda: False)
     monkeypatch.delenv("RNN_STUDY_WORKERS", raising=False)
     if asked is not None:
         monkeypatch.setenv("RNN_STUDY_WORKERS", asked)
-    with local(device=device) as one:
+    with here(device=device) as one:
         assert (one.device, one.environment) == (kind, ENVIRONMENT)
         assert len(one._workers) == workers
         assert sum(bool(worker.closed) for worker in made) == ended
@@ -164,10 +164,10 @@ def test_one_process_keeps_a_gpu_busy(device, asked, kind, workers, ended, monke
 
 def test_a_framework_that_only_a_worker_knows(monkeypatch):
     monkeypatch.setattr(frameworks, "environment", lambda backend: None)
-    with local() as one:
+    with here() as one:
         assert (one.device, one.environment) == ("cpu", ENVIRONMENT)
         one.run(SPECS)
-    with local() as one:
+    with here() as one:
         assert len(one._workers) == 1  # it has to be asked
         assert all(run.reused for run in one.run(SPECS))
 
@@ -176,7 +176,7 @@ def test_workers_end_where_a_device_is_not_there(monkeypatch):
     made = []
     monkeypatch.setattr(Inline, "start", lambda worker, *_: made.append(worker))
     with pytest.raises(StudyError, match="device: got 'gpu', but stub 1 finds none"):
-        local(device="gpu")
+        here(device="gpu")
     assert [worker.closed for worker in made] == [[False]]
 
 
@@ -189,14 +189,14 @@ def test_a_system_without_queues_is_one_clear_line(monkeypatch):
             super().__init__(*arguments)
             self.context = SimpleNamespace(Queue=refused)
 
-    monkeypatch.setattr(executor, "_Worker", Alone)
+    monkeypatch.setattr(local, "_Worker", Alone)
     with pytest.raises(StudyError, match=r"^test: workers: Permission denied: expected a system that lets processes"):
-        local()
+        here()
 
 
 def test_a_worker_that_is_not_what_was_told_computes_nothing(monkeypatch):
     monkeypatch.setattr(Inline, "environment", {"framework": "stub", "version": "2", "device": "cpu"})
-    with local() as one:
+    with here() as one:
         told = "^test: a pytorch worker found {'framework': 'stub', 'version': '2'}: expected {'framework': 'stub', "
         with pytest.raises(StudyError, match=told):
             one.run(SPECS)
@@ -208,7 +208,7 @@ def test_a_worker_that_is_not_what_was_told_computes_nothing(monkeypatch):
 def clock(monkeypatch):
     """A second passes each time somebody looks at the clock."""
     seconds = iter(range(10**6))
-    monkeypatch.setattr(executor, "time", SimpleNamespace(perf_counter=lambda: float(next(seconds))))
+    monkeypatch.setattr(local, "time", SimpleNamespace(perf_counter=lambda: float(next(seconds))))
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def epochs_of(state):
 def test_a_run_is_saved_when_the_time_has_come(every, after, clock, saved, monkeypatch):
     monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", every)
     spec = generated(epochs=6, patience=6)
-    with local() as one:
+    with here() as one:
         one.run([spec])
     # A look at the beginning, one an epoch, one more where it is saved.
     assert [epochs_of(state) for _, state in saved] == after
@@ -243,7 +243,7 @@ def test_a_run_is_saved_when_the_time_has_come(every, after, clock, saved, monke
 def test_the_seconds_of_a_run_that_was_stopped_are_those_of_its_parts(clock, saved, monkeypatch):
     monkeypatch.setenv("RNN_STUDY_SAVE_SECONDS", "0")
     spec = generated(epochs=3, patience=3)
-    with local() as one:
+    with here() as one:
         (whole,) = one.run([spec])
     assert json.loads((whole.folder / "timing.json").read_text()) == {"seconds": 7.0}  # 1 + 3 x 2 looks, and this one
     assert [float(state["seconds"]) for _, state in saved] == [2.0, 4.0, 6.0]
@@ -251,7 +251,7 @@ def test_the_seconds_of_a_run_that_was_stopped_are_those_of_its_parts(clock, sav
     whole.folder.rename("undisturbed")
     store.save_state(run, state)
     saved.clear()
-    with local() as one:
+    with here() as one:
         events = list(one.stream([spec]))
     assert [event.row["epoch"] for event in events[:-1]] == [3]
     assert json.loads((whole.folder / "timing.json").read_text()) == {"seconds": 4.0 + 3.0}
@@ -286,23 +286,23 @@ def test_the_second_of_a_shape_tells_what_it_takes():
 def test_a_worker_that_must_share_takes_the_shape_with_most_runs():
     sizes = {6: 2, 7: 4, 8: 3}
     runs = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps, n in sizes.items() for seed in range(n)}
-    waiting, theirs = _Shapes(runs, 0.0), {executor._shape(generated(steps=steps)) for steps in sizes}
+    waiting, theirs = _Shapes(runs, 0.0), {local._shape(generated(steps=steps)) for steps in sizes}
     own = set()
     assert waiting.take(own, theirs) == "7-0"
-    assert own == {executor._shape(generated(steps=7))}
+    assert own == {local._shape(generated(steps=7))}
     assert waiting.take(own, theirs) == "7-1"  # and stays with it
     waiting, own = _Shapes(runs, 0.0), set()
-    assert waiting.take(own, theirs - {executor._shape(generated(steps=6))}) == "6-0"  # nobody's comes before
+    assert waiting.take(own, theirs - {local._shape(generated(steps=6))}) == "6-0"  # nobody's comes before
 
 
 def test_what_compiled_code_does_not_hold():
     plain = generated()
-    shape = executor._shape(plain)
-    assert executor._shape(replace(plain, goal=0.5, checkpoints=(1, 2))) == shape
-    dropped = [executor._shape(replace(plain, network=replace(plain.network, dropout=p))) for p in (0.1, 0.3)]
+    shape = local._shape(plain)
+    assert local._shape(replace(plain, goal=0.5, checkpoints=(1, 2))) == shape
+    dropped = [local._shape(replace(plain, network=replace(plain.network, dropout=p))) for p in (0.1, 0.3)]
     assert dropped[0] == dropped[1] != shape  # masks are another argument
     for more in ({"batch_size": 4}, {"backend": "tensorflow"}, {"impl": "equations"}):
-        assert executor._shape(replace(plain, **more)) != shape
+        assert local._shape(replace(plain, **more)) != shape
 
 
 def test_a_worker_has_one_more_run_while_there_are_many(monkeypatch):
@@ -314,20 +314,20 @@ def test_a_worker_has_one_more_run_while_there_are_many(monkeypatch):
             given.append((self, run))
             return SimpleNamespace(done=lambda: False)
 
-    monkeypatch.setattr(executor, "_Worker", Waits)
-    monkeypatch.setattr(executor, "worker_count", lambda: 2)
-    with local() as one:
+    monkeypatch.setattr(local, "_Worker", Waits)
+    monkeypatch.setattr(local, "worker_count", lambda: 2)
+    with here() as one:
         fresh = {str(seed): generated(seed=seed) for seed in range(5)}
         one._waiting = _Shapes(fresh, 0.0)
         one._feed(one._waiting, fresh)
         assert [len(worker.given) for worker in one._workers] == [2, 1]
         assert len(one._waiting) == 2
-    with local() as one:  # a shape of its own for each
+    with here() as one:  # a shape of its own for each
         fresh = {f"{steps}-{seed}": generated(steps=steps, seed=seed) for steps in (6, 7) for seed in range(4)}
         one._waiting = _Shapes(fresh, 9.0)
         one._feed(one._waiting, fresh)
         assert [list(worker.given) for worker in one._workers] == [["6-0", "6-1"], ["7-0", "7-1"]]
-    with local() as one:  # what is not worth the first one's while may be the second one's
+    with here() as one:  # what is not worth the first one's while may be the second one's
         fresh = {"done": generated(seed=8), "left": generated(seed=9)}
         one._waiting = _Shapes(fresh, 2.0)
         second = one._workers[1]
@@ -341,7 +341,7 @@ def test_a_worker_has_one_more_run_while_there_are_many(monkeypatch):
 def test_how_long_a_backend_compiles_is_known(backend):
     with Local(backend, "test", "cpu") as one:
         one.run([generated(backend=backend)])
-        assert one._waiting._compiling == executor._COMPILING[backend]
+        assert one._waiting._compiling == local._COMPILING[backend]
 
 
 def test_what_goes_wrong_in_a_run_ends_the_stream(monkeypatch):
@@ -350,18 +350,18 @@ def test_what_goes_wrong_in_a_run_ends_the_stream(monkeypatch):
 
     monkeypatch.setattr(Inline, "submit", fails)
     (run,) = ids(SPECS[0])
-    with pytest.raises(StudyError, match=f"^{run}: no$"), local() as one:
+    with pytest.raises(StudyError, match=f"^{run}: no$"), here() as one:
         one.run(SPECS[:1])
 
 
 def test_parameters_name_the_executor(monkeypatch):
     parameters = SimpleNamespace(executor="local", device="cpu")
-    with executor.start(parameters, "pytorch", "mine") as one:
+    with start(parameters, "pytorch", "mine") as one:
         assert (type(one), one.backend, one.owner, one.device) == (Local, "pytorch", "mine", "cpu")
     cluster = SimpleNamespace(Cluster=lambda *asked: asked)
     monkeypatch.setitem(sys.modules, "rnn_study.running.execution.cluster", cluster)
     parameters = SimpleNamespace(executor="ray", device="gpu")
-    assert executor.start(parameters, "tensorflow", "mine") == ("tensorflow", "mine", "gpu")
+    assert start(parameters, "tensorflow", "mine") == ("tensorflow", "mine", "gpu")
 
 
 @pytest.mark.skipif(not frameworks.surely_no_gpu(), reason="where there may be a GPU nothing is forked")

@@ -17,7 +17,7 @@ from rnn_study.data.tasks import TASKS
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.task import Task
 from rnn_study.running import experiments
-from rnn_study.running.execution.executor import Local
+from rnn_study.running.execution.local import Local
 from rnn_study.running.run import results, store
 from rnn_study.running.run.events import Finished
 from rnn_study.statistics import crossed, marks, searches, summary

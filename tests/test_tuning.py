@@ -37,7 +37,7 @@ def search(
     from rnn_study import config
     from rnn_study.data.prepared import load_task, prepared_file
     from rnn_study.running import tuning
-    from rnn_study.running.execution.executor import Local
+    from rnn_study.running.execution.local import Local
     from rnn_study.running.run.events import Finished
 
     parameters = config.load()

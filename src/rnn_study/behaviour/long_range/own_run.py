@@ -17,7 +17,7 @@ from rnn_study.data.problems import catalogue
 from rnn_study.model.backend import BACKENDS
 from rnn_study.model.cells import CELLS
 from rnn_study.running import experiments
-from rnn_study.running.execution.executor import start
+from rnn_study.running.execution import start
 from rnn_study.running.execution.watch import watch
 from rnn_study.running.run import results, store
 from rnn_study.running.run.events import Event, Finished

@@ -14,13 +14,13 @@ _PACKAGES = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow", "keras"
 MODULES = {
     "pytorch": (
         "rnn_study.running.execution.uncollected",
-        "rnn_study.running.execution.executor",
+        "rnn_study.running.execution.local",
         "rnn_study.backends.pytorch",
         "torch._dynamo",
     ),
     "tensorflow": (
         "rnn_study.running.execution.uncollected",
-        "rnn_study.running.execution.executor",
+        "rnn_study.running.execution.local",
         "rnn_study.backends.tensorflow",
     ),
 }
