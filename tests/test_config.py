@@ -102,6 +102,16 @@ FAULTS = {
         DIGITS.replace("a: lstm", "a: ugrnn"),
         "questions.digits-lstm: a 'ugrnn': expected one of vanilla, lstm, gru",
     ),
+    "a question of no task": (
+        DIGITS,
+        DIGITS.replace("mnist_rows", "digits"),
+        "questions.digits-lstm: of: got 'digits': expected one of mnist_rows, tweets, airline",
+    ),
+    "a question of error in nothing that is looked at": (
+        "of: agreement, a: vanilla, when",
+        "of: numbers, a: vanilla, when",
+        "questions.vanishes-vanilla: of: got 'numbers': expected one of mnist_rows, tweets, airline, adding, agreement",
+    ),
     "a question without what matters": (
         DIGITS,
         DIGITS.replace("0.035", "0"),
@@ -375,7 +385,7 @@ FAULTS = {
         "float32: {airline: [gnu]}",
         "parity.float32.airline: got 'gnu': expected a cell: vanilla, lstm, gru, ",
     ),
-    "parity of no task": ("float32: {airline: [lstm]}", "float32: {airlines: []}", "parity.float32.airlines"),
+    "parity of no task": ("float32: {airline: [lstm]}", "float32: {airlines: []}", "parity.float32.airlines: unknown"),
     "value over two lines": ("device: auto", 'device: "a\\nb"', r"device: got 'a\nb': "),
     "repeated key": ("device: auto", "device: auto\ndevice: cpu", ':6: found duplicate key "device" with value "cpu"'),
     "no date": ("seed: 1000", "seed: 2020-13-45", "a value that cannot be read"),

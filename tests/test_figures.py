@@ -728,6 +728,24 @@ def test_the_most_frequent_mistake_is_a_share_of_the_true_class(alike, lesson, s
     assert "Most often, LSTM takes b for a in 25.0 %; GRU takes " in stated[0].alt
 
 
+def test_who_makes_no_mistake_makes_none_most_often(stated):
+    truth = np.array([0, 1])
+    prepared = SimpleNamespace(
+        parts=lambda: {"test": SimpleNamespace(y=truth)}, extras={"classes": np.array(["a", "b"])}
+    )
+    outputs = {"lstm": np.eye(2)[truth][None], "gru": np.eye(2)[truth][None]}
+    study = compared(
+        backends("pytorch"), prepared=lambda task: prepared, predictions=lambda task, b, cell, part: outputs[cell]
+    )
+    comparison.confusion_matrix(study, "airline")
+    outputs["gru"] = np.eye(2)[[0, 0]][None]
+    comparison.confusion_matrix(study, "airline")
+    assert [one.lesson for one in stated] == [
+        "The series: no cell makes a mistake.",
+        "The series: the cells do not all make the same mistake most often.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("shift", "lesson"),
     [

@@ -286,8 +286,9 @@ def test_a_number_may_be_a_word_with_a_vector(put, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", ":1: '': expected a word and its numbers"), ("word\n", ":1: 'word\\n': expected a word and its numbers"),
-     ("a 1 2\nb 1\n", "2: 1 numbers: expected a word and 2"), ("a 1 2\nb 1 x\n", "2: value 'x': expected a finite")],
+    [("", "own/v.txt:1: '': expected a word and its"), ("word\n", "own/v.txt:1: 'word\\n': expected a word and its"),
+     ("a 1 2\nb 1\n", "own/v.txt:2: 1 numbers: expected a word and 2"),
+     ("2 2\na 1 2\nb 1 x\n", "own/v.txt:3: value 'x': expected a finite")],
 )  # fmt: skip
 def test_faulty_vectors_are_one_line(text, said, put, tmp_path):
     put(text, "v.txt")
@@ -379,9 +380,9 @@ def test_a_folder_of_idx_files_packed_or_not(put, tmp_path):
         ({"x_test": np.full((2, 3, 2), 0.5)}, "x_test: expected whole numbers of 0 to 255"),
         ({"x_test": np.full((2, 3, 2), 256)}, "x_test: expected whole numbers of 0 to 255"),
         ({"x_test": np.full((2, 3, 2), np.nan)}, "x_test: expected whole numbers of 0 to 255"),
-        ({"y_train": np.array([0, 2, 0, 2])}, "no label 1 among them: expected all of 0 to 2"),
+        ({"y_train": np.array([0, 2, 0, 2])}, "own/my.npz: y_train: no label 1 among them: expected all of 0 to 2"),
         ({"y_train": np.zeros(4, int)}, "no label 1 among them: expected all of 0 to 1"),
-        ({"y_test": np.array([0, 7])}, "label 7 in row 1: expected 0 to 1"),
+        ({"y_test": np.array([0, 7])}, "own/my.npz: y_test: label 7 in row 1: expected 0 to 1"),
         ({"x_test": None}, "expected x_test in it"),
         ({"x_test": np.zeros((2, 2, 3), int)}, "images of 2 x 3 pixels: expected 3 x 2, as those to learn from"),
     ],
@@ -441,6 +442,29 @@ def test_a_fault_of_an_own_source_is_one_line(said, fault, tmp_path):
     path.write_text(quick.replace(line, f"  airline: {said}"))
     (found,) = config.faults(path)
     assert fault in found
+
+
+def test_a_series_without_a_season_is_asked_nothing_of_a_season(put, tmp_path):
+    """Told by `check`, not after all training."""
+    put("a,b\n1,2\n", "a.csv")
+    quick = (ROOT / "studies/quick.yaml").read_text()
+    line = next(line for line in quick.splitlines() if line.startswith("  airline: embedded"))
+    path = tmp_path / "params.yaml"
+    seasonless = quick.replace(line, "  airline: {file: a.csv, title: T, unit: u, season: 1}")
+    path.write_text(seasonless)
+    assert config.faults(path) == [
+        f"{path}: tasks.airline.prepare.seasonal_difference: true with data.airline.season 1: expected false",
+        f"{path}: questions.airline-season: b 'a season ago (seasonal naive)': expected one of vanilla, lstm, gru, "
+        "last value (persistence)",
+    ]
+    path.write_text(
+        seasonless.replace("seasonal_difference: true", "seasonal_difference: false").replace(
+            "a season ago (seasonal naive)", "last value (persistence)"
+        )
+    )
+    assert config.faults(path) == []
+    path.write_text(quick.replace(line, "  airline: {file: a.csv, title: T, unit: u, season: 2}"))
+    assert config.faults(path) == []
 
 
 def test_a_file_that_is_not_there_is_told_before_anything_runs(tmp_path, monkeypatch):

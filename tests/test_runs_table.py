@@ -125,6 +125,14 @@ def test_lengths_stand_in_the_order_of_numbers(finished):
     assert [row["length"] for row in found] == [9, 10, 100]
 
 
+def test_what_dvc_leaves_of_a_task_that_is_gone_is_no_run_of_the_study(finished):
+    """Neither of a task nor of a system of shapes, of which no card is left."""
+    a_run(finished / "waves-pytorch/lstm/seed-0", "waves", "data/prepared/waves.npz")
+    a_run(finished / "tune-gone/lstm/search-0/trial-0", "gone", "data/shapes/gone.npz")
+    runs_table.write(runs_table.rows(finished, Path("metrics")), Path("metrics/runs.csv"))
+    assert Path("metrics/runs.csv").read_bytes().decode() == BY_HAND
+
+
 def test_no_run_is_one_clear_line(tmp_path):
     with pytest.raises(StudyError) as fault:
         runs_table.rows(tmp_path / "runs", tmp_path)

@@ -855,6 +855,11 @@ def test_the_notebook_asks_for_what_there_is(cells):
     assert named <= {one["system"] for one in study["scores"]}
 
 
+def test_the_notebook_shows_every_score_of_every_system(cells):
+    """Those of a system that somebody added, too."""
+    assert [] in [words for function, words in calls(cells) if function.attr == "scores_table"]
+
+
 def test_every_system_is_in_the_notebook_that_is_run(finished, cells, monkeypatch):
     """On the study made by hand: every cell runs, and all 25 numbers stand in what it shows."""
     (finished.root / "dvc.yaml").touch()  # the project's folder

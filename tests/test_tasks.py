@@ -5,6 +5,7 @@ import gzip
 import io
 import zipfile
 from collections import defaultdict
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rnn_study.data.prepared import unpack_texts
 from rnn_study.data.sources import airline as airline_source
 from rnn_study.data.sources import fetch
 from rnn_study.data.tasks import TASKS, airline, mnist_rows, tweets
+from rnn_study.support.errors import StudyError
 
 STUDY = config.load(Path(__file__).parents[1] / "studies" / "quick.yaml")
 
@@ -93,6 +95,13 @@ def test_the_card_counts_what_the_parts_hold(raw, digits):
         assert counts == {str(digit): int((batch.y == digit).sum()) for digit in range(10)}
     assert len({part["sha256"] for part in found["parts"].values()}) == 3
     assert found["provenance"][0]["rows"] == {"train": 1437, "test": 360}
+
+
+def test_classes_that_nobody_named_are_one_line(raw, digits):
+    task, details = digits
+    bare = replace(task, extras={name: array for name, array in task.extras.items() if name != "classes"})
+    with pytest.raises(StudyError, match="mnist_rows: extras: no classes: expected how pages write its 10 classes"):
+        card(bare, details, mnist_rows.SOURCES, raw)
 
 
 # The series

@@ -350,6 +350,45 @@ def test_the_curves_of_a_run_that_went_on_are_whole(tmp_path, under_way):
     assert sorted((point.step, point.value) for point in curve) == [(epoch, 1 / epoch) for epoch in (1, 2, 3, 4, 5)]
 
 
+def test_runs_that_the_study_no_longer_has_are_told_from_those_that_it_has(tmp_path, under_way):
+    """Other settings make another parent, one seed less a child less; what comes back is current again."""
+    from dataclasses import replace
+
+    from mlflow import MlflowClient
+
+    from rnn_study.model.optimisers import Optimiser
+    from rnn_study.running.run import results, store
+    from rnn_study.running.run.events import Finished
+    from rnn_study.running.tracking import mlflow_runs
+
+    spec = under_way(1).spec
+    scores = {"validation": 0.5, "test": 0.5}
+    result = results.RunResult([told_of(1, 1.0)], {}, {"W": np.ones(2, np.float32)}, {}, {}, {}, {"scores": scores})
+    specs = {
+        "slow 0": spec,
+        "slow 1": replace(spec, seed=1),
+        "fast 0": replace(spec, optimiser=Optimiser(0.3, 1.0)),
+    }
+    folders = {name: store.add(name, one, result, 1.0) for name, one in specs.items()}
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+    def stage(*names: str, killed: bool = False) -> dict[str, str]:
+        """What the stage has; afterwards what is said of every child, and how many parents are current."""
+        logged = mlflow_runs.Runs("t", "train", "pytorch", {})
+        for name in names:
+            logged.log(Finished(name, specs[name], folders[name], {}, reused=False))
+        logged.end(killed=killed)
+        parents, children = runs(client, "t", "train")
+        told = {run.data.tags["study.run"]: run.data.tags["study.current"] for run in children}
+        return told | {"parents": [run.data.tags["study.current"] for run in parents].count("True")}
+
+    assert stage("slow 0", "slow 1") == {"slow 0": "True", "slow 1": "True", "parents": 1}
+    assert stage("fast 0") == {"slow 0": "False", "slow 1": "False", "fast 0": "True", "parents": 1}
+    assert stage("slow 0") == {"slow 0": "True", "slow 1": "False", "fast 0": "False", "parents": 1}
+    assert stage("fast 0", killed=True)["slow 0"] == "True"  # it did not come to its end
+    assert stage() == stage("slow 0")  # nor did one that had nothing to do
+
+
 def test_runs_of_a_frontier_say_how_long_their_sequences_are(client):
     parents, children = runs(client, "adding", "frontier")
     names = {run.info.run_name for run in children}

@@ -140,6 +140,19 @@ def test_a_commit_a_project_and_a_folder_of_metrics(tmp_path, monkeypatch):
     assert verify.compare(verify.read("."), verify.read("HEAD")).broken
 
 
+def test_where_nothing_has_run_that_is_said(tmp_path, monkeypatch, capsys):
+    """A clone that is compared with its own commit holds its figures, whatever they are."""
+    from rnn_study.cli import verify as command
+
+    monkeypatch.chdir(write(tmp_path / "here", metrics()))
+    command(".")
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first == "nothing has run here: metrics/ is as it came with the project; run: dvc repro"
+    (tmp_path / "here/runs").mkdir()
+    command(".")
+    assert capsys.readouterr().out.splitlines()[0] == second == "verdicts: 2 kept, 0 changed"
+
+
 @pytest.mark.parametrize(
     ("where", "said"),
     [

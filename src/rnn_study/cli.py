@@ -127,6 +127,8 @@ def verify(
     from rnn_study.verdicts import verify
 
     found = verify.compare(verify.read("."), verify.read(where))
+    if not Path("runs").is_dir():
+        print("nothing has run here: metrics/ is as it came with the project; run: dvc repro")
     for line in verify.told(found):
         print(line)
     if found.broken:

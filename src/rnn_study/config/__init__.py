@@ -19,7 +19,7 @@ from .questions import Arrives, Question, Reach, Score, Speed
 from .reading import read_yaml, told
 from .shapes import Digits, Frames, Kind, Language, Menu, Numbers, Series, Shape, Spelled, TweetsTutorial, Vectors
 from .study import Config
-from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tweets
+from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
 from .variants import Ablation, Variant
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Speed",
     "Spelled",
     "TaskParams",
+    "Tasks",
     "Tweets",
     "TweetsTutorial",
     "Variant",

@@ -37,7 +37,7 @@ class Score(Asked):
     """Whether cell a scores better than cell, or baseline, b; both frameworks averaged seed by seed."""
 
     measure: Literal["score"]
-    of: Literal["mnist_rows", "tweets", "airline"]
+    of: str  # a task
     part: str = "test"
     smallest: Positive  # difference that matters, in the score: 0.01 is a point of accuracy
 
@@ -68,7 +68,7 @@ class Arrives(Model):
 
     measure: Literal["arrives"]
     claim: Claim
-    of: Literal["mnist_rows", "tweets", "airline", "adding", "agreement"]
+    of: str  # a task or a generated problem
     a: str
     when: Literal["initial", "trained"]
     than: Literal["less", "more"]

@@ -10,9 +10,9 @@ from rnn_study.model.cells import CELLS
 from rnn_study.support.errors import StudyError
 
 from .base import NAME, Bias, Count, Depth, Model, Positive, Rate, Rounds, Scale, Seed, Share, least, most, refuse
-from .data import Data
+from .data import Data, OwnSeries
 from .frontier import BY_RMSE, GENERATED, IMAGES, DrawnFrontier, FrontierParams, ImageFrontier
-from .questions import BASELINES, MOST, Question, Reach, Score, Speed
+from .questions import BASELINES, MOST, Arrives, Question, Reach, Score, Speed
 from .shapes import Shape
 from .tasks import ProblemParams, Problems, TaskParams, Tasks
 
@@ -67,8 +67,8 @@ class Parity(Model):
     perturbed: Annotated[
         Count, most(100, "each moves another weight, and small networks have few")
     ]  # trainings from a start moved by rounding, which set the floor
-    float32: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, once more
-    defaults: dict[Literal["mnist_rows", "tweets", "airline"], list[str]]  # cells, with each framework's defaults apart
+    float32: dict[str, list[str]]  # by task cells, once more
+    defaults: dict[str, list[str]]  # by task cells, with each framework's defaults apart
 
 
 class Gradients(Model):
@@ -99,6 +99,7 @@ class Config(Model):
     def _whole(self) -> "Config":
         about = (
             self._seeds_wrong,
+            self._data_wrong,
             self._tuning_wrong,
             self._names_wrong,
             self._goals_wrong,
@@ -123,6 +124,19 @@ class Config(Model):
         if len(self.seeds) % self.tuning.searches:
             expected = "as many seeds for each search"
             yield f"tuning.searches {self.tuning.searches}, {len(self.seeds)} seeds: expected {expected}"
+
+    def _data_wrong(self) -> Iterator[str]:
+        if self._seasonless and self.tasks.airline.prepare.seasonal_difference:
+            yield "tasks.airline.prepare.seasonal_difference: true with data.airline.season 1: expected false"
+
+    @property
+    def _seasonless(self) -> bool:
+        """Whether the series is said to repeat nothing."""
+        return isinstance(self.data.airline, OwnSeries) and self.data.airline.season == 1
+
+    def _baselines(self, task: str) -> tuple[str, ...]:
+        known = BASELINES.get(task, ())
+        return known[:1] if task == "airline" and self._seasonless else known
 
     def _tuning_wrong(self) -> Iterator[str]:
         if (asked := self.tuning.untuned.seeds) > len(self.seeds) or asked % self.tuning.searches:
@@ -157,6 +171,8 @@ class Config(Model):
     def _parity_wrong(self) -> Iterator[str]:
         for key in ("float32", "defaults"):
             for name, cells in getattr(self.parity, key).items():
+                if name not in Tasks.model_fields:
+                    yield f"parity.{key}.{name}: unknown key: expected a task: {', '.join(Tasks.model_fields)}"
                 for cell in cells:
                     if cell not in CELLS:
                         yield f"parity.{key}.{name}: got {cell!r}: expected a cell: {', '.join(CELLS)}"
@@ -178,8 +194,11 @@ class Config(Model):
             if isinstance(asked, Speed) and asked.smallest > params.training.updates:
                 return f"smallest {asked.smallest:g}: expected at most the budget, {params.training.updates} updates"
         else:
+            known = (*Tasks.model_fields, *(Problems.model_fields if isinstance(asked, Arrives) else ()))
+            if asked.of not in known:
+                return f"of: got {asked.of!r}: expected one of {', '.join(known)}"
             params, sides = self.task(asked.of), ("a",)
-            if isinstance(asked, Score) and asked.b not in (known := (*params.cells, *BASELINES[asked.of])):
+            if isinstance(asked, Score) and asked.b not in (known := (*params.cells, *self._baselines(asked.of))):
                 return f"b {asked.b!r}: expected one of {', '.join(known)}"
         for side in sides:
             if getattr(asked, side) not in (known := params.cells | params.ablated):

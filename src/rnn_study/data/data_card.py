@@ -8,6 +8,7 @@ import numpy as np
 
 from rnn_study.data.sources import alice, sunspots
 from rnn_study.model.task import Batch, Task
+from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json
 
 BUILT_IN = {"sunspots": sunspots.ABOUT, "alice": alice.ABOUT}  # sources that are never fetched
@@ -24,6 +25,8 @@ def _digest(batch: Batch) -> str:
 def _part(task: Task, batch: Batch) -> dict[str, Any]:
     described: dict[str, Any] = {"examples": len(batch.y), "x": list(batch.x.shape), "sha256": _digest(batch)}
     if task.loss == "cross_entropy" and batch.y.ndim == 1:
+        if "classes" not in task.extras:
+            raise StudyError(f"{task.name}: extras: no classes: expected how pages write its {task.outputs} classes")
         counts = np.bincount(batch.y, minlength=task.outputs)
         described["class_counts"] = dict(zip(task.extras["classes"].tolist(), counts.tolist(), strict=True))
     return described

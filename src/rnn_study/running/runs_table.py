@@ -7,7 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from rnn_study.config import Problems
+from rnn_study.config import Problems, Tasks
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic, read_json, sha256
 
@@ -38,6 +38,12 @@ def _place(folder: Path, task: str) -> Row:
     }
 
 
+def tasks(metrics: Path) -> set[str]:
+    """The tasks, problems and systems of shapes that the study has: DVC leaves the runs of one that it had."""
+    systems = metrics / "shapes" / "data.json"
+    return {*Tasks.model_fields, *Problems.model_fields, *(read_json(systems) if systems.is_file() else ())}
+
+
 def _about(metrics: Path, task: str, data: str | None) -> Row:
     """The card of what a run learned from: of the prepared file `data`, or of a frontier's problem."""
     if data is None:
@@ -60,12 +66,14 @@ def _alike(values: list[Any]) -> Any:
     return "+".join(map(str, values)) if len(different) > 1 else different[0] if different else None
 
 
-def _row(runs: Path, folder: Path, about_data: Callable[[str, str | None], Row]) -> Row:
-    """The row of the run in `folder`."""
+def _row(runs: Path, folder: Path, known: set[str], about_data: Callable[[str, str | None], Row]) -> Row | None:
+    """The row of the run in `folder`; None where it learned from what is no longer `known`."""
     if not (folder / store.SPEC).is_file():
         raise StudyError(f"{folder / store.SPEC}: not found: expected what determined the run; run: dvc repro")
     spec, summary = read_json(folder / store.SPEC), results.read_summary(folder)
     network, data, task = spec["network"], spec["data"], spec["task"]
+    if isinstance(data, str) and task not in known:
+        return None
     # A network without recurrent layers that writes has them in its decoder.
     layers = network["layers"] or (network["decoder"] or network)["layers"]
     about = about_data(task, data if isinstance(data, str) else None)
@@ -112,12 +120,13 @@ def _order(row: Row) -> tuple:
 
 
 def rows(runs: Path, metrics: Path) -> list[Row]:
-    """A row for every folder below `runs` that a stage published a run in, sorted; None where a column does not apply.
+    """A row for every folder below `runs` that a stage published a run of `tasks` in, sorted; None where a column does
+    not apply.
 
     Test parts are columns of the runs that have them. A StudyError where there is no run.
     """
-    about_data = cache(partial(_about, metrics))
-    found = [_row(runs, file.parent, about_data) for file in runs.rglob("result.json")]
+    known, about_data = tasks(metrics), cache(partial(_about, metrics))
+    found = [row for file in runs.rglob("result.json") if (row := _row(runs, file.parent, known, about_data))]
     if not found:
         raise StudyError(f"{runs}: no finished run: expected those of a study; run: dvc repro")
     return sorted(found, key=_order)

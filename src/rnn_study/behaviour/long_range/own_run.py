@@ -113,7 +113,8 @@ class Board:
             ]
 
     def table(self) -> Table:
-        table = Table(caption=f"solved: a validation score of {self.goal:g}, at two looks in a row")
+        solved = f"solved: a validation score of {self.goal:g}, at two looks in a row"
+        table = Table(caption=f"{solved}; after updates, test score: medians; now: the validation score of a run")
         for name in ("cell", "T", "network", "seeds", "solved", "after updates", "test score", "now"):
             table.add_column(name, justify="left" if name in ("cell", "network", "now") else "right")
         for row in self.rows():

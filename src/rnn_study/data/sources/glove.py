@@ -103,18 +103,21 @@ def embed(folder: Path) -> None:
 def copy_own(folder: Path, own: OwnVectors) -> None:
     """Write a reader's own vectors in GloVe's format."""
     given = own_files.vectors(own)
-    first = next(given, b"")
+    _, first = next(given, (1, b""))
     width = len(first.split()) - 1
     if width < 1:
         raise StudyError(f"{own_files.path_of(own, 'glove')}:1: {shown(first.decode('utf-8', 'replace'))}: {_ROW}")
     with gzip_to(folder / f"own.{width}d.txt.gz") as stream:
-        for line in itertools.chain([first], given):
+        for line in itertools.chain([first], (line for _, line in given)):
             stream.write(line.rstrip(b" \t\r\n").replace(b"\t", b" ") + b"\n")
 
 
 def verify(folder: Path, data: Data) -> dict[str, int]:
     """Rows, after parsing every one."""
-    count = sum(1 for _ in _rows(folder))
+    name, before = "", 0
+    if isinstance(data.glove, OwnVectors):  # faults are told of the reader's own file
+        name, before = str(own_files.path_of(data.glove, "glove")), next(own_files.vectors(data.glove))[0] - 1
+    count = sum(1 for _ in _rows(folder, name=name, before=before))
     if not count:
         raise StudyError(f"{label(_file(folder))}:1: empty: {_ROW}")
     return {"words": count}
@@ -146,19 +149,23 @@ def _family(vectors: str) -> str:
     return vectors.rpartition(".")[0]
 
 
-def _rows(folder: Path, wanted: frozenset[str] | None = None) -> Iterator[tuple[str, np.ndarray]]:
-    """Words and vectors, all or the wanted; a `StudyError` names the line of a row that is not one."""
+def _rows(
+    folder: Path, wanted: frozenset[str] | None = None, name: str = "", before: int = 0
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Words and vectors, all or the wanted; a `StudyError` names the line of a row that is not one, in the file `name`,
+    if it was copied from that, which has lines `before`."""
     path = _file(folder)
+    name = name or label(path)
     width = int(_name(folder).rpartition(".")[2].removesuffix("d"))
     with gunzip(path) as stream:
-        for number, line in enumerate(lines(stream, label(path)), start=1):
+        for number, line in enumerate(lines(stream, name), start=1 + before):
             # No word that is asked for has a blank in it, so the first blank ends it.
             if wanted is not None and line.partition(b" ")[0].decode("utf-8", "replace") not in wanted:
                 continue
             try:
                 yield _row(line, width)
             except ValueError as error:
-                raise StudyError(f"{label(path)}:{number}: {error}") from None
+                raise StudyError(f"{name}:{number}: {error}") from None
 
 
 def _row(line: bytes, width: int) -> tuple[str, np.ndarray]:

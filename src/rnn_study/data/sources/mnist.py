@@ -93,7 +93,7 @@ def copy_own(folder: Path, own: OwnImages) -> None:
 def verify(folder: Path, data: Data) -> dict[str, int]:
     """Rows by part; `read`'s checks, and upstream's counts where the data is not embedded."""
     arrays = read(folder)
-    _check_labels(arrays, folder, isinstance(data.mnist, OwnImages))
+    _check_labels(arrays, folder, data.mnist if isinstance(data.mnist, OwnImages) else None)
     rows = {part: len(arrays[f"{part}_images"]) for part in ("train", "test")}
     for part, expected in full_rows(data).items():
         if data.mnist == "upstream" and rows[part] != expected:
@@ -102,18 +102,22 @@ def verify(folder: Path, data: Data) -> dict[str, int]:
     return rows
 
 
-def _check_labels(arrays: dict[str, np.ndarray], folder: Path, own: bool) -> None:
+def _check_labels(arrays: dict[str, np.ndarray], folder: Path, own: OwnImages | None) -> None:
     """A StudyError for a label that is no digit; of a reader's own for a class that the training part does not show."""
+
+    def named(part: str) -> str:
+        if own and (path := own_files.path_of(own, "mnist")).is_file():
+            return f"{path}: y_{part}"
+        return label(folder / FILES[f"{part}_labels"])
+
     known = np.unique(arrays["train_labels"])
     most = max(int(known[-1]), 1) if own else 9
     if own and (missing := sorted({*range(most + 1)} - {*known.tolist()})):
-        name = label(folder / FILES["train_labels"])
-        raise StudyError(f"{name}: no label {missing[0]} among them: expected all of 0 to {most}")
+        raise StudyError(f"{named('train')}: no label {missing[0]} among them: expected all of 0 to {most}")
     for part in ("train", "test"):
         labels = arrays[f"{part}_labels"]
         if (wrong := np.flatnonzero(labels > most)).size:
-            name = label(folder / FILES[f"{part}_labels"])
-            raise StudyError(f"{name}: label {labels[wrong[0]]} in row {wrong[0]}: expected 0 to {most}")
+            raise StudyError(f"{named(part)}: label {labels[wrong[0]]} in row {wrong[0]}: expected 0 to {most}")
 
 
 def read(folder: Path) -> dict[str, np.ndarray]:

@@ -211,15 +211,15 @@ def texts(own: OwnTexts) -> tuple[list[str], list[str]]:
     return found, labels
 
 
-def vectors(own: OwnVectors) -> Iterator[bytes]:
-    """The lines of a file of word vectors, without word2vec's header; plain or gzipped."""
+def vectors(own: OwnVectors) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file of word vectors with their numbers, without word2vec's header; plain or gzipped."""
     path = path_of(own, "glove")
     opened = gunzip(path) if path.suffix == ".gz" else path.open("rb")
     with opened as stream:
-        for number, line in enumerate(lines(stream, str(path))):
-            header = line.split() if number == 0 else []
+        for number, line in enumerate(lines(stream, str(path)), start=1):
+            header = line.split() if number == 1 else []
             if not (len(header) == 2 and all(part.isdigit() for part in header)):
-                yield line
+                yield number, line
 
 
 def images(own: OwnImages) -> dict[str, np.ndarray]:

@@ -153,9 +153,11 @@ def confusion_matrix(study: Study, task: str, part: str = "test") -> None:
         f"Confusion matrices of {label(task)}, {label(backend)}, all seeds, rows true, columns predicted, in "
         f"per cent of the row. Most often, {'; '.join(told)}."
     )
-    pairs = {(a, b) for a, b, _ in worst.values()}
+    pairs = {(a, b) if rate else None for a, b, rate in worst.values()}
     lesson = f"{label(task)}: the cells do not all make the same mistake most often."
-    if len(pairs) == 1:
+    if pairs == {None}:
+        lesson = f"{label(task)}: no cell makes a mistake."
+    elif len(pairs) == 1:
         ((a, b),) = pairs
         lesson = f"{label(task)}: every cell makes the same mistake most often, {a} taken for {b}."
     show(study, draw, lesson=lesson, alt=alt, source=data(study.tasks[task]), task=task, name=f"confusion-{part}")

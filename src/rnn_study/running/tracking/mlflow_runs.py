@@ -31,6 +31,7 @@ _FLUSH_SECONDS = 30.0  # most runs are shorter, and written once, at their end: 
 _PARENT = "mlflow.parentRunId"
 RUN = "study.run"  # tag: the id in the run store
 _GROUP = "study.group"  # what the children of a parent share
+_CURRENT = "study.current"  # tag: whether the last execution of the stage had the run
 # Of a history; all of its columns are in history.csv, among a run's files. On MLflow's page of a run what stands before
 # a / is a heading, in alphabetical order: the curves, then what the run ended with.
 _CURVES = ("train_loss", "validation_loss", "validation_score", "gradient_norm")
@@ -117,7 +118,7 @@ class Runs:
         self._client, self._experiment = connect(task)
         self._kind = kind
         self._tags = tags
-        self._about = tags | git_state() | {"study.kind": kind, "study.backend": backend}
+        self._about = tags | git_state() | {"study.kind": kind, "study.backend": backend, _CURRENT: "True"}
         self._parents: dict[RunSpec, str] = {}
         self._open: dict[str, str] = {}
         self._files: dict[str, str] = {}  # where those of an open run go
@@ -125,10 +126,13 @@ class Runs:
         self._waiting: dict[str, list[Progress]] = defaultdict(list)
         self._flushed = time.monotonic()
         self._done: set[tuple[str, str]] = set()
+        self._before: dict[str, Run] = {}
+        self._heard: set[tuple[str, str]] = set()  # parent and id of what is logged now
         self._results: dict[str, list[dict[str, Any]]] = defaultdict(list)  # of the runs under a parent
         self._summarised: set[str] = set()
         self._groups: dict[str, str] = {}  # parents that are there
         for run in self._search(f"tags.`study.kind` = '{kind}' and tags.`study.backend` = '{backend}'"):
+            self._before[run.info.run_id] = run
             if _GROUP in run.data.tags:
                 self._groups.setdefault(run.data.tags[_GROUP], run.info.run_id)  # the last one made comes first
             if run.info.status == "RUNNING":  # its stage was killed
@@ -138,11 +142,24 @@ class Runs:
 
     def end(self, killed: bool) -> None:
         """Nothing more is logged; `killed`: though there was to be more."""
+        if not killed:
+            self._mark()
         if self._kind != "tune":  # trials have no mean that says anything
             for parent in self._results.keys() - self._summarised:
                 self._client.log_batch(parent, metrics=_means(self._results[parent]))
         for run in [*self._open.values(), *self._parents.values()]:
             self._client.set_terminated(run, "KILLED" if killed else "FINISHED")
+
+    def _mark(self) -> None:
+        """Tell runs of before that the stage still has from those of other settings, data, code or versions."""
+        for name, run in self._before.items() if self._heard else ():
+            tags = run.data.tags
+            if RUN in tags:
+                now = (tags[_PARENT], tags[RUN]) in self._done & self._heard and run.info.status == "FINISHED"
+            else:
+                now = name in self._parents.values()
+            if str(now) != tags.get(_CURRENT):
+                self._client.set_tag(name, _CURRENT, str(now))
 
     def _search(self, text: str) -> Iterable[Run]:
         token = None
@@ -217,6 +234,7 @@ class Runs:
     def log(self, event: Event) -> None:
         """Log an event of the executor; rows of curves are written every few seconds."""
         parent = self._parent(event.spec)
+        self._heard.add((parent, event.run))
         done = (parent, event.run) in self._done
         if isinstance(event, Finished):
             summary = results.read_summary(event.folder)

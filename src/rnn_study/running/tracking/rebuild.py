@@ -8,7 +8,7 @@ from pathlib import Path
 from rnn_study.running.execution import frameworks
 from rnn_study.running.run import store
 from rnn_study.running.run.events import Finished
-from rnn_study.running.runs_table import stage_of
+from rnn_study.running.runs_table import stage_of, tasks
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import read_json
 from rnn_study.support.progress import ticking
@@ -35,10 +35,12 @@ def _tags(task: str, kind: str) -> dict[str, str]:
 
 def _groups(root: Path) -> Iterator[tuple[str, str, list[Finished]]]:
     """Every kind and framework with its runs, each once."""
-    here = cache(frameworks.environment)
+    here, known = cache(frameworks.environment), tasks(Path("metrics"))
     found: dict[tuple[str, str], dict[tuple[str, str], Finished]] = defaultdict(dict)
     for file in sorted(root.rglob(store.SPEC)):
         run = _finished(file.parent, here)
+        if isinstance(run.spec.data, str) and run.spec.task not in known:
+            continue
         kind = stage_of(file.parent.relative_to(root), run.spec.task)
         found[kind, run.spec.backend][run.spec.task, run.run] = run
     for (kind, backend), runs in found.items():
@@ -52,12 +54,12 @@ def log_all(root: Path) -> int:
         raise StudyError(f"{root}: no finished run: expected those of a study; run: dvc repro")
     count = 0
     for kind, backend, runs in _groups(root):
-        tasks = dict.fromkeys(run.spec.task for run in runs)
-        with Tracker(kind, backend, {task: _tags(task, kind) for task in tasks}) as tracker:
+        names = dict.fromkeys(run.spec.task for run in runs)
+        with Tracker(kind, backend, {task: _tags(task, kind) for task in names}) as tracker:
             for run in ticking(runs, f"track: {kind} {backend}"):
                 tracker.log(run)
             if kind in _TABLES:
-                tables = {task: read_json(Path(_TABLES[kind].format(task=task, backend=backend))) for task in tasks}
+                tables = {task: read_json(Path(_TABLES[kind].format(task=task, backend=backend))) for task in names}
                 tracker.summarise(runs, tables)
         if tracker.lost:
             raise StudyError(f"MLflow: lost before all of {kind} {backend} were logged: expected it to last")
