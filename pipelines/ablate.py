@@ -5,13 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from rnn_study import config
+from rnn_study.data.data_card import read_card
 from rnn_study.data.prepared import load_task, prepared_file
 from rnn_study.running import runs_table
 from rnn_study.running.execution import start
 from rnn_study.running.run import store
 from rnn_study.running.tracking import Tracker, data_tags
 from rnn_study.support import stage
-from rnn_study.support.files import read_json, write_json
+from rnn_study.support.files import write_json
 
 
 def main() -> None:
@@ -27,11 +28,10 @@ def main() -> None:
             runs = ablations.train(parameters, prepared.values(), partial(tracker.follow, executor))
             for name, own in runs.items():
                 store.publish_all(own, Path("runs"))
-                card = read_json(Path(f"metrics/data/{name}.json"))
-                tables[name] = ablations.table(parameters, prepared[name], card, own)
+                about = read_card(Path(f"metrics/data/{name}.json"))
+                tables[name] = ablations.table(parameters, prepared[name], about, own)
                 tracker.summarise(own, tables)
-    folders = [Path(f"runs/{name}-{framework}") for name in tables]
-    runs_table.write_digests(folders, Path("data/digests/ablate.sha256"))
+    runs_table.write_digests([Path(f"runs/{name}-{framework}") for name in tables], Path("data/digests/ablate.sha256"))
     for name, table in tables.items():
         write_json(Path(f"metrics/ablate/{name}.json"), table)
 

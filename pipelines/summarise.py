@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rnn_study import config
+from rnn_study.data.data_card import read_card
 from rnn_study.model.backend import BACKENDS
 from rnn_study.statistics import marks, summary
 from rnn_study.support import stage
@@ -16,7 +17,7 @@ def main() -> None:
     tasks = {}
     for name in type(parameters.tasks).model_fields:
         stages = [read_json(METRICS / "train" / f"{name}-{backend}.json") for backend in BACKENDS]
-        card, margin = read_json(METRICS / "data" / f"{name}.json"), parameters.task(name).margin
+        card, margin = read_card(METRICS / "data" / f"{name}.json"), parameters.task(name).margin
         tasks[name] = summary.task_summary(marks.of_task(parameters, name), card, stages, margin)
     write_json(
         METRICS / "summary.json", {"study": parameters.study, "searches": parameters.tuning.searches, "tasks": tasks}

@@ -50,7 +50,8 @@ def test_a_changed_mirror_is_noticed(project, tmp_path):
     assert not told("check", mirror=str(first))  # of embedded data
     assert not note.exists()
     assert told("use", "real", mirror=str(first))
-    assert note.read_text().splitlines() == [str(first), "airline/international-airline-passengers.csv 5"]
+    changed = (first / "airline/international-airline-passengers.csv").stat().st_mtime_ns
+    assert note.read_text().splitlines() == [str(first), f"airline/international-airline-passengers.csv 5 {changed}"]
     project.run("dvc", "commit", "--force", "fetch@airline")
     assert not told("check", mirror=f"{first}/")
     assert "up to date" in project.run("dvc", "status", "fetch@airline").stdout
@@ -58,10 +59,33 @@ def test_a_changed_mirror_is_noticed(project, tmp_path):
     assert "data/own" in project.run("dvc", "status", "fetch@airline").stdout
     (second / "airline/international-airline-passengers.csv").write_text("longer than it was")
     assert told("check", mirror=str(second))
+    (second / "airline/international-airline-passengers.csv").write_text("as long as before.")
+    assert told("check", mirror=str(second))
     assert told("check", mirror="http://127.0.0.1:9/")
     assert note.read_text() == "http://127.0.0.1:9\n"
     assert told("use", "quick", mirror=str(second))
     assert not note.exists()
+
+
+def test_a_folder_that_was_downloaded_without_git_starts(project):
+    """DVC refuses to, unless it is told; and it is told again where git comes later."""
+    (project.folder / ".git").rename(project.folder / "elsewhere")
+    assert project.run("dvc", "status", "headline", check=False).returncode
+    said = project.run("rnn-study", "check").stdout
+    assert ".dvc/config.local: DVC works without git here\n" in said
+    assert project.run("dvc", "status", "headline").returncode == 0
+    assert "config.local" not in project.run("rnn-study", "check").stdout
+    (project.folder / "elsewhere").rename(project.folder / ".git")
+    assert ".dvc/config.local: DVC works with git here\n" in project.run("rnn-study", "check").stdout
+    assert "no_scm" not in (project.folder / ".dvc/config.local").read_text()
+
+
+def test_stages_need_no_open_streams(project):
+    """Their progress, their workers and what libraries say have none."""
+    for words in ("fetch.py airline", "prepare.py airline", "tune.py airline", "train.py pytorch airline"):
+        done = project.run("sh", "-c", f"python pipelines/{words} <&- >&- 2>&-", check=False)
+        assert done.returncode == 0, words
+    assert (project.folder / "metrics/train/airline-pytorch.json").is_file()
 
 
 def test_prune_of_nothing(project):

@@ -70,6 +70,7 @@ IDLE = (
     "learning_rate: 0.01",
     "recurrent: orthogonal",
     "gain: 1.0",
+    "dropout: 0.0",
 )
 FAULTS = {
     **{
@@ -112,6 +113,27 @@ FAULTS = {
         "of: numbers, a: vanilla, when",
         "questions.vanishes-vanilla: of: got 'numbers': expected one of mnist_rows, tweets, airline, adding, agreement",
     ),
+    "a question of a cell against itself": (
+        DIGITS,
+        DIGITS.replace("b: vanilla", "b: lstm"),
+        "questions.digits-lstm: b 'lstm': expected another one than a",
+    ),
+    "a question of more than all accuracy": (
+        DIGITS,
+        DIGITS.replace("0.035", "5.0"),
+        "questions.digits-lstm: smallest 5: expected at most 1, a difference of accuracies",
+    ),
+    "a question of one length twice": (
+        REACH,
+        REACH.replace("20, 40", "20, 20"),
+        "questions.reach-lstm: lengths [5, 10, 20, 20]: expected each once",
+    ),
+    "a question of more lengths than there are": (
+        REACH,
+        REACH.replace("smallest: 1.0", "smallest: 5.0"),
+        "questions.reach-lstm: smallest 5: expected at most 4, as many as lengths",
+    ),
+    "an ablation of nothing": (FORGET, FORGET.replace("[lstm]", "[]"), "ablations.forget-0.of: got []"),
     "a question without what matters": (
         DIGITS,
         DIGITS.replace("0.035", "0"),
@@ -504,6 +526,8 @@ SIZES = {
     "steps": ("problems.adding.prepare.steps", 10**9, "sequences of 1,000,000,000 steps take"),
     "examples": ("problems.adding.prepare.train", 10**9, "sequences of 50 steps take"),
     "lengths": ("frontier.adding.gpu_lengths", [10**9], "sequences of 1,000,000,000 steps take"),
+    "lengths beyond those trained": ("frontier.adding.generalise.factors", [1, 10**9], "10,000,000,000 steps take"),
+    "a word's vector": ("shapes.numbers.prepare.inputs", 10**9, LONG),
     "a batch": ("frontier.adding.training.batch_size", 10**9, LONG),
     "epochs": ("tasks.airline.training.epochs", 10**30, "expected at most 10,000,000: training would not end"),
     "updates": ("frontier.adding.training.updates", 10**10, "expected at most 10,000,000: training would not end"),
@@ -528,6 +552,17 @@ def test_a_size_that_fits_no_machine_is_refused_with_its_reason(name, tmp_path):
     first, *_ = config.faults(path)
     assert first.startswith(f"{path}: {'.'.join(key.split('.')[:2])}")
     assert reason in first
+
+
+def test_rates_that_are_written_alike_are_refused(tmp_path):
+    """One would be lost: runs are named by six digits."""
+    (tmp_path / "params.yaml").write_text(QUICK, encoding="utf-8")
+    parameters = config.read_yaml(tmp_path / "params.yaml")
+    parameters["frontier"]["adding"]["rates"]["learning_rates"] = [0.01, 0.03, 0.0300000001]
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(parameters, file)
+    (fault,) = config.faults(tmp_path / "params.yaml")
+    assert fault.endswith("learning_rates [0.01, 0.03, 0.0300000001]: expected them to differ in six digits")
 
 
 def test_a_cell_with_the_name_of_one_at_another_rate_is_refused(tmp_path):

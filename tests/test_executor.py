@@ -148,6 +148,58 @@ def test_a_worker_that_cannot_start_is_one_clear_line(airline, monkeypatch, firs
         started[0].submit(int)
 
 
+DRIVER = """
+import os
+from dataclasses import replace
+
+from test_executor import generated
+
+from rnn_study.running.execution.local import Local
+from rnn_study.support import stage
+from rnn_study.support.errors import StudyError
+
+
+def main() -> None:
+    endless = replace(generated(), epochs=10**7, patience=10**7, goal=None)
+    with Local("pytorch", "test", "cpu") as executor:
+        for count, _ in enumerate(executor.stream([replace(endless, seed=seed) for seed in range(2)])):
+            if count == 20:
+                print(*(pid for worker in executor._workers for pid in worker._pool._processes), flush=True)
+                if "FAULT" in os.environ:
+                    raise StudyError("disk: full: expected room")
+
+
+stage.run(main)
+"""
+
+
+@pytest.mark.parametrize("ends", ["fault", "SIGINT"])
+def test_a_stage_that_ends_before_its_runs_ends_at_once(tmp_path, ends):
+    """They would take hours: a fault of the driver's, or an interrupt of it alone, ends its workers with it."""
+    (tmp_path / "driver.py").write_text(DRIVER)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "RNN_STUDY_WORKERS": "2"}
+    driver = subprocess.Popen(
+        [sys.executable, "driver.py"],
+        cwd=tmp_path,
+        env=environment | ({"FAULT": "1"} if ends == "fault" else {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    workers = [Path("/proc") / word for word in driver.stdout.readline().split()]
+    assert len(workers) == 2
+    if ends == "SIGINT":
+        driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=30)
+    assert driver.returncode != 0
+    if ends == "fault":
+        assert said == "error: disk: full: expected room\n"
+    deadline = time.monotonic() + 10
+    while any(worker.exists() for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlives its stage"
+        time.sleep(0.1)
+
+
 def test_a_worker_that_is_not_what_was_told_is_one_clear_line(airline, monkeypatch):
     told = frameworks.environment("pytorch") | {"version": "0.1"}
     monkeypatch.setattr(frameworks, "environment", lambda backend: told)

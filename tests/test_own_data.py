@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import os
 import struct
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -108,6 +110,7 @@ def test_columns_are_chosen_by_name_and_the_test_part_by_date_or_share(put, tmp_
         ("2019,0.5\n2020,1\n2021,2\n", {}, "data/own/my.csv:1: '2019,0.5': expected a header with the names of the"),
         ("0.5\n1\n2\n", {}, "data/own/my.csv:1: '0.5': expected a header"),
         ("d,v\n2021,1\n2021,2\n2021,3\n", {}, "my.csv:3: 2021 after 2021: expected a step of 0 months"),
+        ("v,v\n2020,1\n2021,2\n", {}, "data/own/my.csv:1: two columns 'v': expected each name once"),
         ("d,v\n2020,1\n2021,2\n", {"date": "when"}, "date: got 'when': expected a column of data/own/my.csv: d, v"),
         ("d,v\n2020,1\n2021,2\n", {"value": "w"}, "data.airline.value: got 'w'"),
         ("d,v\n2020,1\n2021,2\n", {"test": "1990"}, "test: got '1990': expected a date after 2020, with 3 values at"),
@@ -255,6 +258,9 @@ def test_numbers_and_windows_letters_are_read_too(put, tmp_path):
         ("my.csv", "said,stars\na,1\nb,\n", "data/own/my.csv:3: no label: expected one of two in each row"),
         ("my.jsonl", '{"said": "a", "stars": 1}\n[1]\n', "data/own/my.jsonl:2: '[1]': expected a JSON object"),
         ("my.jsonl", "{\n", "data/own/my.jsonl:1: '{': expected a JSON object in each line"),
+        ("my.jsonl", "{}\n", "data/own/my.jsonl:1: '{}': expected a JSON object"),
+        ("my.jsonl", '{"said": "\\ud800", "stars": 1}\n', "my.jsonl:1: '\\ud800': half a character: expected whole"),
+        ("my.jsonl", '{"said": "a", "stars": null}\n', "my.jsonl:1: no label: expected one of two in each row"),
     ],
 )  # fmt: skip
 def test_faulty_texts_are_one_line(name, content, said, put, tmp_path):
@@ -377,12 +383,14 @@ def test_a_folder_of_idx_files_packed_or_not(put, tmp_path):
     [
         ({"x_train": np.zeros((4, 6))}, "x_train: shape (4, 6), float64: expected numbers of shape (images, rows,"),
         ({"y_test": np.array(["a", "b"])}, "y_test: shape (2,), <U1: expected numbers of shape (images,)"),
-        ({"x_test": np.full((2, 3, 2), 0.5)}, "x_test: expected whole numbers of 0 to 255"),
-        ({"x_test": np.full((2, 3, 2), 256)}, "x_test: expected whole numbers of 0 to 255"),
-        ({"x_test": np.full((2, 3, 2), np.nan)}, "x_test: expected whole numbers of 0 to 255"),
+        ({"x_test": np.full((2, 3, 2), 0.5)}, "x_test: 0.5 at [0, 0, 0]: expected whole numbers of 0 to 255"),
+        ({"x_test": np.full((2, 3, 2), 256)}, "x_test: 256 at [0, 0, 0]: expected whole numbers of 0 to 255"),
+        ({"x_test": np.array([0.0] * 7 + [np.nan] * 5).reshape(2, 3, 2)}, "x_test: nan at [1, 0, 1]: expected whole"),
         ({"y_train": np.array([0, 2, 0, 2])}, "own/my.npz: y_train: no label 1 among them: expected all of 0 to 2"),
         ({"y_train": np.zeros(4, int)}, "no label 1 among them: expected all of 0 to 1"),
         ({"y_test": np.array([0, 7])}, "own/my.npz: y_test: label 7 in row 1: expected 0 to 1"),
+        ({"y_test": np.array([1, 1])}, "own/my.npz: y_test: label 1 alone: expected two classes at least"),
+        ({"x_test": np.full((2, 3, 2), 1j)}, "x_test: shape (2, 3, 2), complex128: expected numbers"),
         ({"x_test": None}, "expected x_test in it"),
         ({"x_test": np.zeros((2, 2, 3), int)}, "images of 2 x 3 pixels: expected 3 x 2, as those to learn from"),
     ],
@@ -394,6 +402,26 @@ def test_faulty_images_are_one_line(changes, said, put, tmp_path):
     with pytest.raises(StudyError) as error:
         fetched(tmp_path, "mnist", **IMAGES)
     assert said in str(error.value)
+
+
+def test_an_archive_of_something_else_is_one_line(put, tmp_path):
+    with zipfile.ZipFile(OWN_FOLDER / "my.npz", "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(name, "no array")
+    with pytest.raises(StudyError, match=r"own/my.npz: x_train: shape \(\), .*: expected numbers of shape"):
+        fetched(tmp_path, "mnist", **IMAGES)
+
+
+def test_a_pipe_is_not_waited_for(put, tmp_path):
+    os.mkfifo(OWN_FOLDER / "my.npz")
+    with pytest.raises(StudyError, match=r"data/own/my.npz: neither a file nor a folder: expected one of the two"):
+        fetched(tmp_path, "mnist", **IMAGES)
+
+
+def test_a_mark_before_the_first_vector_is_no_part_of_its_word(put, tmp_path):
+    put("\ufeffbread 1 2\nrye 3 4\n", "v.txt")
+    fetched(tmp_path, "glove", file="v.txt", title="Bakery")
+    assert glove.read(tmp_path / "raw/glove", ["bread"]).keys() == {"bread"}
 
 
 def test_images_without_a_pixel_are_one_line(put, tmp_path):

@@ -255,6 +255,29 @@ def test_a_kernel_that_is_done_is_not_interrupted(tmp_path, monkeypatch):
     assert signal.SIGINT not in sent
 
 
+def test_a_users_settings_of_ipython_jupyter_and_python_reach_no_report(tmp_path, monkeypatch):
+    from rnn_study.reports import page
+
+    start = tmp_path / "ipython/profile_default/startup"
+    start.mkdir(parents=True)
+    (start / "first.py").write_text("print('of the user')")
+    (start.parent / "ipython_config.py").write_text(
+        "c = get_config()\nc.DisplayFormatter.active_types = ['text/plain']\n"
+    )
+    kernel = tmp_path / "jupyter/kernels/python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(json.dumps({"argv": ["false"], "display_name": "x", "language": "python"}))
+    (tmp_path / "start.py").write_text("print('of the user')")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    monkeypatch.setenv("MPLBACKEND", "nonsense")
+    monkeypatch.chdir(tmp_path)
+    _notebook("import matplotlib\nfrom IPython.display import HTML\nHTML('<b>of the study</b>')")
+    (output,) = page.execute(Path("x.ipynb"), Path("out.ipynb")).cells[1].outputs
+    assert output.data["text/html"] == "<b>of the study</b>"
+
+
 def test_without_unix_sockets_a_kernel_is_met_on_loopback(tmp_path, monkeypatch):
     from rnn_study.reports import page
 

@@ -105,17 +105,19 @@ def test_what_is_stored_of_a_run():
 
 
 def test_where_a_run_stood_goes_with_its_end():
-    store.save_state("abc", {"told": np.zeros(3, np.uint8)})
-    store.save_state("other", {"told": np.zeros(3, np.uint8)})
+    store.save_state("abc", {"seconds": np.array(1.5)})
+    store.save_state("other", {"seconds": np.array(1.5)})
     store.add("abc", generated(), result(), 1.0)
     assert store.load_state("abc") is None
     assert store.load_state("other") is not None
 
 
-def test_a_damaged_state_is_told_and_deleted(capsys):
-    store.save_state("abc", {"told": np.zeros(3, np.uint8)})
+@pytest.mark.parametrize("damage", ["cut off", "of something else"])
+def test_a_damaged_state_is_told_and_deleted(damage, capsys):
+    store.save_state("abc", {"seconds": np.array(1.5)} if damage == "cut off" else {"x": np.zeros(3)})
     path = Path(".run-store/states/abc.npz")
-    path.write_bytes(path.read_bytes()[:-20])
+    if damage == "cut off":
+        path.write_bytes(path.read_bytes()[:-20])
     assert store.load_state("abc") is None
     assert capsys.readouterr() == ("", f"{path}: damaged: its run begins anew\n")
     assert not path.exists()
@@ -124,12 +126,12 @@ def test_a_damaged_state_is_told_and_deleted(capsys):
 def test_a_state_that_cannot_be_written_is_told(capsys):
     Path(".run-store").mkdir()
     Path(".run-store/states").write_text("no folder")
-    store.save_state("abc", {"told": np.zeros(3, np.uint8)})
+    store.save_state("abc", {"seconds": np.array(1.5)})
     assert capsys.readouterr() == ("", ".run-store/states/abc.npz: File exists: a run goes on unsaved\n")
 
 
 def test_states_that_no_stage_needs_are_pruned():
-    state = {"told": np.zeros(3, np.uint8)}
+    state = {"seconds": np.array(1.5)}
     for run in ("needed", "forgotten", "finished"):
         store.save_state(run, state)
     store.claim("test", ["needed", "finished"])
@@ -140,7 +142,7 @@ def test_states_that_no_stage_needs_are_pruned():
     store.prune()
     assert sorted(path.name for path in Path(".run-store/states").iterdir()) == [".new.npz.abc", "needed.npz"]
     assert store.load_state("forgotten") is None
-    assert list(store.load_state("needed")) == ["told"]
+    assert list(store.load_state("needed")) == ["seconds"]
 
 
 def test_a_run_that_may_still_be_written_is_not_pruned():
@@ -196,6 +198,33 @@ def test_a_run_that_lost_a_file_is_no_run(name, damage, capsys):
     damage(folder / name)
     assert store.find("abc") is None
     assert capsys.readouterr().err.startswith(f"{folder}/{name}: not as it was stored")
+
+
+@pytest.mark.parametrize("digests", ["{}", "[]", "5", "null", '{"history.csv": "0"}'])
+def test_a_result_is_not_taken_on_the_word_of_digests_that_leave_it_out(digests, capsys):
+    """Nor what is kept beside the runs, which has other files."""
+    folder = store.add("abc", generated(), result(), 1.0)
+    (folder / "result.json").write_text("{}")
+    (folder / "digests.json").write_text(digests)
+    assert store.find("abc") is None
+    assert capsys.readouterr().err == f"{folder}/digests.json: not as it was stored: computed again\n"
+    with store.entering("profile") as kept:
+        (kept / "arrays.npz").write_text("x")
+    assert store.find("profile")
+    store._whole.clear()
+    (Path(".run-store/profile") / "digests.json").write_text("{}")
+    assert store.find("profile") is None
+
+
+@pytest.mark.parametrize("found", ["5", "null", "[[1]]", '{"a": 1}'])
+def test_a_damaged_claim_is_one_clear_line(found):
+    store.claim("train", ["a"])
+    Path(".run-store/claims/train.json").write_text(found)
+    for ask in (store.prune, lambda: store.claimed("train")):
+        with pytest.raises(
+            StudyError, match=r"^\.run-store/claims/train\.json: damaged: expected a list of ids; delete"
+        ):
+            ask()
 
 
 @pytest.mark.parametrize(

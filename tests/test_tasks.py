@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 from rnn_study import config
 from rnn_study.data import baselines
-from rnn_study.data.data_card import card
+from rnn_study.data.data_card import card, read_card
 from rnn_study.data.prepared import unpack_texts
 from rnn_study.data.sources import airline as airline_source
 from rnn_study.data.sources import fetch
@@ -102,6 +102,13 @@ def test_classes_that_nobody_named_are_one_line(raw, digits):
     bare = replace(task, extras={name: array for name, array in task.extras.items() if name != "classes"})
     with pytest.raises(StudyError, match="mnist_rows: extras: no classes: expected how pages write its 10 classes"):
         card(bare, details, mnist_rows.SOURCES, raw)
+
+
+@pytest.mark.parametrize("found", ["{}", "[]", "null", '{"task": "airline", "score": "rmse"}'])
+def test_a_damaged_card_is_one_line(found, tmp_path):
+    (tmp_path / "airline.json").write_text(found)
+    with pytest.raises(StudyError, match=r"damaged \(no .*unit, parts, details, provenance\): expected a"):
+        read_card(tmp_path / "airline.json")
 
 
 # The series

@@ -107,6 +107,15 @@ def test_an_empty_name_asks_for_no_server(here, monkeypatch):
     assert not (here / "mlruns").exists()
 
 
+def test_what_is_no_address_is_one_line(here, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@[bad")
+    log(finished(here / "a"))
+    assert capfd.readouterr().err == (
+        "mlflow: MLFLOW_TRACKING_URI: got 'http://[bad': Invalid IPv6 URL: no more runs of this stage are logged; "
+        "results are kept, log them with: rnn-study track\n"
+    )
+
+
 def test_a_dead_server_is_told_of_within_seconds_and_without_its_password(here, monkeypatch, capfd):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

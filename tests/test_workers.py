@@ -12,7 +12,7 @@ import pytest
 from rnn_study.behaviour.parity import probes, problems
 from rnn_study.behaviour.parity.run import Parity
 from rnn_study.running.execution import frameworks
-from rnn_study.running.execution.workers import Workers
+from rnn_study.running.execution.workers import Workers, spread
 from rnn_study.support.errors import StudyError
 
 FRAMEWORK = {"pytorch": "torch", "tensorflow": "tensorflow"}
@@ -96,6 +96,8 @@ def test_a_system_that_lets_processes_share_nothing_is_one_clear_line(monkeypatc
     line = r"^train: workers: Read-only file system: expected a system that lets processes start and share memory"
     with pytest.raises(StudyError, match=line), Workers(installed(), "train", 1):
         pass
+    with pytest.raises(StudyError, match=r"^processes: workers: Read-only file system: expected a system that lets"):
+        list(spread(len, [[1]]))
 
 
 def test_a_worker_that_dies_is_one_clear_line():

@@ -44,6 +44,20 @@ def _note_mirror(data: "Data") -> None:
         print(f"{download.MIRROR}: not as it was: the next dvc repro fetches upstream files anew")
 
 
+def _tell_dvc_of_git() -> None:
+    """DVC refuses to start without git, unless it is told to: in a folder that was downloaded as an archive."""
+    import subprocess
+
+    place = Path.cwd()
+    within = any((folder / ".git").exists() for folder in (place, *place.parents))
+    local = Path(".dvc/config.local")
+    told = local.is_file() and "no_scm = true" in local.read_text(encoding="utf-8")
+    if Path(".dvc").is_dir() and within == told:
+        ask = ["--unset", "core.no_scm"] if within else ["core.no_scm", "true"]
+        subprocess.run([sys.executable, "-m", "dvc", "config", "--quiet", "--local", *ask], check=False)
+        print(f"{local}: DVC works {'with' if within else 'without'} git here")
+
+
 @app.command()
 def use(study: Choice) -> None:
     """Write params.yaml from studies/STUDY.yaml."""
@@ -80,6 +94,7 @@ def check(
     parameters = config.load(file)
     if file == config.PARAMS:
         _note_mirror(parameters.data)
+        _tell_dvc_of_git()
     print(f"{file}: the {parameters.study} study can run")
 
 
@@ -182,6 +197,8 @@ def readme() -> None:
 
 
 def main() -> None:
+    stage.with_streams()
+    stage.with_home()
     with one_line_errors():
         stage.with_own_code()
         app()

@@ -80,6 +80,8 @@ class Rates(Model):
     def _rising(self) -> "Rates":
         if self.learning_rates != sorted(set(self.learning_rates)):
             raise ValueError(f"learning_rates {self.learning_rates}: expected rising numbers")
+        if len({f"{rate:g}" for rate in self.learning_rates}) < len(self.learning_rates):
+            raise ValueError(f"learning_rates {self.learning_rates}: expected them to differ in six digits")
         return self
 
 

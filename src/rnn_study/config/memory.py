@@ -36,12 +36,15 @@ def _weights(grid: Grid, name: str, variant: Variant) -> int:
 def _states(grid: Grid, name: str, variant: Variant) -> int:
     """Numbers that one step of one sequence keeps for the way back."""
     width = variant.units or grid.network.units or 1
-    return width * sum(len(CELLS[cell].gates) + 1 for cell in variant.cells(name, grid.network.depth)) or 1
+    own = width * sum(len(CELLS[cell].gates) + 1 for cell in variant.cells(name, grid.network.depth)) or 1
+    return own + (getattr(grid.prepare, "inputs", 0) or 0)  # with the word's vector
 
 
 def _steps(grid: Grid) -> int:
     """Steps of the longest sequence."""
     walked = [*getattr(grid, "lengths", ()), *getattr(grid, "gpu_lengths", ())]
+    if beyond := getattr(grid, "generalise", None):
+        walked.append(beyond.longest * max(beyond.factors))
     return max([1, *walked, *(getattr(grid.prepare, key, 1) for key in _LENGTHS)])
 
 

@@ -183,11 +183,17 @@ class Config(Model):
                 yield f"questions.{name}: {fault}"
 
     def _fault(self, asked: Question) -> str | None:
-        """What `asked` asks of something that is not run."""
+        """What `asked` asks of something that is not run, or that can have no other answer."""
+        if not isinstance(asked, Arrives) and asked.a == asked.b:
+            return f"b {asked.b!r}: expected another one than a"
         if isinstance(asked, Reach | Speed):
             if asked.of not in self.frontiers:
                 return f"of {asked.of}: expected a problem of frontier: {', '.join(self.frontiers)}"
             params, sides = self.frontiers[asked.of], ("a", "b")
+            if len(set(asked.lengths)) < len(asked.lengths):
+                return f"lengths {asked.lengths}: expected each once"
+            if isinstance(asked, Reach) and asked.smallest > len(asked.lengths):
+                return f"smallest {asked.smallest:g}: expected at most {len(asked.lengths)}, as many as lengths"
             for steps in asked.lengths:
                 if steps not in params.lengths:
                     return f"lengths: got {steps}: expected some of frontier.{asked.of}.lengths"
@@ -200,6 +206,8 @@ class Config(Model):
             params, sides = self.task(asked.of), ("a",)
             if isinstance(asked, Score) and asked.b not in (known := (*params.cells, *self._baselines(asked.of))):
                 return f"b {asked.b!r}: expected one of {', '.join(known)}"
+            if isinstance(asked, Score) and asked.smallest > 1 and params.prepare.classifies:
+                return f"smallest {asked.smallest:g}: expected at most 1, a difference of accuracies"
         for side in sides:
             if getattr(asked, side) not in (known := params.cells | params.ablated):
                 return f"{side} {getattr(asked, side)!r}: expected one of {', '.join(known)}"

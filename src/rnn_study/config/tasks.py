@@ -240,7 +240,12 @@ class Ablated(Grid[P], Generic[P]):
         """What decides how the entry `name` runs, whether it says so itself or leaves it open."""
         start = DEFAULTS[variant.defaults].init
         open_ = {key: getattr(start, key) for key in ("kernel", "recurrent", "gain", "forget_bias")}
-        open_ |= {"learning_rate": self.training.learning_rate, "clip": self.training.clip, "units": self.network.units}
+        open_ |= {
+            "dropout": 0.0,
+            "learning_rate": self.training.learning_rate,
+            "clip": self.training.clip,
+            "units": self.network.units,
+        }
         said = variant.model_dump(exclude={"of", "seeds", "depth", "cell"})
         said |= {key: value for key, value in open_.items() if said[key] is None}
         if variant.clip_by == "nothing" or said["clip"] is None:

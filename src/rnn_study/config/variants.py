@@ -144,7 +144,7 @@ class Variant(Model):
 class Ablation(Variant):
     """One thing changed alone, in each of some cells that run as they are as well."""
 
-    of: list[str]  # names under `cells`
+    of: Annotated[list[str], Field(min_length=1)]  # names under `cells`
     clip_times: Positive | None = None  # clip at so many times the mean norm of that cell's own gradients
     seeds: Count | None = None  # the first so many; left out: as many as the cells themselves
 

@@ -9,8 +9,9 @@ import numpy as np
 from rnn_study.data.sources import alice, sunspots
 from rnn_study.model.task import Batch, Task
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import read_json
+from rnn_study.support.files import read_json, whole
 
+_KEYS = ("task", "score", "unit", "parts", "details", "provenance")  # of a card
 BUILT_IN = {"sunspots": sunspots.ABOUT, "alice": alice.ABOUT}  # sources that are never fetched
 
 
@@ -45,6 +46,15 @@ def _generated(task: Task) -> dict[str, Any]:
         "complete": True,
         "generated": True,
     }
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """What `card` gave, as the file `path` holds it."""
+    found = read_json(path)
+    with whole(path):
+        if missing := [key for key in _KEYS if not isinstance(found, dict) or key not in found]:
+            raise ValueError(f"no {', '.join(missing)}")
+    return found
 
 
 def card(task: Task, details: dict[str, Any], sources: tuple[str, ...], raw: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn_study.config import Problems, Tasks
+from rnn_study.data.data_card import read_card
 from rnn_study.support.errors import StudyError
 from rnn_study.support.files import atomic, read_json, sha256
 
@@ -50,7 +51,7 @@ def _about(metrics: Path, task: str, data: str | None) -> Row:
         return read_json(metrics / "frontier" / f"{task}.json")
     if Path(data).parent.name == "shapes":
         return read_json(metrics / "shapes" / "data.json")[task]
-    return read_json(metrics / "data" / f"{task}.json")
+    return read_card(metrics / "data" / f"{task}.json")
 
 
 def _length(data: Any, about: Row) -> int:

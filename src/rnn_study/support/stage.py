@@ -84,8 +84,32 @@ def _alone() -> Iterator[None]:
         yield
 
 
+def with_streams() -> None:
+    """Open to nowhere what of stdin, stdout and stderr was closed: what is opened next would take its place, and
+    libraries ask all three what they are."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(opened := os.open(os.devnull, os.O_RDWR), number)  # one that children inherit
+            if opened != number:
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+def with_home() -> None:
+    """A home folder for libraries where a container gives its user none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(Path(".dvc/tmp").resolve())
+
+
 def run(main: Callable[..., None]) -> None:
     """Run `main` with the command line's arguments. Under DVC the process ends when DVC is killed."""
+    with_streams()
+    with_home()
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     try:
@@ -99,6 +123,5 @@ def run(main: Callable[..., None]) -> None:
     # All is written; libraries would take up to a second to clear away what the system clears at once.
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        if stream:  # None where it was closed
-            stream.flush()
+        stream.flush()
     os._exit(0)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from rnn_study.config import FrontierParams
+from rnn_study.data.data_card import read_card
 from rnn_study.data.problems import catalogue, pixels
 from rnn_study.running import experiments
 from rnn_study.support.errors import StudyError
-from rnn_study.support.files import read_json
 
 
 def _ablations(params: FrontierParams) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def card(params: FrontierParams, name: str) -> dict[str, Any]:
     if params.prepare.images:
         chance = dict.fromkeys(map(str, grid), pixels.chance(task)._asdict())
         found |= {"chance": chance, "sequence": {str(steps): steps for steps in grid}}
-        found["provenance"] = read_json(Path(f"metrics/data/{params.prepare.images}.json"))["provenance"]
+        found["provenance"] = read_card(Path(f"metrics/data/{params.prepare.images}.json"))["provenance"]
         found["images"] = len(task.train.y)
         if params.prepare.permutation is not None:
             found["order"] = {str(steps): pixels.order(steps, params.prepare.permutation).tolist() for steps in grid}

@@ -48,12 +48,14 @@ def is_mirrored() -> bool:
 
 
 def note_mirror(note: Path, needed: bool) -> bool:
-    """Write into `note` which mirror there is, and the sizes of a folder's files, or remove it where none is `needed`;
-    whether that is news. DVC, which knows nothing of the environment, notices a changed mirror by this file."""
+    """Write into `note` which mirror there is, and the sizes and times of a folder's files, or remove it where none is
+    `needed`; whether that is news. DVC, which knows nothing of the environment, notices a changed mirror by this
+    file."""
     lines = []
     if needed and (mirror := _mirror()):
         files = () if mirror.startswith(_WEB) else sorted(Path(mirror).expanduser().glob("*/*.*"))
-        lines = [mirror, *(f"{file.parent.name}/{file.name} {file.stat().st_size}" for file in files)]
+        states = ((file, file.stat()) for file in files)
+        lines = [mirror, *(f"{file.parent.name}/{file.name} {at.st_size} {at.st_mtime_ns}" for file, at in states)]
     before = note.read_text(encoding="utf-8").splitlines() if note.is_file() else []
     if lines and lines != before:
         with atomic(note) as written:

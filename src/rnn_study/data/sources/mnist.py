@@ -114,6 +114,8 @@ def _check_labels(arrays: dict[str, np.ndarray], folder: Path, own: OwnImages | 
     most = max(int(known[-1]), 1) if own else 9
     if own and (missing := sorted({*range(most + 1)} - {*known.tolist()})):
         raise StudyError(f"{named('train')}: no label {missing[0]} among them: expected all of 0 to {most}")
+    if own and len(only := np.unique(arrays["test_labels"])) == 1:
+        raise StudyError(f"{named('test')}: label {only[0]} alone: expected two classes at least")
     for part in ("train", "test"):
         labels = arrays[f"{part}_labels"]
         if (wrong := np.flatnonzero(labels > most)).size:

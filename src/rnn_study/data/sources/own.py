@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import zipfile
 import zlib
 from calendar import monthrange
@@ -23,6 +24,7 @@ from .raw import LARGEST, gunzip, lines, shown
 
 _STEPS = {"1 day": "day", "7 days": "week", "1 hour": "hour", "1 month": "month", "3 months": "quarter"}
 _STEPS |= {"12 months": "year"}
+_SURROGATE = re.compile("[\ud800-\udfff]")  # of a character that takes two in JSON
 
 
 def path_of(own: Own, key: str) -> Path:
@@ -30,6 +32,8 @@ def path_of(own: Own, key: str) -> Path:
     path = OWN_FOLDER / own.file
     if not path.exists():
         raise StudyError(f"params.yaml: data.{key}.file: {path}: not found: expected the file there")
+    if not (path.is_file() or path.is_dir()):  # a pipe, of which nobody knows when it ends
+        raise StudyError(f"params.yaml: data.{key}.file: {path}: neither a file nor a folder: expected one of the two")
     return path
 
 
@@ -49,6 +53,11 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=text.partition("\n")[0].count)
 
 
+def _as_text(value: object) -> str:
+    """What a table would hold of a value of JSON."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Number and fields of each row of a JSON-lines file, or of a table with a header, its columns parted by commas,
     semicolons or tabs."""
@@ -60,9 +69,11 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     found = json.loads(line)
                 except (ValueError, RecursionError):
                     found = None
-                if not isinstance(found, dict):
+                if not isinstance(found, dict) or not found:
                     raise StudyError(f"{path}:{number}: {shown(line)}: expected a JSON object in each line")
-                fields = {key: value if isinstance(value, str) else json.dumps(value) for key, value in found.items()}
+                fields = {key: _as_text(value) for key, value in found.items()}
+                if half := next((text for text in fields.values() if _SURROGATE.search(text)), None):
+                    raise StudyError(f"{path}:{number}: {shown(half)}: half a character: expected whole ones")
                 yield number, fields
         return
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
@@ -70,6 +81,8 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         names = [name.strip() for name in next(reader, [])]
         if not any(names):
             raise StudyError(f"{path}:1: empty: expected a header with the names of the columns")
+        if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
+            raise StudyError(f"{path}:1: two columns {shown(twice)}: expected each name once")
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
@@ -217,6 +230,8 @@ def vectors(own: OwnVectors) -> Iterator[tuple[int, bytes]]:
     opened = gunzip(path) if path.suffix == ".gz" else path.open("rb")
     with opened as stream:
         for number, line in enumerate(lines(stream, str(path)), start=1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
             header = line.split() if number == 1 else []
             if not (len(header) == 2 and all(part.isdigit() for part in header)):
                 yield number, line
@@ -235,14 +250,18 @@ def images(own: OwnImages) -> dict[str, np.ndarray]:
             missing = [key for key in keys if key not in file]
             if missing:
                 raise StudyError(f"{path}: holds {', '.join(file)}: expected {', '.join(missing)} in it")
-            found = {name: file[key] for key, name in keys.items()}
+            found = {name: np.asarray(file[key]) for key, name in keys.items()}
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise StudyError(f"{path}: {str(error)[:200]}: expected a .npz file, or a folder of IDX files") from None
     for key, name in keys.items():
         array = found[name]
-        if array.ndim != (3 if key[0] == "x" else 1) or not np.issubdtype(array.dtype, np.number):
+        if array.ndim != (3 if key[0] == "x" else 1) or array.dtype.kind not in "biuf":
             expected = "(images, rows, columns)" if key[0] == "x" else "(images,)"
             raise StudyError(f"{path}: {key}: shape {array.shape}, {array.dtype}: expected numbers of shape {expected}")
-        if not (array.size and (array == np.clip(np.rint(array), 0, 255)).all()):
-            raise StudyError(f"{path}: {key}: expected whole numbers of 0 to 255")
+        if not array.size:
+            raise StudyError(f"{path}: {key}: empty: expected whole numbers of 0 to 255")
+        if (wrong := array != np.clip(np.rint(array), 0, 255)).any():
+            place = np.unravel_index(wrong.argmax(), array.shape)
+            got = f"{array[place]} at {list(map(int, place))}"
+            raise StudyError(f"{path}: {key}: {got}: expected whole numbers of 0 to 255")
     return {name: array.astype(np.uint8) for name, array in found.items()}

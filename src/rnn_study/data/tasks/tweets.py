@@ -73,7 +73,7 @@ def _refuse(part: str, labels: np.ndarray, classes: tuple[str, str]) -> None:
     there = [classes[label] for label in np.unique(labels)]
     if len(there) < len(classes):
         found = f"{len(labels)} texts, of {' and '.join(there) or 'no class'}"
-        ways = "more texts, or other shares in tasks.tweets.prepare; Sentiment140's file is sorted by label"
+        ways = "more texts, or other shares in tasks.tweets.prepare; a file may be sorted by label, as Sentiment140's"
         raise StudyError(f"tweets: {part} part: {found}: expected some of {' and of '.join(classes)}: {ways}")
 
 

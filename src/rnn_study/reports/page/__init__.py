@@ -1,6 +1,7 @@
 """Notebooks to pages: run by papermill, stripped of everything that differs between two equal runs, rendered."""
 
 import io
+import os
 import re
 import sys
 from collections import defaultdict
@@ -11,10 +12,13 @@ from html import unescape
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import jinja2
 import nbformat
 import papermill
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from matplotlib.figure import Figure
 from nbconvert import HTMLExporter
@@ -31,10 +35,12 @@ from rnn_study.support.files import atomic
 
 from . import glossary
 
+_OF_THE_USER = ("PYTHONSTARTUP", "PYTHONWARNINGS", "MPLBACKEND")
+
 
 def _local_kernel(folder: str) -> type[AsyncKernelManager]:
     """A kernel that is reached through sockets in `folder`, nothing listens on a network; where there are none, through
-    loopback."""
+    loopback. It is this Python's, and knows neither settings of IPython nor what Python is told to do at its start."""
 
     class Local(AsyncKernelManager):
         @default("transport")
@@ -44,6 +50,14 @@ def _local_kernel(folder: str) -> type[AsyncKernelManager]:
         @default("ip")
         def _ip_default(self) -> str:
             return str(Path(folder) / "kernel") if self.transport == "ipc" else "127.0.0.1"
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(**get_kernel_dict())
+
+        async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
+            env = {name: value for name, value in os.environ.items() if name not in _OF_THE_USER}
+            return await super()._async_pre_start_kernel(**kw | {"env": env | {"IPYTHONDIR": folder}})
 
         async def _async_interrupt_kernel(self) -> None:
             """Before it is asked to end it need not be interrupted: it is idle, and would tell of it as an error."""

@@ -208,9 +208,13 @@ class Workers:
             return self._pool.submit(function, *arguments)
 
     def close(self, wait: bool = False) -> None:
-        """End the processes; what is still waiting is dropped."""
+        """End the processes; what is still waiting is dropped. Without `wait` at once, in the middle of what they do:
+        nobody would hear of its end, and it may take hours."""
         if self._pool:
+            processes = list((self._pool._processes or {}).values())
             self._pool.shutdown(wait=wait, cancel_futures=True)
+            for process in () if wait else processes:
+                process.terminate()
 
     @contextmanager
     def one_line(self) -> Iterator[None]:
@@ -234,9 +238,12 @@ def spread(
     """The results of `function` on `jobs`, in their order, from processes that need no framework."""
     clear_environment()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments)) as pool:
+    with starting("processes"):
+        made = ProcessPoolExecutor(worker_count(), context, _start, (initialise, arguments))
+    with made as pool:
         try:
-            with _inherited(sys.executable):  # all jobs are handed over, and all processes started, in this call
+            # All jobs are handed over, and all processes started, in this call.
+            with starting("processes"), _inherited(sys.executable):
                 found = pool.map(function, jobs)
             yield from found
         except BrokenProcessPool:

@@ -84,6 +84,9 @@ def _changed(folder: Path) -> str | None:
         stored = read_json(folder / DIGESTS)
     except StudyError:
         return DIGESTS
+    needed = PUBLISHED if (folder / SPEC).is_file() else (path.name for path in folder.iterdir())
+    if not isinstance(stored, dict) or {*needed} - {DIGESTS, CLOCK} - stored.keys():
+        return DIGESTS
     return next((name for name, digest in stored.items() if _digest(folder / name) != digest), None)
 
 
@@ -157,7 +160,10 @@ def load_state(run: str) -> Arrays | None:
     if not path.is_file():
         return None
     try:
-        return read_arrays(path)
+        found = read_arrays(path)
+        if "seconds" not in found:
+            raise StudyError(f"{path}: no state of a run")
+        return found
     except StudyError:
         print(f"{path}: damaged: its run begins anew", file=sys.stderr, flush=True)
         path.unlink(missing_ok=True)
@@ -233,16 +239,23 @@ def claim(owner: str, runs: Iterable[str]) -> None:
     write_json(_claims() / f"{owner}.json", sorted(set(runs)))
 
 
+def _read_claim(path: Path) -> set[str]:
+    found = read_json(path)
+    if not (isinstance(found, list) and all(isinstance(run, str) for run in found)):
+        raise StudyError(f"{path}: damaged: expected a list of ids; delete it and run: dvc repro")
+    return set(found)
+
+
 def claimed(owner: str) -> set[str]:
     """The runs that `owner` needs."""
     path = _claims() / f"{owner}.json"
-    return set(read_json(path)) if path.is_file() else set()
+    return _read_claim(path) if path.is_file() else set()
 
 
 def prune() -> list[str]:
     """Delete the runs that no stage of any checkout claims, and what runs killed over an hour ago left; returns their
     ids."""
-    needed = {run for path in (ROOT / "claims").rglob("*.json") for run in read_json(path)}
+    needed = {run for path in (ROOT / "claims").rglob("*.json") for run in _read_claim(path)}
     recent = time.time() - 3600
 
     def being_written(path: Path) -> bool:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnn_study.data.data_card import read_card
 from rnn_study.running.execution.executor import Executor
 from rnn_study.running.execution.watch import watch
 from rnn_study.running.run.events import Event, Finished, by_task, in_order
@@ -24,7 +25,7 @@ def data_tags(task: str) -> dict[str, str]:
     """Where the data of a task, a problem or a system of shapes comes from and the digests of its parts, from its data
     card."""
     own = Path("metrics/data") / f"{task}.json"
-    card = read_json(own) if own.is_file() else read_json(Path("metrics/shapes/data.json"))[task]
+    card = read_card(own) if own.is_file() else read_json(Path("metrics/shapes/data.json"))[task]
     origins = {f"data.{record['source']}": record["origin"] for record in card["provenance"]}
     return origins | {f"sha256.{name}": part["sha256"] for name, part in card["parts"].items()}
 

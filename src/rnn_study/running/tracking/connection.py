@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -35,8 +36,13 @@ _STORE, _FILES = Path("mlflow.db"), Path("mlartifacts")
 
 
 def _server() -> str | None:
-    """The server that is asked for; an empty name asks for none."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or None
+    """The server that is asked for; an empty name asks for none. `Unreachable` where it is no address."""
+    found = os.environ.get("MLFLOW_TRACKING_URI") or None
+    try:
+        urlsplit(found or "")
+    except ValueError as error:
+        raise Unreachable(f"MLFLOW_TRACKING_URI: got {_without_passwords(found)!r}: {error}") from None
+    return found
 
 
 def _create(store: Path) -> None:

@@ -67,7 +67,10 @@ def publish(task: Task, folder: Path) -> str:
     """
     spec, run = store.read_spec(folder), store.read_id(folder)
     name = f"{spec.variant}-{spec.backend}"
-    own = import_module(f"rnn_study.backends.{spec.backend}.stock")
+    try:
+        own = import_module(f"rnn_study.backends.{spec.backend}.stock")
+    except ImportError as error:  # not installed, or a library that it needs is not
+        raise StudyError(f"{spec.backend}: {error}: expected what its backend imports; run: make") from None
     model = own.stock(spec.network, results.read_weights(folder))
     for part, stored in results.read_predictions(folder).items():
         found = own.answers(model, task.parts()[part].x)
