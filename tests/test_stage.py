@@ -24,8 +24,11 @@ stage.run(main)
 """
 
 
-def started(tmp_path: Path, words: str, seconds: float, **more: str) -> subprocess.CompletedProcess:
-    (tmp_path / "script.py").write_text(SCRIPT.format(seconds=seconds))
+def started(
+    tmp_path: Path, words: str, seconds: float, script: bool = True, **more: str
+) -> subprocess.CompletedProcess:
+    if script:
+        (tmp_path / "script.py").write_text(SCRIPT.format(seconds=seconds))
     command = ["sh", "-c", words.replace("SCRIPT", f"'{sys.executable}' script.py")]
     return subprocess.run(command, cwd=tmp_path, env=os.environ | more, capture_output=True, text=True, timeout=60)
 
@@ -65,6 +68,21 @@ def test_a_stage_needs_no_open_streams(tmp_path, closed):
     done = started(tmp_path, f"SCRIPT {closed}", 0)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
+def test_what_a_stage_starts_has_streams_too(tmp_path, closed):
+    asks = "import os; print(*[os.fstat(number).st_rdev for number in (0, 1, 2)], file=open('found', 'w'))"
+    (tmp_path / "script.py").write_text(
+        "import subprocess, sys\nfrom rnn_study.support import stage\n"
+        f"stage.with_streams()\nsubprocess.run([sys.executable, '-c', {asks!r}], check=True)\n"
+        "print('said', file=sys.stderr)\nprint('said')\n"
+    )
+    words = f"SCRIPT {' '.join(f'{number}>&-' for number in closed)}"
+    assert started(tmp_path, words, 0, script=False).returncode == 0
+    found = (tmp_path / "found").read_text().split()
+    nowhere = str(os.stat(os.devnull).st_rdev)
+    assert [found[int(number)] for number in closed] == [nowhere] * len(closed)
 
 
 def test_of_two_that_run_the_same_command_the_second_says_who_is_at_it(tmp_path):

@@ -54,8 +54,8 @@ def _tell_dvc_of_git() -> None:
     told = local.is_file() and "no_scm = true" in local.read_text(encoding="utf-8")
     if Path(".dvc").is_dir() and within == told:
         ask = ["--unset", "core.no_scm"] if within else ["core.no_scm", "true"]
-        subprocess.run([sys.executable, "-m", "dvc", "config", "--quiet", "--local", *ask], check=False)
-        print(f"{local}: DVC works {'with' if within else 'without'} git here")
+        if subprocess.run([sys.executable, "-m", "dvc", "config", "--quiet", "--local", *ask]).returncode == 0:
+            print(f"{local}: DVC works {'with' if within else 'without'} git here")
 
 
 @app.command()

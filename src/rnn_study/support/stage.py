@@ -91,9 +91,11 @@ def with_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.dup2(opened := os.open(os.devnull, os.O_RDWR), number)  # one that children inherit
+            opened = os.open(os.devnull, os.O_RDWR)
             if opened != number:
+                os.dup2(opened, number)
                 os.close(opened)
+            os.set_inheritable(number, True)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
