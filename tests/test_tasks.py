@@ -324,6 +324,23 @@ def test_no_text_straddles_the_parts(prepared):
     assert details["distinct_texts"] == len(set.union(*(keys[name] for name in ("train", "validation", "test"))))
 
 
+def test_a_part_labelled_by_hand_without_both_classes_is_one_line(tmp_path):
+    """As where all of its tweets are neutral, and none is left."""
+    for place, hand in enumerate(([(2, "so so"), (2, "film")], [(4, "well"), (2, "film")])):
+        raw = write_raw(tmp_path / str(place), hand=hand)
+        with pytest.raises(
+            StudyError, match=r"^tweets: hand_labelled part: \d texts, of .*: expected some of negative and"
+        ):
+            tweets.prepare(raw, TWEETS)
+
+
+def test_texts_of_which_characters_were_left_out_are_counted(tmp_path, prepared):
+    assert prepared[1]["texts_with_characters_left_out"] == 0
+    hand = [*HAND, (0, "bad\x00 film"), (4, "go\u00adod fi\u200blm"), (4, "good film 👍🏽")]
+    _, details = tweets.prepare(write_raw(tmp_path, hand=hand), TWEETS)
+    assert details["texts_with_characters_left_out"] == 2
+
+
 def test_texts_and_labels_stay_together(prepared):
     task, _ = prepared
     source = defaultdict(list)

@@ -43,6 +43,7 @@ _TOKEN = re.compile(
 _CONTROLS = (*range(0x9), *range(0xE, 0x20), 0x7F)
 _UNSEEN = (0xAD, 0x200B, 0x200C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0xFE00, 0xFE10), 0xFEFF)
 _DROPPED = dict.fromkeys((*_CONTROLS, *_UNSEEN))
+_LEFT_OUT = re.compile(f"[{re.escape(''.join(map(chr, _DROPPED)))}]")
 # Windows' punctuation, where text was read as Latin-1.
 _WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") or None for code in range(0x80, 0xA0)}
 _NEVER_SEEN = _DROPPED | _WINDOWS
@@ -62,6 +63,11 @@ def plain(text: str) -> str:
             break
         text = found
     return unicodedata.normalize("NFC", text.translate(_NEVER_SEEN))
+
+
+def is_shortened(text: str) -> bool:
+    """Whether `plain` leaves characters of `text` out."""
+    return _LEFT_OUT.search(text) is not None
 
 
 def tokenise(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_study.config import Data, OwnTexts
-from rnn_study.data.tokens import plain
+from rnn_study.data.tokens import is_shortened, plain
 from rnn_study.support.errors import StudyError
 
 from . import corpus
@@ -38,13 +38,15 @@ _POLARITIES = {TRAINING: ("0", "4"), HAND_LABELLED: ("0", "2", "4")}
 
 
 class RawTweets(NamedTuple):
-    """N texts as `plain` gives them, labels (N,) int64, indices into `classes`; the same labelled by hand."""
+    """N texts as `plain` gives them, labels (N,) int64, indices into `classes`; the same labelled by hand; of how many
+    texts of both `plain` left characters out."""
 
     texts: list[str]
     labels: np.ndarray
     hand_texts: list[str] | None
     hand_labels: np.ndarray | None
     classes: tuple[str, str] = ("negative", "positive")
+    shortened: int = 0
 
 
 def full_rows(data: Data) -> dict[str, int]:
@@ -87,20 +89,23 @@ def read(folder: Path) -> RawTweets:
             rows = [json.loads(line) for line in stream]
         classes = tuple(sorted({label for label, _ in rows}))
         labels = np.array([classes.index(label) for label, _ in rows], dtype=np.int64)
-        return RawTweets([plain(text) for _, text in rows], labels, None, None, classes)
-    texts, labels = _read(folder, TRAINING)
+        shortened = sum(is_shortened(text) for _, text in rows)
+        return RawTweets([plain(text) for _, text in rows], labels, None, None, classes, shortened)
+    texts, labels, shortened = _read(folder, TRAINING)
     with unzip(folder / FILE) as archive:
         has_hand_labelled = HAND_LABELLED in archive.namelist()
-    return RawTweets(texts, labels, *(_read(folder, HAND_LABELLED) if has_hand_labelled else (None, None)))
+    *hand, more = _read(folder, HAND_LABELLED) if has_hand_labelled else (None, None, 0)
+    return RawTweets(texts, labels, *hand, shortened=shortened + more)
 
 
-def _read(folder: Path, member: str) -> tuple[list[str], np.ndarray]:
-    texts, labels = [], []
+def _read(folder: Path, member: str) -> tuple[list[str], np.ndarray, int]:
+    texts, labels, shortened = [], [], 0
     for polarity, text in _rows(folder, member):
         if polarity != "2":
-            texts.append(text)
+            texts.append(plain(text))
             labels.append(polarity == "4")
-    return texts, np.array(labels, dtype=np.int64)
+            shortened += is_shortened(text)
+    return texts, np.array(labels, dtype=np.int64), shortened
 
 
 def _rows(folder: Path, member: str) -> Iterator[tuple[str, str]]:
@@ -120,7 +125,7 @@ def _rows(folder: Path, member: str) -> Iterator[tuple[str, str]]:
                         raise StudyError(f"{where}: {len(row)} columns: expected 6")
                     if row[0] not in polarities:
                         raise StudyError(f"{where}: polarity {shown(row[0])}: expected one of {', '.join(polarities)}")
-                    yield row[0], plain(row[5])
+                    yield row[0], row[5]
             except csv.Error as error:
                 raise StudyError(f"{name}:{reader.line_num}: {error}: expected six quoted columns") from None
             if row is None:

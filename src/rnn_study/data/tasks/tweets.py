@@ -122,6 +122,7 @@ def prepare(raw: Path, params: Tweets) -> tuple[Task, dict[str, Any]]:
         "truncated": truncated,
         "distinct_texts": len(set(keys)),
         "dropped_as_hand_labelled": len(tokens) - len(kept),
+        "texts_with_characters_left_out": data.shortened,
     }
     if has_vector.sum() < len(words) / 2:
         without = len(words) - int(has_vector.sum())
