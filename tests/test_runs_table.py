@@ -60,8 +60,10 @@ def finished(tmp_path, monkeypatch):
     """Runs of four stages, written by hand, in the working directory."""
     monkeypatch.chdir(tmp_path)
     card = {"score": "rmse", "unit": "thousand, passengers", "parts": {"train": {"x": [60, 12, 1]}}}
-    write(Path("metrics/data/airline.json"), card)
-    write(Path("metrics/data/adding.json"), {"score": "rmse", "unit": "", "parts": {"train": {"x": [9, 50, 2]}}})
+    rest = {"details": {}, "provenance": []}
+    write(Path("metrics/data/airline.json"), {"task": "airline"} | card | rest)
+    adding = {"task": "adding", "score": "rmse", "unit": "", "parts": {"train": {"x": [9, 50, 2]}}}
+    write(Path("metrics/data/adding.json"), adding | rest)
     write(Path("metrics/shapes/data.json"), {"spelled": card | {"score": "accuracy", "unit": ""}})
     write(Path("metrics/frontier/adding.json"), {"score": "rmse"})
     write(Path("metrics/frontier/pixel_mnist.json"), {"score": "accuracy"})
