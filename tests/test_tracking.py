@@ -387,6 +387,16 @@ def test_runs_that_the_study_no_longer_has_are_told_from_those_that_it_has(tmp_p
     assert stage("slow 0") == {"slow 0": "True", "slow 1": "False", "fast 0": "False", "parents": 1}
     assert stage("fast 0", killed=True)["slow 0"] == "True"  # it did not come to its end
     assert stage() == stage("slow 0")  # nor did one that had nothing to do
+    cut_short = mlflow_runs.Runs("t", "train", "pytorch", {})
+    cut_short.log(replace(under_way(1), run="slow 2", spec=replace(spec, seed=2)))
+    cut_short._flush()
+    folders["slow 2"] = store.add("slow 2", replace(spec, seed=2), result, 1.0)
+    specs["slow 2"] = replace(spec, seed=2)
+    stage("slow 2")
+    stage("slow 2")
+    both = [run for run in runs(client, "t", "train")[1] if run.data.tags["study.run"] == "slow 2"]
+    said = {run.info.status: run.data.tags["study.current"] for run in both}
+    assert said == {"KILLED": "False", "FINISHED": "True"}
 
 
 def test_runs_of_a_frontier_say_how_long_their_sequences_are(client):

@@ -1,5 +1,5 @@
-"""params.yaml as frozen, strict models: every key is explained in `study.py`, `data.py`, `tasks.py`, `variants.py`,
-`frontier.py`, `shapes.py` or `questions.py`.
+"""params.yaml as frozen, strict models: every key is explained in `study.py`, `data.py`, `tasks.py`, `grid.py`,
+`variants.py`, `frontier.py`, `shapes.py` or `questions.py`.
 
 A key that is unknown, missing or out of range is one clear line.
 """
@@ -15,11 +15,12 @@ from .base import SHORTEST, Interval
 from .data import FOLDER as OWN_FOLDER
 from .data import Data, Own, OwnImages, OwnSeries, OwnTexts, OwnVectors
 from .frontier import FrontierParams
+from .grid import Grid
 from .questions import Arrives, Question, Reach, Score, Speed
 from .reading import read_yaml, told
 from .shapes import Digits, Frames, Kind, Language, Menu, Numbers, Series, Shape, Spelled, TweetsTutorial, Vectors
 from .study import Config
-from .tasks import Adding, Agreement, Airline, Grid, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
+from .tasks import Adding, Agreement, Airline, MnistRows, ProblemParams, Problems, TaskParams, Tasks, Tweets
 from .variants import Ablation, Variant
 
 __all__ = [

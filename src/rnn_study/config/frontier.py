@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from .base import Count, Model, Positive, Rate, Rounds, Seed, refuse
-from .tasks import Ablated
+from .grid import Ablated
 from .variants import Ablation, Variant
 
 GENERATED = Literal["adding", "copy_memory", "temporal_order", "delayed_recall", "parity", "menu", "agreement"]

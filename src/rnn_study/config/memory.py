@@ -7,8 +7,8 @@ from rnn_study.model.cells import CELLS
 from rnn_study.model.network import resized, shapes
 from rnn_study.support import machine
 
+from .grid import Grid
 from .study import Config
-from .tasks import Grid
 from .variants import Variant
 
 _A_WEIGHT = 24  # bytes: itself, its gradient and two moments in float32, and once in NumPy in float64

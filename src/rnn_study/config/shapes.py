@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from .base import Count, Fraction, Model, Positive, Rate, Seed
-from .tasks import Grid, TaskTuning, Training, Tweets
+from .grid import Grid, Training
+from .tasks import TaskTuning, Tweets
 from .variants import Answers
 
 

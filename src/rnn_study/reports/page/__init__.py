@@ -35,6 +35,7 @@ from rnn_study.support.files import atomic
 
 from . import glossary
 
+# Variables that change what a kernel does before a report's first line.
 _OF_THE_USER = ("PYTHONSTARTUP", "PYTHONWARNINGS", "MPLBACKEND")
 
 

@@ -159,15 +159,13 @@ def load_state(run: str) -> Arrays | None:
     path = _state(run)
     if not path.is_file():
         return None
-    try:
+    with suppress(StudyError):
         found = read_arrays(path)
-        if "seconds" not in found:
-            raise StudyError(f"{path}: no state of a run")
-        return found
-    except StudyError:
-        print(f"{path}: damaged: its run begins anew", file=sys.stderr, flush=True)
-        path.unlink(missing_ok=True)
-        return None
+        if "seconds" in found:
+            return found
+    print(f"{path}: damaged: its run begins anew", file=sys.stderr, flush=True)
+    path.unlink(missing_ok=True)
+    return None
 
 
 def _about(run: str, spec: RunSpec) -> dict[str, object]:
